@@ -1,0 +1,80 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error), .swiftLanguageMode(.v6)]
+
+/// A module of the project. Modules are listed in dependency order: each imports only modules above it.
+func module(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+    .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
+}
+
+/// The tests of a module, which may use the shared test support.
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies + ["TestSupport", "Tensors"], swiftSettings: strict)
+}
+
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "quantsim",
+    products: [.executable(name: "quantsim", targets: ["quantsim"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.28.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.0.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CZeroMQ", pkgConfig: "libzmq", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
+        .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
+        .systemLibrary(name: "CSPNG", pkgConfig: "spng", providers: [.apt(["libspng-dev"])]),
+        .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
+        .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+        .target(
+            name: "CKernels",
+            cSettings: [
+                // Debug builds too: these loops are unusable unoptimised. No contraction: results must not
+                // depend on which variant fuses a multiply with an add.
+                .unsafeFlags(["-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"])
+            ]),
+        module("Tensors", ["CZip"]),
+        module("ONNX", ["Tensors", protobuf], exclude: ["onnx.proto"]),
+        module("Graph", ["ONNX", "Tensors"]),
+        module("Execution", ["CKernels", "COneDNN", "Graph", "Tensors"]),
+        module("Quantization", ["CKernels", "Tensors"]),
+        module("Simulation", ["Graph", "Quantization", "Tensors"]),
+        module("PostTraining", ["Graph", "Tensors"]),
+        module("Datasets", ["CSPNG", "CTurboJPEG", "Tensors"]),
+        module("Messaging", ["CSodium", "CZeroMQ", protobuf], exclude: ["messages.proto"]),
+        module("Cluster", ["Messaging", logging, .product(name: "GRDB", package: "GRDB.swift")]),
+        module(
+            "Jobs",
+            [
+                "Cluster", "Datasets", "Execution", "Graph", "ONNX", "PostTraining", "Quantization", "Simulation",
+                "Tensors", "Yams", logging,
+            ]),
+        .executableTarget(
+            name: "quantsim",
+            dependencies: ["Jobs", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: strict),
+
+        .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
+        tests("TensorsTests", ["Tensors"]),
+        tests("ONNXTests", ["ONNX"]),
+        tests("GraphTests", ["Graph", "ONNX"]),
+        tests("ExecutionTests", ["Execution", "Graph", "ONNX"]),
+        tests("QuantizationTests", ["CKernels", "Quantization"]),
+        tests("SimulationTests", ["Graph", "ONNX", "Quantization", "Simulation"]),
+        tests("PostTrainingTests", ["Graph", "ONNX", "PostTraining"]),
+        tests("DatasetsTests", ["Datasets"]),
+        tests("MessagingTests", ["Messaging"]),
+        tests("ClusterTests", ["Cluster", "Messaging"]),
+        tests("ClusterSimulationTests", ["Cluster", "Messaging"]),
+        tests("JobsTests", ["Jobs"]),
+        tests("EndToEndTests", ["Jobs"]),
+    ]
+)

@@ -1,0 +1,86 @@
+import Tensors
+
+/// A computation: nodes in topological order over values that are known by their ONNX tensor names.
+///
+/// What a legal graph is: every name is defined once (as input, constant or output of one node); every node uses only
+/// names defined before it, or the empty name for an absent optional input; every graph output is defined.
+public struct Graph: Sendable {
+    public var name: String
+    /// What the caller feeds; constants are not among them.
+    public var inputs: [ValueInfo]
+    public var outputs: [ValueInfo]
+    public var nodes: [Node]
+    /// Initializers by name.
+    public var constants: [String: Tensor]
+    /// Version of the default operator set that node semantics follow.
+    public var opsetVersion: Int
+
+    public init(
+        name: String, inputs: [ValueInfo], outputs: [ValueInfo], nodes: [Node], constants: [String: Tensor],
+        opsetVersion: Int
+    ) {
+        self.name = name
+        self.inputs = inputs
+        self.outputs = outputs
+        self.nodes = nodes
+        self.constants = constants
+        self.opsetVersion = opsetVersion
+    }
+}
+
+/// One application of an operator.
+public struct Node: Sendable, Equatable {
+    /// The ONNX node name; made unique at import where the file leaves it empty.
+    public var name: String
+    public var opType: String
+    /// Empty for the default ONNX operator set.
+    public var domain: String
+    /// Value names; empty where an optional input is absent.
+    public var inputs: [String]
+    /// Value names; empty where an optional output is not wanted.
+    public var outputs: [String]
+    public var attributes: [String: Attribute]
+
+    public init(
+        name: String, opType: String, domain: String = "", inputs: [String], outputs: [String],
+        attributes: [String: Attribute] = [:]
+    ) {
+        self.name = name
+        self.opType = opType
+        self.domain = domain
+        self.inputs = inputs
+        self.outputs = outputs
+        self.attributes = attributes
+    }
+}
+
+public enum Attribute: Sendable, Equatable {
+    case int(Int)
+    case float(Float)
+    case string(String)
+    case tensor(Tensor)
+    case ints([Int])
+    case floats([Float])
+    case strings([String])
+}
+
+/// A declared input or output.
+public struct ValueInfo: Sendable, Equatable {
+    public enum Dimension: Sendable, Equatable {
+        case fixed(Int)
+        /// Known when the graph is specialized; the name ties equal extents together.
+        case symbolic(String)
+        case unknown
+    }
+
+    public var name: String
+    public var elementType: ElementType
+    /// Nil where the file does not declare a shape.
+    public var dimensions: [Dimension]?
+
+    public init(name: String, elementType: ElementType, dimensions: [Dimension]?) {
+        self.name = name
+        self.elementType = elementType
+        self.dimensions = dimensions
+    }
+}

@@ -1,0 +1,36 @@
+/// A graph that is not legal, or an operator that does not fit its inputs. Data only: the command line turns it into a
+/// sentence.
+public struct GraphError: Error, Equatable, Sendable {
+    public enum Code: String, Sendable {
+        case undefinedValue, duplicateValue, cycle, missingOutput
+        case unsupportedOperators, unsupportedOpset, unsupportedElementType
+        case invalidAttribute, invalidInput, shapeMismatch, inputShapeMismatch
+    }
+
+    public var code: Code
+    /// Node name and op type, where one node is concerned.
+    public var node: String?
+    public var opType: String?
+    /// The tensor concerned.
+    public var tensor: String?
+    public var expected: String?
+    public var found: String?
+
+    public init(
+        _ code: Code, node: String? = nil, opType: String? = nil, tensor: String? = nil, expected: String? = nil,
+        found: String? = nil
+    ) {
+        self.code = code
+        self.node = node
+        self.opType = opType
+        self.tensor = tensor
+        self.expected = expected
+        self.found = found
+    }
+
+    public init(
+        _ code: Code, at node: Node, tensor: String? = nil, expected: String? = nil, found: String? = nil
+    ) {
+        self.init(code, node: node.name, opType: node.opType, tensor: tensor, expected: expected, found: found)
+    }
+}

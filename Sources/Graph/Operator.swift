@@ -1,0 +1,78 @@
+import Tensors
+
+/// Element type and shape of a value in a specialized graph.
+public struct ValueType: Sendable, Equatable {
+    public var elementType: ElementType
+    public var shape: Shape
+
+    public init(_ elementType: ElementType, _ shape: Shape) {
+        self.elementType = elementType
+        self.shape = shape
+    }
+}
+
+/// The meaning of a node: its attributes, parsed and checked, and the rule for the types of its outputs. Each conforming
+/// type is one ONNX operator (or a family that shares attributes and shape rule) in a file of its own. How it is computed
+/// stands in the module Execution, in a file of the same name.
+public protocol Operator: Sendable {
+    /// ONNX op types of the default domain that this operator implements.
+    static var opTypes: [String] { get }
+
+    /// Reads the attributes under the semantics of `opsetVersion`. Inputs that are attributes in older opsets (Clip's
+    /// bounds, Squeeze's axes) are taken from either place.
+    /// - Throws: `GraphError` naming the node and the attribute.
+    init(node: Node, opsetVersion: Int) throws
+
+    /// The types of the node's outputs.
+    /// - Parameter inputs: one per node input; nil where an optional input is absent. `constant` is set for values known
+    ///   at specialization (shapes, axes).
+    /// - Throws: `GraphError` naming the node and the inputs that do not fit.
+    func outputTypes(inputs: [OperatorInput?]) throws -> [ValueType]
+}
+
+/// What is known of a node's input at specialization.
+public struct OperatorInput: Sendable {
+    public var name: String
+    public var type: ValueType
+    /// The value, where it is known before any sample is seen.
+    public var constant: Tensor?
+
+    public init(name: String, type: ValueType, constant: Tensor?) {
+        self.name = name
+        self.type = type
+        self.constant = constant
+    }
+}
+
+/// A graph for one set of input shapes: every value has a type, and whatever depended on shapes alone is a constant.
+public struct SpecializedGraph: Sendable {
+    public struct Step: Sendable {
+        public var node: Node
+        public var `operator`: any Operator
+
+        public init(node: Node, operator: any Operator) {
+            self.node = node
+            self.operator = `operator`
+        }
+    }
+
+    /// Inputs in the graph's order.
+    public var inputs: [String]
+    public var outputs: [String]
+    /// Nodes that remain to be computed for each sample, in topological order; none is without use.
+    public var steps: [Step]
+    /// Constants that the steps use, folded ones included.
+    public var constants: [String: Tensor]
+    /// The type of every input, constant and step output.
+    public var types: [String: ValueType]
+
+    public init(
+        inputs: [String], outputs: [String], steps: [Step], constants: [String: Tensor], types: [String: ValueType]
+    ) {
+        self.inputs = inputs
+        self.outputs = outputs
+        self.steps = steps
+        self.constants = constants
+        self.types = types
+    }
+}

@@ -1,0 +1,32 @@
+/// The extents of a tensor, outermost axis first. A scalar has no axes and one element.
+public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStringConvertible {
+    /// Extents in elements; none is negative.
+    public let dimensions: [Int]
+
+    public init(_ dimensions: [Int]) {
+        precondition(dimensions.allSatisfy { $0 >= 0 }, "a shape has no negative extent: \(dimensions)")
+        self.dimensions = dimensions
+    }
+
+    public init(arrayLiteral elements: Int...) {
+        self.init(elements)
+    }
+
+    public var rank: Int { dimensions.count }
+
+    /// The number of elements.
+    public var count: Int { dimensions.reduce(1, *) }
+
+    public subscript(axis: Int) -> Int { dimensions[axis] }
+
+    /// Row-major strides in elements.
+    public var strides: [Int] {
+        var strides = [Int](repeating: 1, count: rank)
+        for axis in stride(from: rank - 2, through: 0, by: -1) {
+            strides[axis] = strides[axis + 1] * dimensions[axis + 1]
+        }
+        return strides
+    }
+
+    public var description: String { "[" + dimensions.map(String.init).joined(separator: ", ") + "]" }
+}

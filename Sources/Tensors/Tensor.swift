@@ -1,0 +1,86 @@
+/// A dense, row-major, immutable array of elements of one type.
+public struct Tensor: Sendable {
+    public let shape: Shape
+    public let elementType: ElementType
+    private let storage: TensorStorage
+    private let byteOffset: Int
+
+    /// Views `shape.count` elements of `storage`, from `byteOffset` on. Elements need not be aligned in a mapped file.
+    public init(shape: Shape, elementType: ElementType, storage: TensorStorage, byteOffset: Int = 0) {
+        precondition(
+            byteOffset >= 0 && byteOffset + shape.count * elementType.size <= storage.bytes.count,
+            "the storage of \(storage.bytes.count) bytes does not hold \(shape) \(elementType) at \(byteOffset)")
+        self.shape = shape
+        self.elementType = elementType
+        self.storage = storage
+        self.byteOffset = byteOffset
+    }
+
+    public init<Element: TensorElement>(shape: Shape, _ elements: [Element]) {
+        precondition(elements.count == shape.count, "\(shape) does not have \(elements.count) elements")
+        self.init(shape: shape) { (buffer: UnsafeMutableBufferPointer<Element>) in
+            _ = buffer.update(fromContentsOf: elements)
+        }
+    }
+
+    /// Has `fill` write all elements of a new tensor.
+    public init<Element: TensorElement>(
+        shape: Shape, fill: (UnsafeMutableBufferPointer<Element>) throws -> Void
+    ) rethrows {
+        let storage = try TensorStorage(byteCount: shape.count * MemoryLayout<Element>.stride) { bytes in
+            try bytes.withMemoryRebound(to: Element.self) { try fill($0) }
+        }
+        self.init(shape: shape, elementType: Element.elementType, storage: storage)
+    }
+
+    /// A tensor without axes.
+    public init<Element: TensorElement>(scalar: Element) {
+        self.init(shape: [], [scalar])
+    }
+
+    public var count: Int { shape.count }
+
+    /// Calls `body` with the bytes of the elements, row-major, in the machine's byte order.
+    public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try withExtendedLifetime(storage) {
+            let end = byteOffset + count * elementType.size
+            return try body(UnsafeRawBufferPointer(rebasing: storage.bytes[byteOffset..<end]))
+        }
+    }
+
+    /// The elements, row-major. `Element` must be what the tensor holds.
+    public func elements<Element: TensorElement>(as type: Element.Type = Element.self) -> [Element] {
+        precondition(Element.elementType == elementType, "the tensor holds \(elementType), not \(Element.elementType)")
+        return [Element](unsafeUninitializedCapacity: count) { buffer, initialized in
+            withUnsafeBytes { UnsafeMutableRawBufferPointer(buffer).copyMemory(from: $0) }
+            initialized = count
+        }
+    }
+
+    /// Calls `body` with the elements in place where they are aligned, else with a copy.
+    public func withUnsafeElements<Element: TensorElement, Result>(
+        as type: Element.Type, _ body: (UnsafeBufferPointer<Element>) throws -> Result
+    ) rethrows -> Result {
+        precondition(Element.elementType == elementType, "the tensor holds \(elementType), not \(Element.elementType)")
+        return try withUnsafeBytes { bytes in
+            if let start = bytes.baseAddress, Int(bitPattern: start) % MemoryLayout<Element>.alignment != 0 {
+                return try elements(as: Element.self).withUnsafeBufferPointer(body)
+            }
+            return try bytes.withMemoryRebound(to: Element.self, body)
+        }
+    }
+
+    /// The same elements under another shape of the same count.
+    public func reshaped(_ shape: Shape) -> Tensor {
+        precondition(shape.count == count, "\(self.shape) cannot be reshaped to \(shape)")
+        return Tensor(shape: shape, elementType: elementType, storage: storage, byteOffset: byteOffset)
+    }
+}
+
+extension Tensor: Equatable {
+    /// Same type, same shape, same bytes (so a NaN equals itself).
+    public static func == (left: Tensor, right: Tensor) -> Bool {
+        left.elementType == right.elementType && left.shape == right.shape
+            && left.withUnsafeBytes { a in right.withUnsafeBytes { b in a.elementsEqual(b) } }
+    }
+}

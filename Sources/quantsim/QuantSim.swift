@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct QuantSim: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "quantsim")
+}
