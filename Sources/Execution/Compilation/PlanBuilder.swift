@@ -1,0 +1,244 @@
+import COneDNN
+import Graph
+import Tensors
+
+/// Memory of a plan: the index of a buffer, and how a value lies in it.
+struct Operand {
+    let buffer: Int
+    let layout: MemoryDescriptor
+}
+
+/// What a buffer is while a plan is being built.
+enum Buffer {
+    /// A place in the arena, shared over time with others.
+    case arena(byteCount: Int)
+    case constant(TensorStorage, byteOffset: Int)
+}
+
+/// One thing that a plan does.
+enum Instruction {
+    case primitive(Primitive, [(argument: Int32, operand: Operand)])
+    /// Computes with a loop of our own; gets one pointer per operand.
+    case native([Operand], ([UnsafeMutablePointer<Float>]) -> Void)
+    /// Shows a value to the caller, who may change it.
+    case tap(String, Operand)
+
+    var buffers: [Int] {
+        switch self {
+        case .primitive(_, let arguments): arguments.map(\.operand.buffer)
+        case .native(let operands, _): operands.map(\.buffer)
+        case .tap(_, let operand): [operand.buffer]
+        }
+    }
+}
+
+/// An operator that can be compiled. Each conformance is in a file of the operator's name.
+protocol ExecutableOperator: Operator {
+    func build(_ unit: Unit, in plan: PlanBuilder) throws
+}
+
+/// Collects the instructions and buffers of a plan, unit by unit.
+final class PlanBuilder {
+    let graph: SpecializedGraph
+    let engine: Engine
+    private(set) var instructions: [Instruction] = []
+    private(set) var buffers: [Buffer] = []
+    private(set) var scratchpadByteCount = 0
+    private let weights: WeightStore
+    private let taps: Set<String>
+    /// Where each defined value lies.
+    private var values: [String: Operand] = [:]
+    /// Copies of values in other layouts.
+    private var copies: [String: [Operand]] = [:]
+    private let useCounts: [String: Int]
+    /// Uses still to come of what lies in a buffer; a graph output is one use that never ends.
+    private var pendingUses: [Int: Int] = [:]
+
+    init(graph: SpecializedGraph, units: [Unit], weights: WeightStore, taps: Set<String>, engine: Engine) {
+        self.graph = graph
+        self.weights = weights
+        self.taps = taps
+        self.engine = engine
+        var counts: [String: Int] = [:]
+        for input in units.flatMap(\.inputs) { counts[input, default: 0] += 1 }
+        for output in graph.outputs { counts[output, default: 0] += 1 }
+        useCounts = counts
+    }
+
+    // MARK: Values
+
+    func shape(_ value: String) throws -> Shape {
+        guard let type = graph.types[value] else {
+            throw ExecutionError(.unsupportedForm, tensor: value, expected: "a known shape")
+        }
+        guard type.elementType == .float32 else {
+            throw ExecutionError(
+                .unsupportedForm, tensor: value, expected: ElementType.float32.rawValue,
+                found: type.elementType.rawValue)
+        }
+        return type.shape
+    }
+
+    func constant(_ value: String) -> Tensor? { graph.constants[value] }
+
+    func operatorInputs(_ unit: Unit) -> [OperatorInput?] {
+        unit.node.inputs.map { name in
+            graph.types[name].map { OperatorInput(name: name, type: $0, constant: graph.constants[name]) }
+        }
+    }
+
+    /// The value in the layout in which it was computed.
+    func operand(_ value: String) throws -> Operand {
+        if let operand = values[value] { return operand }
+        guard let tensor = graph.constants[value] else {
+            throw ExecutionError(.unsupportedForm, tensor: value, expected: "a value that is already computed")
+        }
+        let operand = try weight(value, tensor, as: MemoryDescriptor(plain: shape(value)))
+        values[value] = operand
+        return operand
+    }
+
+    /// The value in `layout`, copied into it if need be.
+    func operand(_ value: String, as layout: MemoryDescriptor) throws -> Operand {
+        if let tensor = graph.constants[value] { return try weight(value, tensor, as: layout) }
+        let original = try operand(value)
+        if original.layout == layout { return original }
+        if let copy = copies[value]?.first(where: { $0.layout == layout }) { return copy }
+        let copy = allocate(layout)
+        try reorder(original, to: copy)
+        copies[value, default: []].append(copy)
+        return copy
+    }
+
+    /// The value in row-major order.
+    func plainOperand(_ value: String) throws -> Operand {
+        try operand(value, as: MemoryDescriptor(plain: shape(value)))
+    }
+
+    /// A parameter of a primitive under another shape of the same row-major elements; copied once if it is constant,
+    /// else in every run.
+    func parameter(_ value: String, reshaped shape: Shape, as layout: MemoryDescriptor) throws -> Operand {
+        if let tensor = graph.constants[value] {
+            return try weight(value, tensor, as: layout, from: MemoryDescriptor(plain: shape))
+        }
+        let plain = Operand(buffer: try plainOperand(value).buffer, layout: try MemoryDescriptor(plain: shape))
+        guard plain.layout != layout else { return plain }
+        let copy = allocate(layout)
+        try reorder(plain, to: copy)
+        return copy
+    }
+
+    // MARK: Definitions
+
+    /// Memory for the unit's output, or for anything that only this unit needs.
+    func allocate(_ layout: MemoryDescriptor) -> Operand {
+        buffers.append(.arena(byteCount: layout.byteCount))
+        return Operand(buffer: buffers.count - 1, layout: layout)
+    }
+
+    /// Memory for an output in `layout`: the input's own memory where the unit is its last use, else new.
+    func allocate(_ layout: MemoryDescriptor, overwriting input: String, usedBy unit: Unit) throws -> Operand {
+        let operand = try operand(input)
+        return canOverwrite(input, by: unit) && operand.layout == layout ? operand : allocate(layout)
+    }
+
+    /// Memory for the unit's output in `layout`: where an addition is fused, it already holds the other addend.
+    func destination(_ layout: MemoryDescriptor, of unit: Unit) throws -> Operand {
+        guard let addend = unit.addend else { return allocate(layout) }
+        let operand = try operand(addend)
+        if canOverwrite(addend, by: unit), operand.layout == layout { return operand }
+        let copy = allocate(layout)
+        try reorder(operand, to: copy)
+        return copy
+    }
+
+    /// Whether nobody needs the value's memory after the unit.
+    func canOverwrite(_ value: String, by unit: Unit) -> Bool {
+        guard let operand = values[value], case .arena = buffers[operand.buffer] else { return false }
+        let uses = unit.inputs.count { values[$0]?.buffer == operand.buffer }
+        return uses == 1 && pendingUses[operand.buffer] == 1
+    }
+
+    /// States where a value lies from now on. A tapped value is shown to the caller at once.
+    func define(_ value: String, at operand: Operand) {
+        values[value] = operand
+        pendingUses[operand.buffer, default: 0] += useCounts[value] ?? 0
+        if taps.contains(value) { instructions.append(.tap(value, operand)) }
+    }
+
+    /// The value is the memory of another under another shape. A tapped value gets memory of its own, since the caller
+    /// may change it.
+    func alias(_ value: String, to operand: Operand) throws {
+        guard taps.contains(value) else { return define(value, at: operand) }
+        let copy = allocate(operand.layout)
+        try reorder(operand, to: copy)
+        define(value, at: copy)
+    }
+
+    func finish(_ unit: Unit) {
+        for input in unit.inputs {
+            if let buffer = values[input]?.buffer { pendingUses[buffer, default: 0] -= 1 }
+        }
+    }
+
+    // MARK: Instructions
+
+    func emit(_ primitive: Primitive, _ arguments: [(argument: Int32, operand: Operand)]) {
+        scratchpadByteCount = max(scratchpadByteCount, primitive.scratchpadByteCount)
+        instructions.append(.primitive(primitive, arguments))
+    }
+
+    func emit(_ operands: [Operand], _ body: @escaping ([UnsafeMutablePointer<Float>]) -> Void) {
+        instructions.append(.native(operands, body))
+    }
+
+    func reorder(_ source: Operand, to target: Operand) throws {
+        let primitive = try Primitive(reorder: source.layout, to: target.layout, engine: engine)
+        emit(primitive, [(DNNL_ARG_FROM, source), (DNNL_ARG_TO, target)])
+    }
+
+    // MARK: Constants
+
+    /// A constant in `layout`, made once for all lanes.
+    /// - Parameters:
+    ///   - natural: how the tensor's row-major elements are to be read; by default as they are.
+    ///   - variant: names what `transform` computes from the elements.
+    func weight(
+        _ name: String, _ tensor: Tensor, as layout: MemoryDescriptor, from natural: MemoryDescriptor? = nil,
+        variant: String = "", transform: ([Float]) -> [Float] = { $0 }
+    ) throws -> Operand {
+        let key = WeightStore.Key(name: name, variant: variant, layout: layout.key)
+        let storage = try weights.storage(key) {
+            let natural = try natural ?? MemoryDescriptor(plain: tensor.shape)
+            var elements = transform(tensor.elements(as: Float.self))
+            return try TensorStorage(byteCount: layout.byteCount) { bytes in
+                guard let target = bytes.baseAddress else { return }
+                try elements.withUnsafeMutableBytes { source in
+                    guard let start = source.baseAddress else { return }
+                    try Self.reorderNow(start, natural, to: target, layout, engine: engine)
+                }
+            }
+        }
+        buffers.append(.constant(storage, byteOffset: 0))
+        return Operand(buffer: buffers.count - 1, layout: layout)
+    }
+
+    private static func reorderNow(
+        _ source: UnsafeMutableRawPointer, _ from: MemoryDescriptor, to target: UnsafeMutableRawPointer,
+        _ layout: MemoryDescriptor, engine: Engine
+    ) throws {
+        let primitive = try Primitive(reorder: from, to: layout, engine: engine)
+        let source = try Memory(from, at: source, engine: engine)
+        let target = try Memory(layout, at: target, engine: engine)
+        let scratchpad = UnsafeMutableRawPointer.allocate(
+            byteCount: max(primitive.scratchpadByteCount, 1), alignment: Arena.alignment)
+        defer { scratchpad.deallocate() }
+        let scratch = try Memory(
+            MemoryDescriptor(plain: [max(primitive.scratchpadByteCount / 4, 1)]), at: scratchpad, engine: engine)
+        try primitive.execute([
+            dnnl_exec_arg_t(arg: DNNL_ARG_FROM, memory: source.handle),
+            dnnl_exec_arg_t(arg: DNNL_ARG_TO, memory: target.handle),
+            dnnl_exec_arg_t(arg: DNNL_ARG_SCRATCHPAD, memory: scratch.handle),
+        ])
+    }
+}

@@ -1,0 +1,61 @@
+import COneDNN
+
+/// The vector instructions that a job is pinned to, so that every machine computes the same bits.
+public enum InstructionSet: String, Sendable, CaseIterable, Comparable {
+    case avx2
+    case avx512
+
+    public static func < (left: InstructionSet, right: InstructionSet) -> Bool {
+        left == .avx2 && right == .avx512
+    }
+}
+
+/// The compute library as this machine has it.
+public enum ComputeLibrary {
+    /// Name and version; part of what must agree between the workers of a job.
+    public static var version: String {
+        guard let version = dnnl_version()?.pointee else { return "oneDNN" }
+        return "oneDNN \(version.major).\(version.minor).\(version.patch)"
+    }
+
+    /// What this machine can be pinned to, weakest first.
+    public static var supportedInstructionSets: [InstructionSet] {
+        InstructionSet.allCases.filter { $0.isSupported }
+    }
+
+    /// Keeps oneDNN to one instruction set for the life of the process. Must come before any plan is compiled.
+    /// - Throws: `ExecutionError` `.missingInstructionSet` where the machine lacks it, `.library` where oneDNN has
+    ///   already begun to compute with another.
+    public static func pin(_ instructionSet: InstructionSet) throws {
+        guard instructionSet.isSupported else {
+            throw ExecutionError(
+                .missingInstructionSet, expected: instructionSet.rawValue,
+                found: supportedInstructionSets.map(\.rawValue).joined(separator: ", "))
+        }
+        let wanted = instructionSet.oneDNN
+        guard dnnl_set_max_cpu_isa(wanted) != dnnl_success, dnnl_get_effective_cpu_isa() != wanted else { return }
+        throw ExecutionError(.library, operation: "pinning the instruction set", expected: instructionSet.rawValue)
+    }
+
+    /// OpenMP threads are set per calling thread; a lane computes on its own thread alone.
+    static func useOneThread() {
+        omp_set_num_threads(1)
+    }
+}
+
+extension InstructionSet {
+    fileprivate var oneDNN: dnnl_cpu_isa_t {
+        switch self {
+        case .avx2: dnnl_cpu_isa_avx2
+        case .avx512: dnnl_cpu_isa_avx512_core
+        }
+    }
+
+    fileprivate var isSupported: Bool {
+        // The compiler's CPU check reads the processor, not oneDNN's setting, which `pin` narrows.
+        switch self {
+        case .avx2: cpu_supports_avx2() != 0
+        case .avx512: cpu_supports_avx512() != 0
+        }
+    }
+}

@@ -1,0 +1,44 @@
+import COneDNN
+import Graph
+import Tensors
+
+extension Concat: ExecutableOperator {
+    func build(_ unit: Unit, in plan: PlanBuilder) throws {
+        let axis = resolvedAxis(rank: try plan.shape(unit.outputs[0]).rank)
+        let inputs = unit.node.inputs
+        // In the layouts at hand where oneDNN can do that, else row-major: channel blocks need not line up.
+        do {
+            try build(unit, plan, axis, try inputs.map { try plan.operand($0) })
+        } catch let error as ExecutionError where error.code == .library {
+            try build(unit, plan, axis, try inputs.map { try plan.plainOperand($0) })
+        }
+    }
+
+    private func build(_ unit: Unit, _ plan: PlanBuilder, _ axis: Int, _ sources: [Operand]) throws {
+        let primitive = try Primitive(concatenating: sources.map(\.layout), axis: axis, engine: plan.engine)
+        let target = plan.allocate(try primitive.layout(dnnl_query_dst_md))
+        var arguments: [(argument: Int32, operand: Operand)] = [(DNNL_ARG_DST, target)]
+        for (index, source) in sources.enumerated() {
+            arguments.append((DNNL_ARG_MULTIPLE_SRC + Int32(index), source))
+        }
+        plan.emit(primitive, arguments)
+        plan.define(unit.outputs[0], at: target)
+    }
+}
+
+extension Split: ExecutableOperator {
+    func build(_ unit: Unit, in plan: PlanBuilder) throws {
+        let source = try plan.plainOperand(unit.node.inputs[0])
+        let rank = source.layout.shape.rank
+        let axis = self.axis < 0 ? self.axis + rank : self.axis
+        var offsets = [Int](repeating: 0, count: rank)
+        for output in unit.outputs where !output.isEmpty {
+            let shape = try plan.shape(output)
+            let box = Operand(buffer: source.buffer, layout: try source.layout.box(shape, offsets: offsets))
+            let target = plan.allocate(try MemoryDescriptor(plain: shape))
+            try plan.reorder(box, to: target)
+            plan.define(output, at: target)
+            offsets[axis] += shape[axis]
+        }
+    }
+}

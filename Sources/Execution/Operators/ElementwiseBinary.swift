@@ -1,0 +1,161 @@
+import COneDNN
+import Foundation
+import Graph
+import Tensors
+
+extension ElementwiseBinary: PostOperable, ExecutableOperator {
+    var fusesAddition: Bool { false }
+
+    func build(_ unit: Unit, in plan: PlanBuilder) throws {
+        try plan.buildBinary(unit, function, unit.node.inputs[0], unit.node.inputs[1])
+    }
+}
+
+extension ElementwiseBinary.Function {
+    /// oneDNN's algorithm, and whether the operands may change places.
+    fileprivate var oneDNN: (algorithm: dnnl_alg_kind_t, commutes: Bool)? {
+        switch self {
+        case .add: (dnnl_binary_add, true)
+        case .sub: (dnnl_binary_sub, false)
+        case .mul: (dnnl_binary_mul, true)
+        case .div: (dnnl_binary_div, false)
+        case .pow, .prelu: nil
+        }
+    }
+
+    /// The function by its definition in the ONNX specification.
+    fileprivate var scalar: (Float, Float) -> Float {
+        switch self {
+        case .add: { $0 + $1 }
+        case .sub: { $0 - $1 }
+        case .mul: { $0 * $1 }
+        case .div: { $0 / $1 }
+        case .pow: { Foundation.pow($0, $1) }
+        case .prelu: { $0 < 0 ? $0 * $1 : $0 }
+        }
+    }
+}
+
+extension ElementwiseVariadic: ExecutableOperator {
+    func build(_ unit: Unit, in plan: PlanBuilder) throws {
+        let shape = try plan.shape(unit.outputs[0])
+        let algorithm: dnnl_alg_kind_t =
+            switch function {
+            case .max: dnnl_binary_max
+            case .min: dnnl_binary_min
+            case .sum, .mean: dnnl_binary_add
+            }
+        let scale = function == .mean ? 1 / Float(unit.node.inputs.count) : 1
+        let mean: [PostOperation] = scale == 1 ? [] : [.eltwise(dnnl_eltwise_linear, alpha: scale, beta: 0)]
+        // The first operand of full shape is the accumulator; all these functions commute.
+        guard unit.node.inputs.count > 1,
+            let first = try unit.node.inputs.firstIndex(where: { try plan.shape($0) == shape })
+        else {
+            throw ExecutionError(.unsupportedForm, expected: "two or more inputs, one of the output's shape")
+        }
+        let rest = unit.node.inputs.indices.filter { $0 != first }
+        var accumulator = try plan.operand(unit.node.inputs[first])
+        let target = plan.allocate(accumulator.layout)
+        for (step, index) in rest.enumerated() {
+            let operand = try plan.broadcastOperand(unit.node.inputs[index], onto: accumulator.layout)
+            try plan.emitBinary(
+                algorithm, accumulator, operand, to: target, post: step == rest.count - 1 ? mean : [])
+            accumulator = target
+        }
+        plan.define(unit.outputs[0], at: target)
+    }
+}
+
+extension PlanBuilder {
+    fileprivate func buildBinary(
+        _ unit: Unit, _ function: ElementwiseBinary.Function, _ left: String, _ right: String
+    ) throws {
+        let shape = try shape(unit.outputs[0])
+        var (first, second) = (left, right)
+        guard let oneDNN = function.oneDNN else { return try buildNativeBinary(unit, function, left, right) }
+        if oneDNN.commutes {
+            // The first operand gives the layout: the one of full shape, rather computed than constant.
+            let firstFits = try self.shape(first) == shape
+            let secondFits = try self.shape(second) == shape
+            if secondFits, !firstFits || constant(first) != nil { swap(&first, &second) }
+        }
+        guard try self.shape(first) == shape, shape.rank > 0 else {
+            return try buildNativeBinary(unit, function, left, right)
+        }
+        let source = try operand(first)
+        let addend = try broadcastOperand(second, onto: source.layout)
+        let target = try allocate(source.layout, overwriting: first, usedBy: unit)
+        try emitBinary(oneDNN.algorithm, source, addend, to: target, post: unit.post)
+        define(unit.outputs[0], at: target)
+    }
+
+    /// The value as oneDNN broadcasts it onto `layout`: of the same rank, extents equal or one.
+    fileprivate func broadcastOperand(_ value: String, onto layout: MemoryDescriptor) throws -> Operand {
+        let shape = try shape(value)
+        let full = layout.shape
+        if shape == full { return try operand(value, as: layout) }
+        if shape.rank == full.rank, constant(value) == nil, shape.rank > 1, shape[1] == full[1] {
+            return try operand(value)
+        }
+        let aligned = Shape([Int](repeating: 1, count: full.rank - shape.rank) + shape.dimensions)
+        return Operand(buffer: try plainOperand(value).buffer, layout: try MemoryDescriptor(plain: aligned))
+    }
+
+    /// `target = first (op) second`, `second` broadcast. `target` may be `first`.
+    func emitBinary(
+        _ algorithm: dnnl_alg_kind_t, _ first: Operand, _ second: Operand, to target: Operand, post: [PostOperation]
+    ) throws {
+        var (a, b, y) = (first.layout.raw, second.layout.raw, target.layout.raw)
+        var operation = dnnl_binary_desc_t()
+        try check(dnnl_binary_desc_init(&operation, algorithm, &a, &b, &y), "binary operation")
+        let primitive = try Primitive(&operation, named: "binary operation", post: post, engine: engine)
+        emit(primitive, [(DNNL_ARG_SRC_0, first), (DNNL_ARG_SRC_1, second), (DNNL_ARG_DST, target)])
+    }
+
+    /// Row-major loop with broadcasting of both operands.
+    private func buildNativeBinary(
+        _ unit: Unit, _ function: ElementwiseBinary.Function, _ left: String, _ right: String
+    ) throws {
+        let shape = try shape(unit.outputs[0])
+        let (a, b) = (try plainOperand(left), try plainOperand(right))
+        let target = allocate(try MemoryDescriptor(plain: shape))
+        let indices = (
+            BroadcastIndices(of: try self.shape(left), in: shape), BroadcastIndices(of: try self.shape(right), in: shape)
+        )
+        let scalar = function.scalar
+        emit([a, b, target]) { pointers in
+            for index in 0..<shape.count {
+                pointers[2][index] = scalar(pointers[0][indices.0[index]], pointers[1][indices.1[index]])
+            }
+        }
+        if unit.post.isEmpty { return define(unit.outputs[0], at: target) }
+        for case .eltwise(let algorithm, let alpha, let beta) in unit.post {
+            try emitEltwise(algorithm, alpha: alpha, beta: beta, from: target, to: target)
+        }
+        define(unit.outputs[0], at: target)
+    }
+}
+
+/// Where the element of a broadcast operand lies that belongs to an element of the full shape, both row-major.
+struct BroadcastIndices {
+    private let dimensions: [Int]
+    private let strides: [Int]
+
+    init(of operand: Shape, in full: Shape) {
+        dimensions = full.dimensions
+        let offset = full.rank - operand.rank
+        let own = operand.strides
+        strides = full.dimensions.indices.map { axis in
+            axis < offset || operand[axis - offset] == 1 ? 0 : own[axis - offset]
+        }
+    }
+
+    subscript(index: Int) -> Int {
+        var (rest, result) = (index, 0)
+        for axis in dimensions.indices.reversed() {
+            result += rest % dimensions[axis] * strides[axis]
+            rest /= dimensions[axis]
+        }
+        return result
+    }
+}

@@ -1,0 +1,67 @@
+import COneDNN
+import Graph
+import Tensors
+
+extension Pooling: ExecutableOperator {
+    func build(_ unit: Unit, in plan: PlanBuilder) throws {
+        let input = unit.node.inputs[0]
+        let inputShape = try plan.shape(input)
+        let extents = Array(inputShape.dimensions.dropFirst(2))
+        guard let kernel = window.kernel else {
+            throw ExecutionError(.unsupportedForm, expected: "the attribute kernel_shape")
+        }
+        let outputShape = try plan.shape(unit.outputs[0])
+        let (begin, end) = window.resolvedPadding(input: extents, kernel: kernel)
+        let algorithm =
+            switch kind {
+            case .max: dnnl_pooling_max
+            case .average: countsPadding ? dnnl_pooling_avg_include_padding : dnnl_pooling_avg_exclude_padding
+            }
+        // oneDNN wants output = (input + padding - window) / stride + 1 exactly, so what ceil mode adds at the end is
+        // stated as padding.
+        let exactEnd = extents.indices.map { axis in
+            let window = (kernel[axis] - 1) * self.window.dilations[axis] + 1
+            return (outputShape[axis + 2] - 1) * self.window.strides[axis] + window - extents[axis] - begin[axis]
+        }
+        if kind == .average, countsPadding, zip(exactEnd, end).contains(where: { $0 > $1 }) {
+            throw ExecutionError(
+                .unsupportedForm, expected: "no window beyond the padding where padding is counted",
+                found: "ceil_mode 1 with count_include_pad 1")
+        }
+        try plan.pool(
+            unit, algorithm, kernel: kernel, strides: window.strides, dilations: window.dilations, begin: begin,
+            end: exactEnd)
+    }
+}
+
+extension GlobalPooling: ExecutableOperator {
+    func build(_ unit: Unit, in plan: PlanBuilder) throws {
+        let extents = Array(try plan.shape(unit.node.inputs[0]).dimensions.dropFirst(2))
+        let ones = extents.map { _ in 1 }
+        let zeros = extents.map { _ in 0 }
+        try plan.pool(
+            unit, kind == .max ? dnnl_pooling_max : dnnl_pooling_avg_exclude_padding, kernel: extents, strides: ones,
+            dilations: ones, begin: zeros, end: zeros)
+    }
+}
+
+extension PlanBuilder {
+    fileprivate func pool(
+        _ unit: Unit, _ algorithm: dnnl_alg_kind_t, kernel: [Int], strides: [Int], dilations: [Int], begin: [Int],
+        end: [Int]
+    ) throws {
+        let source = try operand(unit.node.inputs[0])
+        var sourceLayout = source.layout.raw
+        var target = try MemoryDescriptor(any: shape(unit.outputs[0])).raw
+        var operation = dnnl_pooling_v2_desc_t()
+        try check(
+            dnnl_pooling_v2_forward_desc_init(
+                &operation, dnnl_forward_inference, algorithm, &sourceLayout, &target, strides.map(Int64.init),
+                kernel.map(Int64.init), dilations.map { Int64($0 - 1) }, begin.map(Int64.init), end.map(Int64.init)),
+            "pooling")
+        let primitive = try Primitive(&operation, named: "pooling", engine: engine)
+        let output = try allocate(primitive.layout(dnnl_query_dst_md))
+        emit(primitive, [(DNNL_ARG_SRC, source), (DNNL_ARG_DST, output)])
+        define(unit.outputs[0], at: output)
+    }
+}

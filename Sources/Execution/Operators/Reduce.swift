@@ -1,0 +1,30 @@
+import COneDNN
+import Graph
+import Tensors
+
+extension Reduce: ExecutableOperator {
+    func build(_ unit: Unit, in plan: PlanBuilder) throws {
+        let source = try plan.plainOperand(unit.node.inputs[0])
+        let output = try plan.shape(unit.outputs[0])
+        var kept = source.layout.shape.dimensions
+        for axis in try axes(inputs: plan.operatorInputs(unit)) { kept[axis] = 1 }
+        guard kept != source.layout.shape.dimensions else { return try plan.alias(unit.outputs[0], to: source) }
+        let target = plan.allocate(try MemoryDescriptor(plain: Shape(kept)))
+        let (algorithm, power): (dnnl_alg_kind_t, Float) =
+            switch function {
+            case .mean: (dnnl_reduction_mean, 0)
+            case .sum: (dnnl_reduction_sum, 0)
+            case .max: (dnnl_reduction_max, 0)
+            case .min: (dnnl_reduction_min, 0)
+            case .l1: (dnnl_reduction_norm_lp_sum, 1)
+            case .l2: (dnnl_reduction_norm_lp_sum, 2)
+            }
+        var (from, to) = (source.layout.raw, target.layout.raw)
+        var operation = dnnl_reduction_desc_t()
+        try check(dnnl_reduction_desc_init(&operation, algorithm, &from, &to, power, 0), "reduction")
+        let primitive = try Primitive(&operation, named: "reduction", engine: plan.engine)
+        plan.emit(primitive, [(DNNL_ARG_SRC, source), (DNNL_ARG_DST, target)])
+        plan.define(
+            unit.outputs[0], at: Operand(buffer: target.buffer, layout: try MemoryDescriptor(plain: output)))
+    }
+}
