@@ -1,0 +1,29 @@
+import ONNX
+import Tensors
+
+/// Cast: the elements converted to another type.
+public struct Cast: Operator {
+    public static let opTypes = ["Cast"]
+
+    public let node: Node
+    public let target: ElementType
+
+    public init(node: Node, opsetVersion: Int) throws {
+        try node.checkArity(inputs: 1...1)
+        var attributes = AttributeReader(node)
+        let code = try attributes.int("to")
+        attributes.ignore("saturate")
+        try attributes.finish()
+        guard let code, let target = ElementType(onnxCode: code) else {
+            throw GraphError(
+                .unsupportedElementType, at: node, expected: "to: a known element type",
+                found: code.map { "\($0)" } ?? "none")
+        }
+        self.target = target
+        self.node = node
+    }
+
+    public func outputTypes(inputs: [OperatorInput?]) throws -> [ValueType] {
+        [ValueType(target, try node.input(inputs, 0).type.shape)]
+    }
+}

@@ -1,0 +1,37 @@
+import Tensors
+
+/// LayerNormalization over the axes from `axis` on: (input - mean) / sqrt(variance + epsilon) * scale + bias; scale and
+/// bias broadcast to the normalized axes.
+public struct LayerNormalization: Operator {
+    public static let opTypes = ["LayerNormalization"]
+
+    public let node: Node
+    /// The first axis that is normalized over; may count from the end.
+    public let axis: Int
+    public let epsilon: Float
+
+    public init(node: Node, opsetVersion: Int) throws {
+        try node.checkArity(inputs: 2...3)
+        var attributes = AttributeReader(node)
+        axis = try attributes.int("axis", default: -1)
+        epsilon = try attributes.float("epsilon", default: 1e-5)
+        attributes.ignore("stash_type")
+        try attributes.finish()
+        self.node = node
+    }
+
+    public func resolvedAxis(rank: Int) -> Int { axis < 0 ? axis + rank : axis }
+
+    public func outputTypes(inputs: [OperatorInput?]) throws -> [ValueType] {
+        let type = try node.input(inputs, 0, rank: 1...Int.max).type
+        let axis = try node.resolveAxis(axis, rank: type.shape.rank)
+        let normalized = Shape(type.shape.dimensions.dropFirst(axis))
+        for parameter in [try node.input(inputs, 1), node.optional(inputs, 2)].compactMap({ $0 })
+        where Shape.broadcast(parameter.type.shape, normalized) != normalized {
+            throw GraphError(
+                .shapeMismatch, at: node, tensor: parameter.name, expected: "a shape that broadcasts to \(normalized)",
+                found: "\(parameter.type.shape)")
+        }
+        return [type]
+    }
+}

@@ -1,0 +1,60 @@
+import Tensors
+
+/// Range: start, start + step, ... up to but without the limit. Only for constants.
+public struct NumberRange: Operator {
+    public static let opTypes = ["Range"]
+
+    public let node: Node
+
+    public init(node: Node, opsetVersion: Int) throws {
+        try node.checkArity(inputs: 3...3)
+        try AttributeReader(node).finish()
+        self.node = node
+    }
+
+    public func outputTypes(inputs: [OperatorInput?]) throws -> [ValueType] {
+        let value = try value(inputs: inputs)
+        return [ValueType(value.elementType, value.shape)]
+    }
+
+    /// The numbers, of the type of the inputs (int64, int32 or float32).
+    public func value(inputs: [OperatorInput?]) throws -> Tensor {
+        let operands = try (0...2).map { index in
+            guard let value = try node.constant(inputs, index), value.count == 1 else {
+                throw GraphError(
+                    .invalidInput, at: node, tensor: node.optional(inputs, index)?.name, expected: "one element",
+                    found: node.optional(inputs, index).map { "\($0.type.shape)" } ?? "none")
+            }
+            return value
+        }
+        let type = operands[0].elementType
+        guard operands.allSatisfy({ $0.elementType == type }) else {
+            throw GraphError(
+                .unsupportedElementType, at: node, expected: "operands of one type",
+                found: operands.map(\.elementType.rawValue).joined(separator: ", "))
+        }
+        switch type {
+        case .int64: return try numbers(operands.map { Double($0.elements(as: Int64.self)[0]) }) { Int64($0) }
+        case .int32: return try numbers(operands.map { Double($0.elements(as: Int32.self)[0]) }) { Int32($0) }
+        case .float32: return try numbers(operands.map { Double($0.elements(as: Float.self)[0]) }) { Float($0) }
+        default:
+            throw GraphError(
+                .unsupportedElementType, at: node, expected: "int64, int32 or float32", found: type.rawValue)
+        }
+    }
+
+    private func numbers<Element: TensorElement>(
+        _ operands: [Double], _ element: (Double) -> Element
+    ) throws -> Tensor {
+        let (start, limit, step) = (operands[0], operands[1], operands[2])
+        let count = ((limit - start) / step).rounded(.up)
+        // Integers beyond 2^53 are not exact as doubles; no extent or index is that large.
+        guard step != 0, count <= Double(Window.limit), operands.allSatisfy({ $0.magnitude < 0x1p53 }) else {
+            throw GraphError(
+                .invalidInput, at: node, expected: "a range of at most \(Window.limit) numbers",
+                found: "\(start), \(limit), \(step)")
+        }
+        let values = (0..<Int(max(count, 0))).map { element(start + Double($0) * step) }
+        return Tensor(shape: [values.count], values)
+    }
+}

@@ -1,0 +1,46 @@
+/// The operators that are known, by ONNX op type.
+public enum Operators {
+    private static let all: [any Operator.Type] = [
+        BatchNormalization.self, Cast.self, Clip.self, Comparison.self, Concat.self, ConstantValue.self,
+        Convolution.self, ElementwiseBinary.self, ElementwiseUnary.self, ElementwiseVariadic.self, Expand.self,
+        FilledConstant.self, Gather.self, GeneralMatrixProduct.self, GlobalPooling.self, LayerNormalization.self,
+        LocalResponseNormalization.self, MatrixProduct.self, NumberRange.self, Pad.self, Pooling.self, Reduce.self,
+        Reshaping.self, Selection.self, ShapeQuery.self, Slice.self, Softmax.self, Split.self, Tile.self,
+        Transpose.self,
+    ]
+
+    private static let byType: [String: any Operator.Type] = {
+        var table: [String: any Operator.Type] = [:]
+        for type in all {
+            for name in type.opTypes { table[name] = type }
+        }
+        return table
+    }()
+
+    /// The op types of the default domain that are known.
+    public static let supportedTypes = Set(byType.keys)
+
+    /// Whether the node is of the default domain and its type is known.
+    public static func supports(_ node: Node) -> Bool {
+        Self.isDefault(domain: node.domain) && byType[node.opType] != nil
+    }
+
+    /// Reads a node's attributes.
+    /// - Throws: `GraphError(.unsupportedOperators)` for an unknown op type, else what the operator's `init` throws.
+    public static func make(node: Node, opsetVersion: Int) throws -> any Operator {
+        guard isDefault(domain: node.domain), let type = byType[node.opType] else {
+            throw GraphError(.unsupportedOperators, at: node, found: node.qualifiedType)
+        }
+        return try type.init(node: node, opsetVersion: opsetVersion)
+    }
+
+    /// The default operator set goes by two names.
+    static func isDefault(domain: String) -> Bool { domain.isEmpty || domain == "ai.onnx" }
+}
+
+extension Node {
+    /// The op type with its domain where that is not the default one.
+    public var qualifiedType: String {
+        Operators.isDefault(domain: domain) ? opType : "\(domain).\(opType)"
+    }
+}

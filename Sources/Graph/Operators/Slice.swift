@@ -1,0 +1,87 @@
+import Tensors
+
+/// Slice: along each axis the elements start, start + step, ... Attributes in opset 9, inputs since opset 10.
+public struct Slice: Operator {
+    /// The elements that are taken along one axis.
+    public struct AxisRange: Sendable, Equatable {
+        /// Index of the first element.
+        public let start: Int
+        /// How many elements are taken.
+        public let count: Int
+        /// Distance of neighbours; negative where the slice runs backwards.
+        public let step: Int
+    }
+
+    public static let opTypes = ["Slice"]
+
+    public let node: Node
+    private let attributeBounds: (starts: [Int], ends: [Int], axes: [Int]?)?
+
+    public init(node: Node, opsetVersion: Int) throws {
+        var attributes = AttributeReader(node)
+        if opsetVersion < 10 {
+            try node.checkArity(inputs: 1...1)
+            let starts = try attributes.ints("starts")
+            let ends = try attributes.ints("ends")
+            let axes = try attributes.ints("axes")
+            guard let starts, let ends else {
+                throw GraphError(.invalidAttribute, at: node, expected: "starts and ends", found: "none")
+            }
+            attributeBounds = (starts, ends, axes)
+        } else {
+            try node.checkArity(inputs: 3...5)
+            attributeBounds = nil
+        }
+        try attributes.finish()
+        self.node = node
+    }
+
+    /// What is taken along each axis of the input.
+    public func ranges(inputs: [OperatorInput?]) throws -> [AxisRange] {
+        let shape = try node.input(inputs, 0).type.shape
+        var bounds = (starts: [Int](), ends: [Int](), axes: [Int]?.none)
+        var steps: [Int]?
+        if let attributeBounds {
+            bounds = attributeBounds
+        } else {
+            bounds.starts = try node.constantInts(inputs, 1) ?? []
+            bounds.ends = try node.constantInts(inputs, 2) ?? []
+            bounds.axes = try node.constantInts(inputs, 3)
+            steps = try node.constantInts(inputs, 4)
+        }
+        let axes = try (bounds.axes ?? Array(bounds.starts.indices)).map { try node.resolveAxis($0, rank: shape.rank) }
+        let counts = [bounds.starts.count, bounds.ends.count, axes.count, steps?.count ?? axes.count, Set(axes).count]
+        guard Set(counts).count == 1, steps?.contains(0) != true else {
+            throw GraphError(
+                .invalidInput, at: node, expected: "starts, ends, axes and steps of one length, steps not zero",
+                found: "\(bounds.starts), \(bounds.ends), \(axes), \(steps ?? [])")
+        }
+        var ranges = shape.dimensions.map { AxisRange(start: 0, count: $0, step: 1) }
+        for (index, axis) in axes.enumerated() {
+            ranges[axis] = Self.range(
+                start: bounds.starts[index], end: bounds.ends[index], step: steps?[index] ?? 1, extent: shape[axis])
+        }
+        return ranges
+    }
+
+    /// Clamps as numpy does: negative bounds count from the end, bounds outside are moved to the edge.
+    private static func range(start: Int, end: Int, step: Int, extent: Int) -> AxisRange {
+        let from = start < 0 ? start + extent : start
+        let to = end < 0 ? end + extent : end
+        if step > 0 {
+            let first = min(max(from, 0), extent)
+            let last = min(max(to, 0), extent)
+            return AxisRange(start: first, count: last > first ? (last - first - 1) / step + 1 : 0, step: step)
+        }
+        let first = min(max(from, 0), extent - 1)
+        let last = min(max(to, -1), extent - 1)
+        // The magnitude of the smallest integer is not an Int; any step beyond the extent takes one element.
+        let stride = step < -extent ? max(extent, 1) : -step
+        return AxisRange(start: max(first, 0), count: first > last ? (first - last - 1) / stride + 1 : 0, step: -stride)
+    }
+
+    public func outputTypes(inputs: [OperatorInput?]) throws -> [ValueType] {
+        let type = try node.input(inputs, 0).type
+        return [ValueType(type.elementType, Shape(try ranges(inputs: inputs).map(\.count)))]
+    }
+}
