@@ -1,6 +1,47 @@
 import ArgumentParser
+import Foundation
+import Jobs
 
 @main
 struct QuantSim: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "quantsim")
+    static let configuration = CommandConfiguration(
+        commandName: "quantsim",
+        abstract: "Calibrates ONNX models for fixed-point hardware, across worker processes.",
+        version: Version.current,
+        // A command is listed once what it calls exists: DemoCommand, RunCommand, CoordinatorCommand, WorkerCommand,
+        // InferCommand and InspectCommand.
+        subcommands: [])
+
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            exit(after: error)
+        }
+    }
+
+    /// Says what went wrong on standard error and ends the process with the exit code that belongs to it.
+    private static func exit(after error: any Error) -> Never {
+        if let code = error as? ArgumentParser.ExitCode {
+            Foundation.exit(code.rawValue)
+        }
+        // The parser's own errors, requests for help among them. Its exit code for wrong usage is EX_USAGE, ours is 2.
+        switch exitCode(for: error) {
+        case .success:
+            print(fullMessage(for: error))
+            Foundation.exit(ExitStatus.done.rawValue)
+        case .validationFailure:
+            complain(fullMessage(for: error))
+            Foundation.exit(ExitStatus.usage.rawValue)
+        default:
+            let failure = Failure(error)
+            complain("Error: \(failure.sentence)")
+            Foundation.exit(failure.exitStatus.rawValue)
+        }
+    }
+
+    private static func complain(_ text: String) {
+        FileHandle.standardError.write(Data((text + "\n").utf8))
+    }
 }

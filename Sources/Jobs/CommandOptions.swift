@@ -1,0 +1,76 @@
+import Foundation
+
+// What the commands of the command line ask of this module, one value a command.
+
+/// `quantsim demo`.
+public struct DemoOptions: Equatable, Sendable {
+    public var workers: Int
+    public var output: URL
+
+    public init(workers: Int, output: URL) {
+        self.workers = workers
+        self.output = output
+    }
+}
+
+/// `quantsim run`: coordinator and workers on this machine.
+public struct RunOptions: Equatable, Sendable {
+    /// Path of the job file as the user gave it.
+    public var job: String
+    public var workers: Int
+    public var output: URL
+
+    public init(job: String, workers: Int, output: URL) {
+        self.job = job
+        self.workers = workers
+        self.output = output
+    }
+}
+
+/// `quantsim coordinator`.
+public struct CoordinatorOptions: Equatable, Sendable {
+    public var job: String
+    /// ZeroMQ endpoint, such as `tcp://*:5555`.
+    public var endpoint: String
+    public var output: URL
+    /// Go on from the journal in the output folder.
+    public var resume: Bool
+
+    public init(job: String, endpoint: String, output: URL, resume: Bool) {
+        self.job = job
+        self.endpoint = endpoint
+        self.output = output
+        self.resume = resume
+    }
+}
+
+/// `quantsim worker`.
+public struct WorkerOptions: Equatable, Sendable {
+    public var endpoint: String
+    /// One per core where nil.
+    public var lanes: Int?
+    /// End when standard input does: whoever launched this worker holds the other end.
+    public var exitsWithParent: Bool
+
+    public init(endpoint: String, lanes: Int?, exitsWithParent: Bool) {
+        self.endpoint = endpoint
+        self.lanes = lanes
+        self.exitsWithParent = exitsWithParent
+    }
+}
+
+/// `quantsim infer`.
+public struct InferenceOptions: Equatable, Sendable {
+    public var model: URL
+    public var input: URL
+    public var output: URL
+    /// Fake-quantize with these.
+    public var encodings: URL?
+
+    public init(model: URL, input: URL, output: URL, encodings: URL?) {
+        self.model = model
+        self.input = input
+        self.output = output
+        self.encodings = encodings
+    }
+}

@@ -1,0 +1,48 @@
+import Foundation
+import Graph
+
+/// How a run that failed ends: one sentence for the user and an exit code for the launcher. This is the one place that
+/// knows every error type of the project; each type's words stand in a `Failure+...` file of its own.
+public struct Failure: Equatable, Sendable {
+    public var sentence: String
+    public var exitStatus: ExitStatus
+
+    /// - Parameter file: the file being worked on, for errors that do not know theirs.
+    public init(_ error: any Error, file: String? = nil) {
+        let (sentence, status) = Self.describe(error, file: file)
+        self.sentence = sentence.text
+        self.exitStatus = status
+    }
+
+    private static func describe(_ error: any Error, file: String?) -> (Sentence, ExitStatus) {
+        var (sentence, status) =
+            switch error {
+            case let error as ErrorInFile: describe(error.underlying, file: error.file)
+            case let error as JobError: (error.sentence, error.exitStatus)
+            case let error as GraphError: (error.sentence, ExitStatus.permanent)
+            default: describe(systemError: error)
+            }
+        sentence.file = sentence.file ?? file
+        return (sentence, status)
+    }
+}
+
+/// An error together with the file that was worked on when it happened.
+public struct ErrorInFile: Error {
+    public var file: String
+    public var underlying: any Error
+
+    public init(_ underlying: any Error, file: String) {
+        self.file = file
+        self.underlying = underlying
+    }
+}
+
+/// Runs `body`; its errors then name `file`, unless they name another one themselves.
+public func attributingErrors<Result>(to file: String, _ body: () throws -> Result) throws -> Result {
+    do {
+        return try body()
+    } catch {
+        throw ErrorInFile(error, file: file)
+    }
+}

@@ -1,0 +1,63 @@
+extension JobFile.Training {
+    private enum Key: String, CaseIterable {
+        case epochs, steps, loss, optimizer, schedule, slots, seed
+        case globalBatch = "global_batch"
+    }
+
+    init(_ value: YAMLValue) throws {
+        let section = try YAMLSection(value, keys: Key.self)
+        duration = try JobFile.Duration(epochs: section[.epochs], steps: section[.steps], in: value)
+        loss = try section[.loss]?.choice(of: JobFile.Loss.self) ?? .crossEntropy
+        optimizer = try JobFile.Optimizer(section.required(.optimizer))
+        schedule = try section[.schedule].map { try JobFile.Schedule($0) }
+        globalBatch = try section.required(.globalBatch).integer(in: 1...1_048_576)
+        let slotsValue = try section.required(.slots)
+        slots = try slotsValue.integer(in: 1...65_536)
+        seed = try section[.seed]?.integer(in: 0...Int.max) ?? 0
+        guard globalBatch.isMultiple(of: slots) else {
+            throw slotsValue.error(.outOfRange, expected: "a divisor of global_batch (\(globalBatch))")
+        }
+    }
+}
+
+extension JobFile.Duration {
+    fileprivate init(epochs: YAMLValue?, steps: YAMLValue?, in training: YAMLValue) throws {
+        switch (epochs, steps) {
+        case (let epochs?, nil): self = .epochs(try epochs.integer(in: 1...1_000_000))
+        case (nil, let steps?): self = .steps(try steps.integer(in: 1...1_000_000_000))
+        case (nil, nil):
+            throw JobError(
+                .missingKey, file: training.file, key: "training.epochs", line: training.line,
+                expected: "epochs or steps")
+        case (_?, let steps?):
+            throw steps.error(.conflictingKeys, expected: "epochs or steps", found: "both")
+        }
+    }
+}
+
+extension JobFile.Optimizer {
+    private enum Key: String, CaseIterable {
+        case name, momentum
+        case learningRate = "learning_rate"
+    }
+
+    init(_ value: YAMLValue) throws {
+        let section = try YAMLSection(value, keys: Key.self)
+        name = try section.required(.name).choice(of: JobFile.OptimizerName.self)
+        learningRate = try section.required(.learningRate).number("a number above 0") { $0 > 0 }
+        momentum = try section[.momentum]?.number("a number from 0 to below 1") { $0 >= 0 && $0 < 1 } ?? 0
+    }
+}
+
+extension JobFile.Schedule {
+    private enum Key: String, CaseIterable {
+        case divideBy = "divide_by"
+        case everyEpochs = "every_epochs"
+    }
+
+    init(_ value: YAMLValue) throws {
+        let section = try YAMLSection(value, keys: Key.self)
+        divideBy = try section.required(.divideBy).number("a number above 0") { $0 > 0 }
+        everyEpochs = try section.required(.everyEpochs).integer(in: 1...1_000_000)
+    }
+}

@@ -1,0 +1,29 @@
+/// What the job file format knows and this version of the program cannot do yet. A feature that lands deletes its lines.
+extension JobFile {
+    /// - Throws: `JobError(.unsupported)` at the first such key of the file, listing all of them.
+    func checkSupported() throws {
+        var features: [(key: String, name: String)] = []
+        if training != nil {
+            features.append(("training", "training"))
+        }
+        if quantization.config == .named("htp_v73") {
+            features.append(("quantization.config", "quantization.config: htp_v73"))
+        }
+        if [.percentile, .mse, .entropy].contains(quantization.scheme) {
+            features.append(("quantization.scheme", "quantization.scheme: \(quantization.scheme.rawValue)"))
+        }
+        for (index, stage) in postTraining.enumerated() where stage != .foldBatchNorms {
+            features.append(("post_training[\(index)]", "post_training: \(stage.rawValue)"))
+        }
+        for (index, version) in export.encodings.enumerated() where version == .v2 {
+            features.append(("export.encodings[\(index)]", "export.encodings: \(version.rawValue)"))
+        }
+        if export.onnxQDQ {
+            features.append(("export.onnx_qdq", "export.onnx_qdq: true"))
+        }
+        features.sort { (lines[$0.key] ?? 0, $0.key) < (lines[$1.key] ?? 0, $1.key) }
+        if let first = features.first {
+            throw error(.unsupported, key: first.key, found: features.map(\.name).joined(separator: ", "))
+        }
+    }
+}

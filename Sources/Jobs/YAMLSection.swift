@@ -1,0 +1,35 @@
+import Yams
+
+/// A mapping of the job file whose keys are those of `Key`, no others.
+struct YAMLSection<Key: RawRepresentable<String> & CaseIterable> {
+    private let value: YAMLValue
+    private let entries: [String: YAMLValue]
+
+    /// - Throws: `JobError` where the value is no mapping, or has a key that the format does not know.
+    init(_ value: YAMLValue, keys: Key.Type) throws {
+        guard case .mapping(let mapping) = value.node else { throw value.error(.wrongType, expected: "a mapping") }
+        let known = Key.allCases.map(\.rawValue)
+        var entries: [String: YAMLValue] = [:]
+        for (keyNode, node) in mapping {
+            let name = keyNode.scalar?.string ?? ""
+            let path = value.key.isEmpty ? name : "\(value.key).\(name)"
+            let entry = YAMLValue(node: node, key: path, line: keyNode.mark?.line, file: value.file)
+            guard known.contains(name) else {
+                throw entry.error(
+                    .unknownKey, expected: alternatives(known), found: name,
+                    suggestion: nearestWord(to: name, among: known))
+            }
+            entries[name] = entry
+        }
+        self.value = value
+        self.entries = entries
+    }
+
+    subscript(key: Key) -> YAMLValue? { entries[key.rawValue] }
+
+    func required(_ key: Key) throws -> YAMLValue {
+        if let entry = self[key] { return entry }
+        let path = value.key.isEmpty ? key.rawValue : "\(value.key).\(key.rawValue)"
+        throw JobError(.missingKey, file: value.file, key: path, line: value.line)
+    }
+}

@@ -1,0 +1,62 @@
+import ArgumentParser
+import Foundation
+import Jobs
+
+struct CoordinatorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "coordinator", abstract: "Runs a job with whatever workers connect.")
+
+    @Argument(help: "The job file.", completion: .file(extensions: ["yml", "yaml"]))
+    var job: String
+
+    @Option(
+        name: .customLong("bind"),
+        help: ArgumentHelp("Where workers connect, such as tcp://*:5555.", valueName: "endpoint"))
+    var endpoint: String
+
+    @OptionGroup var folder: OutputOption
+
+    @Flag(help: "Go on from the journal in the output folder.")
+    var resume = false
+
+    func validate() throws {
+        try check(endpoint: endpoint, option: "--bind")
+    }
+
+    var options: CoordinatorOptions {
+        CoordinatorOptions(job: job, endpoint: endpoint, output: folder.url, resume: resume)
+    }
+}
+
+struct WorkerCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "worker", abstract: "Works for a coordinator until its job is done.")
+
+    @Option(
+        name: .customLong("connect"),
+        help: ArgumentHelp("The coordinator, such as tcp://host:5555.", valueName: "endpoint"))
+    var endpoint: String
+
+    @Option(help: ArgumentHelp("Lanes, each a thread with a plan of its own; one per core if absent.", valueName: "n"))
+    var lanes: Int?
+
+    @Flag(help: .hidden)
+    var exitWithParent = false
+
+    func validate() throws {
+        try check(endpoint: endpoint, option: "--connect")
+        if let lanes, !(1...1024).contains(lanes) {
+            throw ValidationError("--lanes must be from 1 to 1024, not \(lanes).")
+        }
+    }
+
+    var options: WorkerOptions {
+        WorkerOptions(endpoint: endpoint, lanes: lanes, exitsWithParent: exitWithParent)
+    }
+}
+
+private func check(endpoint: String, option: String) throws {
+    guard ["tcp://", "ipc://"].contains(where: { endpoint.hasPrefix($0) && endpoint.count > $0.count }) else {
+        throw ValidationError("\(option) must be an endpoint such as tcp://host:5555, not \"\(endpoint)\".")
+    }
+}

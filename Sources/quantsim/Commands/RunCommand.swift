@@ -1,0 +1,52 @@
+import ArgumentParser
+import Foundation
+import Jobs
+
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Runs a job with a coordinator and worker processes on this machine.")
+
+    @Argument(help: "The job file.", completion: .file(extensions: ["yml", "yaml"]))
+    var job: String
+
+    @OptionGroup var workers: WorkerCount
+    @OptionGroup var folder: OutputOption
+
+    var options: RunOptions {
+        RunOptions(job: job, workers: workers.count, output: folder.url)
+    }
+}
+
+struct DemoCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "demo", abstract: "Runs a bundled model on bundled data, start to finish, on this machine.")
+
+    @OptionGroup var workers: WorkerCount
+    @OptionGroup var folder: OutputOption
+
+    var options: DemoOptions {
+        DemoOptions(workers: workers.count, output: folder.url)
+    }
+}
+
+/// `--workers N`.
+struct WorkerCount: ParsableArguments {
+    @Option(name: .customLong("workers"), help: ArgumentHelp("Worker processes to launch.", valueName: "n"))
+    var count = 2
+
+    func validate() throws {
+        guard (1...1024).contains(count) else {
+            throw ValidationError("--workers must be from 1 to 1024, not \(count).")
+        }
+    }
+}
+
+/// `--output DIR`.
+struct OutputOption: ParsableArguments {
+    @Option(
+        name: .customLong("output"), help: ArgumentHelp("Folder for the results; made if absent.", valueName: "dir"),
+        completion: .directory)
+    var path = "quantsim-output"
+
+    var url: URL { URL(fileURLWithPath: path, isDirectory: true) }
+}
