@@ -11,7 +11,7 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [
 /// The tests of a module, which may use the shared test support.
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(
-        name: name, dependencies: dependencies + ["TestSupport", "Tensors"], swiftSettings: strict)
+        name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: strict)
 }
 
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
@@ -28,7 +28,7 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
     ],
     targets: [
-        .systemLibrary(name: "CZeroMQ", pkgConfig: "libzmq", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
         .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
         .systemLibrary(name: "CSPNG", pkgConfig: "spng", providers: [.apt(["libspng-dev"])]),
@@ -64,17 +64,17 @@ let package = Package(
 
         .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("TensorsTests", ["Tensors"]),
-        tests("ONNXTests", ["ONNX"]),
-        tests("GraphTests", ["Graph", "ONNX"]),
-        tests("ExecutionTests", ["Execution", "Graph", "ONNX"]),
-        tests("QuantizationTests", ["CKernels", "Quantization"]),
-        tests("SimulationTests", ["Graph", "ONNX", "Quantization", "Simulation"]),
-        tests("PostTrainingTests", ["Graph", "ONNX", "PostTraining"]),
-        tests("DatasetsTests", ["Datasets"]),
-        tests("MessagingTests", ["Messaging"]),
-        tests("ClusterTests", ["Cluster", "Messaging"]),
-        tests("ClusterSimulationTests", ["Cluster", "Messaging"]),
-        tests("JobsTests", ["Jobs"]),
-        tests("EndToEndTests", ["Jobs"]),
+        tests("ONNXTests", ["ONNX", "Tensors"]),
+        tests("GraphTests", ["Graph", "ONNX", "Tensors"]),
+        tests("ExecutionTests", ["Execution", "Graph", "ONNX", "Tensors"]),
+        tests("QuantizationTests", ["CKernels", "Quantization", "Tensors"]),
+        tests("SimulationTests", ["Graph", "ONNX", "Quantization", "Simulation", "Tensors"]),
+        tests("PostTrainingTests", ["Graph", "ONNX", "PostTraining", "Tensors"]),
+        tests("DatasetsTests", ["Datasets", "Tensors"]),
+        tests("MessagingTests", ["Messaging", "Tensors"]),
+        tests("ClusterTests", ["Cluster", "Messaging", "Tensors"]),
+        tests("ClusterSimulationTests", ["Cluster", "Messaging", "Tensors"]),
+        tests("JobsTests", ["Jobs", "Tensors"]),
+        tests("EndToEndTests", ["Jobs", "Tensors"]),
     ]
 )

@@ -29,7 +29,8 @@ extension Convolution: PostOperable, ExecutableOperator {
                 dnnl_dilated_convolution_forward_desc_init(
                     &operation, dnnl_forward_inference, dnnl_convolution_direct, &source, &weights,
                     bias == nil ? nil : biases, &target,
-                    window.strides.map(Int64.init), window.dilations.map { Int64($0 - 1) },
+                    kernel.indices.map { Int64(window.stride($0)) },
+                    kernel.indices.map { Int64(window.dilation($0) - 1) },
                     padding.begin.map(Int64.init), padding.end.map(Int64.init)), "convolution")
         }
         let primitive = try Primitive(&operation, named: "convolution", post: unit.post, engine: plan.engine)

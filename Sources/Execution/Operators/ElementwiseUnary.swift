@@ -67,15 +67,22 @@ extension ElementwiseUnary.Function {
         case .hardSigmoid(let alpha, let beta): { max(0, min(1, alpha * $0 + beta)) }
         case .hardSwish: { $0 * max(0, min(1, $0 / 6 + 0.5)) }
         case .softplus: { Foundation.log(Foundation.exp($0) + 1) }
-        case .gelu(let tanhApproximation):
-            tanhApproximation
-                ? { 0.5 * $0 * (1 + Foundation.tanh(0.797_884_6 * ($0 + 0.044715 * $0 * $0 * $0))) }
-                : { 0.5 * $0 * (1 + Foundation.erf($0 / Float(2).squareRoot())) }
+        case .gelu(true): Self.approximateGelu
+        case .gelu(false): Self.gelu
         case .floor: { $0.rounded(.down) }
         case .ceil: { $0.rounded(.up) }
         case .round: { $0.rounded(.toNearestOrEven) }
         case .sign: { $0 > 0 ? 1 : $0 < 0 ? -1 : $0 }
         }
+    }
+
+    private static func gelu(_ x: Float) -> Float {
+        x / 2 * (1 + Foundation.erf(x / Float(2).squareRoot()))
+    }
+
+    private static func approximateGelu(_ x: Float) -> Float {
+        let inner: Float = (2 / Float.pi).squareRoot() * (x + 0.044715 * x * x * x)
+        return x / 2 * (1 + Foundation.tanh(inner))
     }
 }
 

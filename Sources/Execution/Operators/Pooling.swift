@@ -20,8 +20,8 @@ extension Pooling: ExecutableOperator {
         // oneDNN wants output = (input + padding - window) / stride + 1 exactly, so what ceil mode adds at the end is
         // stated as padding.
         let exactEnd = extents.indices.map { axis in
-            let window = (kernel[axis] - 1) * self.window.dilations[axis] + 1
-            return (outputShape[axis + 2] - 1) * self.window.strides[axis] + window - extents[axis] - begin[axis]
+            let covered = (kernel[axis] - 1) * window.dilation(axis) + 1
+            return (outputShape[axis + 2] - 1) * window.stride(axis) + covered - extents[axis] - begin[axis]
         }
         if kind == .average, countsPadding, zip(exactEnd, end).contains(where: { $0 > $1 }) {
             throw ExecutionError(
@@ -29,7 +29,7 @@ extension Pooling: ExecutableOperator {
                 found: "ceil_mode 1 with count_include_pad 1")
         }
         try plan.pool(
-            unit, algorithm, kernel: kernel, strides: window.strides, dilations: window.dilations, begin: begin,
+            unit, algorithm, kernel: kernel, strides: kernel.indices.map(window.stride), dilations: kernel.indices.map(window.dilation), begin: begin,
             end: exactEnd)
     }
 }

@@ -18,6 +18,8 @@ extension Reduce: ExecutableOperator {
             case .min: (dnnl_reduction_min, 0)
             case .l1: (dnnl_reduction_norm_lp_sum, 1)
             case .l2: (dnnl_reduction_norm_lp_sum, 2)
+            case .product: (dnnl_reduction_mul, 0)
+            case .sumOfSquares: (dnnl_reduction_norm_lp_power_p_sum, 2)
             }
         var (from, to) = (source.layout.raw, target.layout.raw)
         var operation = dnnl_reduction_desc_t()
