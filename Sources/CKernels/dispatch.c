@@ -1,0 +1,63 @@
+#include "kernels.h"
+
+#include <math.h>
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+// The variants are separate functions, so none of their arithmetic can move across these.
+#define QS_ENTER const unsigned caller_environment = _mm_getcsr(); _mm_setcsr(0x1F80)
+#define QS_LEAVE _mm_setcsr(caller_environment)
+#define QS_CALL(kernel, ...)                                     \
+    do {                                                         \
+        QS_ENTER;                                                \
+        switch (isa) {                                           \
+        case QS_ISA_AVX512: kernel##_avx512(__VA_ARGS__); break; \
+        case QS_ISA_AVX2: kernel##_avx2(__VA_ARGS__); break;     \
+        case QS_ISA_SCALAR: kernel##_scalar(__VA_ARGS__); break; \
+        }                                                        \
+        QS_LEAVE;                                                \
+    } while (0)
+
+enum qs_isa qs_best_isa(void) {
+    __builtin_cpu_init();
+    if (!__builtin_cpu_supports("avx2")) return QS_ISA_SCALAR;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")
+        && __builtin_cpu_supports("avx512vl")) {
+        return QS_ISA_AVX512;
+    }
+    return QS_ISA_AVX2;
+}
+
+#else
+
+#define QS_CALL(kernel, ...)         \
+    do {                             \
+        (void)isa;                   \
+        kernel##_scalar(__VA_ARGS__); \
+    } while (0)
+
+enum qs_isa qs_best_isa(void) { return QS_ISA_SCALAR; }
+
+#endif
+
+struct qs_range qs_empty_range(void) {
+    return (struct qs_range){.minimum = INFINITY, .maximum = -INFINITY};
+}
+
+void qs_range(enum qs_isa isa, const float *x, size_t count, struct qs_range *range) {
+    QS_CALL(qs_range, x, count, range);
+}
+
+void qs_histogram(
+    enum qs_isa isa, const float *x, size_t count, const struct qs_range *block, float scale, uint32_t *origin
+) {
+    QS_CALL(qs_histogram, x, count, block, scale, origin);
+}
+
+void qs_fake_quantize(
+    enum qs_isa isa, const float *x, float *y, size_t count, float delta, float offset, float steps
+) {
+    QS_CALL(qs_fake_quantize, x, y, count, delta, offset, offset + steps);
+}

@@ -1,0 +1,44 @@
+extension Encoding {
+    /// The encoding of a range of real values, by the rules of the reference implementation (aimet-onnx 2.42).
+    ///
+    /// The range is first widened to include zero. With N = 2^bitwidth - 1 (2^bitwidth - 2 where `strict`):
+    /// - asymmetric: delta = (max - min) / N, offset = -clamp(round(-min / delta), 0, N);
+    /// - symmetric: delta = max(max / floor(N/2), -min / ceil(N/2)), offset = -ceil(N/2). So [-1, 2] gives 2/127 but
+    ///   [-2, 1] gives 2/128. Two bits have the positive divisor 2 in place of 1, which lets the greatest value clip
+    ///   rather than leave the lower half of the grid unused.
+    /// - `unsigned` applies to a symmetric encoding of values that are never negative: asymmetric with offset 0.
+    ///
+    /// Delta is not less than min(2^-23, 0.01 / N), nor than the least normal `Float`, and is rounded to a `Float`,
+    /// which is what the simulation divides by; min and max follow from it.
+    /// - Parameters:
+    ///   - min: finite.
+    ///   - max: finite, not less than `min`.
+    ///   - bitwidth: 2 to 32.
+    ///   - strict: the symmetric grid has as many points below zero as above.
+    public static func fromRange(
+        min: Double, max: Double, bitwidth: Int, symmetric: Bool, strict: Bool = false, unsigned: Bool = false
+    ) -> Encoding {
+        precondition((1...32).contains(bitwidth), "no quantizer has \(bitwidth) bits")
+        precondition(min.isFinite && max.isFinite && min <= max, "[\(min), \(max)] is not a range")
+        let low = Swift.min(min, 0)
+        let high = Swift.max(max, 0)
+        let centered = symmetric && !(unsigned && low == 0)
+        let steps = (1 << bitwidth) - (centered && strict ? 2 : 1)
+        let floor = Swift.min(0x1p-23, 0.01 / Double(steps))
+        let delta: Double
+        if centered {
+            let above = bitwidth == 2 && !strict ? 2 : steps / 2
+            let below = steps - steps / 2
+            delta = Swift.max(high / Double(above), -low / Double(below))
+        } else {
+            delta = (high - low) / Double(steps)
+        }
+        let representable = Double(Float(Swift.max(delta, floor)))
+        let offset =
+            centered
+            ? -(steps - steps / 2)
+            : -Int(Swift.min(Swift.max((-low / representable).rounded(), 0), Double(steps)))
+        return Encoding(
+            bitwidth: bitwidth, delta: representable, offset: offset, steps: steps, symmetric: symmetric)
+    }
+}

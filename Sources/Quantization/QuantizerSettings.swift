@@ -1,0 +1,37 @@
+/// How statistics become an encoding.
+public enum Scheme: String, Codable, CaseIterable, Sendable {
+    /// The least and greatest value.
+    case tf
+    /// The range of least quantization error, clipping weighed three times.
+    case tfEnhanced = "tf_enhanced"
+}
+
+/// What a quantizer is set to.
+public struct QuantizerSettings: Equatable, Hashable, Sendable, Codable {
+    public var bitwidth: Int
+    public var symmetric: Bool
+    /// A symmetric grid has as many points below zero as above.
+    public var strictSymmetric: Bool
+    /// A symmetric quantizer of values that are never negative uses the whole grid for them.
+    public var unsignedSymmetric: Bool
+    public var scheme: Scheme
+
+    public init(
+        bitwidth: Int, symmetric: Bool = false, strictSymmetric: Bool = false, unsignedSymmetric: Bool = false,
+        scheme: Scheme
+    ) {
+        self.bitwidth = bitwidth
+        self.symmetric = symmetric
+        self.strictSymmetric = strictSymmetric
+        self.unsignedSymmetric = unsignedSymmetric
+        self.scheme = scheme
+    }
+
+    /// The encoding of what was observed; nil where nothing finite was.
+    public func encoding(for statistics: TensorStatistics) -> Encoding? {
+        guard let minimum = statistics.minimum, let maximum = statistics.maximum else { return nil }
+        return Encoding.fromRange(
+            min: Double(minimum), max: Double(maximum), bitwidth: bitwidth, symmetric: symmetric,
+            strict: strictSymmetric, unsigned: unsignedSymmetric)
+    }
+}
