@@ -1,0 +1,55 @@
+import Foundation
+import Quantization
+
+/// How often a model was right.
+struct EvaluationResult: Equatable, Sendable {
+    var samples = 0
+    /// Samples that could not be decoded.
+    var skipped = 0
+    /// Samples that had a label; the others say nothing about accuracy.
+    var labelled = 0
+    /// Labelled samples whose class was the likeliest, or among the five likeliest.
+    var top1 = 0
+    var top5 = 0
+
+    mutating func merge(_ other: EvaluationResult) {
+        samples += other.samples
+        skipped += other.skipped
+        labelled += other.labelled
+        top1 += other.top1
+        top5 += other.top5
+    }
+
+    /// Percent of the labelled samples, nil without any.
+    var top1Accuracy: Double? { labelled == 0 ? nil : 100 * Double(top1) / Double(labelled) }
+    var top5Accuracy: Double? { labelled == 0 ? nil : 100 * Double(top5) / Double(labelled) }
+
+    /// Counts one prediction.
+    /// - Parameter scores: one per class. Of equal scores the lower class comes first; NaN comes last.
+    mutating func count(scores: UnsafeBufferPointer<Float>, label: Int) {
+        let own = scores[label]
+        var better = 0
+        for (index, score) in scores.enumerated() where index != label {
+            if score > own || (score == own && index < label) || (own.isNaN && (!score.isNaN || index < label)) {
+                better += 1
+            }
+        }
+        labelled += 1
+        top1 += better == 0 ? 1 : 0
+        top5 += better < 5 ? 1 : 0
+    }
+
+    func encoded() -> Data {
+        ResultCoding.encode([samples, skipped, labelled, top1, top5])
+    }
+
+    init() {}
+
+    init(decoding data: Data) throws {
+        guard let (counts, rest) = ResultCoding.decode(5, from: data), rest.isEmpty else {
+            throw QuantizationError(.malformed, key: "evaluation result", found: "\(data.count) bytes")
+        }
+        (samples, skipped, labelled) = (counts[0], counts[1], counts[2])
+        (top1, top5) = (counts[3], counts[4])
+    }
+}

@@ -1,0 +1,60 @@
+import Datasets
+import Execution
+import Foundation
+import Quantization
+import Tensors
+
+/// What the shards of one pass have in common: sent once to every worker that takes part. With the model and a shard's
+/// samples it determines the shard's result to the last bit.
+struct PassSpecification: Codable, Equatable, Sendable {
+    enum Task: Codable, Equatable, Sendable {
+        /// Observes activations in FP32 while parameters are quantized.
+        case calibration(observed: [String])
+        /// Counts correct predictions; activations are quantized where encodings are given.
+        case evaluation(activations: [String: TensorEncodings])
+    }
+
+    /// What the samples become before they enter the model.
+    struct Input: Codable, Equatable, Sendable {
+        var name: String
+        /// Extents of one sample, without the batch axis.
+        var dimensions: [Int]
+        /// For image samples; nil where samples hold arrays.
+        var preprocessing: ImagePreprocessing?
+    }
+
+    var task: Task
+    var inputs: [Input]
+    /// Graph output whose largest element along the last axis is the predicted class.
+    var output: String
+    /// Encodings of the constants that are replaced by their quantized and dequantized values.
+    var parameters: [String: TensorEncodings]
+    /// Samples per forward pass; never depends on the number of lanes or workers, since results may depend on it.
+    var tile: Int
+    /// Whether samples that cannot be decoded are counted instead of ending the job.
+    var skipsBadSamples: Bool
+    var instructionSet: InstructionSet
+
+    func encoded() throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        return try encoder.encode(self)
+    }
+
+    init(decoding data: Data) throws {
+        self = try JSONDecoder().decode(PassSpecification.self, from: data)
+    }
+
+    init(
+        task: Task, inputs: [Input], output: String, parameters: [String: TensorEncodings], tile: Int,
+        skipsBadSamples: Bool, instructionSet: InstructionSet
+    ) {
+        self.task = task
+        self.inputs = inputs
+        self.output = output
+        self.parameters = parameters
+        self.tile = tile
+        self.skipsBadSamples = skipsBadSamples
+        self.instructionSet = instructionSet
+    }
+}
