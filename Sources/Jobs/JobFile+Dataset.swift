@@ -1,13 +1,8 @@
 extension JobFile.Dataset {
-    private enum Key: String, CaseIterable {
-        case calibration, training, evaluation, image, batch
-        case onBadSample = "on_bad_sample"
-    }
-
     init(_ value: YAMLValue) throws {
-        let section = try YAMLSection(value, keys: Key.self)
+        let section = try YAMLSection(value, keys: CodingKeys.self)
         calibration = try JobFile.Source(section.required(.calibration))
-        training = try section[.training].map { try JobFile.Source(training: $0) }
+        training = try section[.training].map { try JobFile.Source($0, isForTraining: true) }
         evaluation = try section[.evaluation].map { try JobFile.Source($0) }
         image = try section[.image].map { try JobFile.Image($0) }
         batch = try section[.batch]?.integer(in: 1...65_536) ?? 32
@@ -16,23 +11,9 @@ extension JobFile.Dataset {
 }
 
 extension JobFile.Source {
-    private enum Key: String, CaseIterable {
-        case path, samples
-    }
-
-    private enum TrainingKey: String, CaseIterable {
-        case path, samples, augment
-    }
-
-    init(_ value: YAMLValue) throws {
-        let section = try YAMLSection(value, keys: Key.self)
-        path = try section.required(.path).text()
-        samples = try section[.samples]?.integer(in: 1...Int.max)
-    }
-
     /// Only training samples are augmented.
-    init(training value: YAMLValue) throws {
-        let section = try YAMLSection(value, keys: TrainingKey.self)
+    init(_ value: YAMLValue, isForTraining: Bool = false) throws {
+        let section = try YAMLSection(value, keys: CodingKeys.self, except: isForTraining ? [] : [.augment])
         path = try section.required(.path).text()
         samples = try section[.samples]?.integer(in: 1...Int.max)
         augment = try section[.augment].map { try JobFile.Augmentation($0) }
@@ -40,26 +21,17 @@ extension JobFile.Source {
 }
 
 extension JobFile.Augmentation {
-    private enum Key: String, CaseIterable {
-        case cropPadding = "crop_padding"
-        case horizontalFlip = "horizontal_flip"
-    }
-
     init(_ value: YAMLValue) throws {
-        let section = try YAMLSection(value, keys: Key.self)
+        let section = try YAMLSection(value, keys: CodingKeys.self)
         cropPadding = try section[.cropPadding]?.integer(in: 0...4096) ?? 0
         horizontalFlip = try section[.horizontalFlip]?.boolean() ?? false
     }
 }
 
 extension JobFile.Image {
-    private enum Key: String, CaseIterable {
-        case size, mean, std
-    }
-
     /// All three are required: preprocessing that differs from the model's training spoils accuracy without an error.
     init(_ value: YAMLValue) throws {
-        let section = try YAMLSection(value, keys: Key.self)
+        let section = try YAMLSection(value, keys: CodingKeys.self)
         size = try section.required(.size).list(count: 2, of: "pixel counts (height, width)").map {
             try $0.integer(in: 1...16_384)
         }

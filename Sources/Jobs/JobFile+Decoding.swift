@@ -23,7 +23,7 @@ extension JobFile {
     /// - Parameter file: the job file's path, for errors and for relative paths; nothing is read from it.
     public init(decoding text: String, file: String) throws {
         let root = YAMLValue(node: try composed(text, file: file), key: "", line: nil, file: file)
-        let section = try YAMLSection(root, keys: RootKey.self)
+        let section = try YAMLSection(root, keys: CodingKeys.self)
         self.file = file
         self.lines = keyLines(of: root.node)
         model = try section.required(.model).text()
@@ -37,12 +37,6 @@ extension JobFile {
             throw error(.missingKey, key: "dataset.training")
         }
     }
-}
-
-private enum RootKey: String, CaseIterable {
-    case model, dataset, quantization, training, export
-    case postTraining = "post_training"
-    case instructionSet = "instruction_set"
 }
 
 private func composed(_ text: String, file: String) throws -> Yams.Node {
@@ -94,17 +88,11 @@ private func withoutRepetition<Item: Equatable>(
 }
 
 extension JobFile.Quantization {
-    private enum Key: String, CaseIterable {
-        case config, scheme
-        case activationBitwidth = "activation_bitwidth"
-        case parameterBitwidth = "parameter_bitwidth"
-    }
-
     /// Grids of more than 16 bits are finer than the float arithmetic that simulates them.
     private static let bitwidths = 2...16
 
     init(_ value: YAMLValue) throws {
-        let section = try YAMLSection(value, keys: Key.self)
+        let section = try YAMLSection(value, keys: CodingKeys.self)
         if let config = section[.config] { self.config = try JobFile.ConfigSource(config) }
         if let scheme = section[.scheme] { self.scheme = try scheme.choice(of: JobFile.Scheme.self) }
         if let bitwidth = section[.activationBitwidth] { activationBitwidth = try bitwidth.integer(in: Self.bitwidths) }
@@ -129,13 +117,8 @@ extension JobFile.ConfigSource {
 }
 
 extension JobFile.Export {
-    private enum Key: String, CaseIterable {
-        case encodings
-        case onnxQDQ = "onnx_qdq"
-    }
-
     init(_ value: YAMLValue) throws {
-        let section = try YAMLSection(value, keys: Key.self)
+        let section = try YAMLSection(value, keys: CodingKeys.self)
         if let list = section[.encodings] {
             encodings = try withoutRepetition(list.list(of: "versions")) {
                 try $0.choice(of: JobFile.EncodingsVersion.self)

@@ -1,6 +1,6 @@
 extension JobFile {
     /// Quantization-aware training, as asked for.
-    public struct Training: Equatable, Sendable, Encodable {
+    public struct Training: Equatable, Sendable {
         public var duration: Duration
         public var loss: Loss
         public var optimizer: Optimizer
@@ -10,6 +10,11 @@ extension JobFile {
         /// Parts of a global batch whose gradients are computed apart; divides `globalBatch`.
         public var slots: Int
         public var seed: Int
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case epochs, steps, loss, optimizer, schedule, slots, seed
+            case globalBatch = "global_batch"
+        }
     }
 
     public enum Duration: Equatable, Sendable {
@@ -26,22 +31,44 @@ extension JobFile {
         case sgd
     }
 
-    public struct Optimizer: Equatable, Sendable, Encodable {
+    public struct Optimizer: Equatable, Sendable, Codable {
         public var name: OptimizerName
         public var learningRate: Double
         /// In [0, 1).
         public var momentum: Double
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case name, momentum
+            case learningRate = "learning_rate"
+        }
     }
 
-    public struct Schedule: Equatable, Sendable, Encodable {
+    public struct Schedule: Equatable, Sendable, Codable {
         public var divideBy: Double
         public var everyEpochs: Int
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case divideBy = "divide_by"
+            case everyEpochs = "every_epochs"
+        }
     }
 }
 
-extension JobFile.Training {
-    enum CodingKeys: String, CodingKey {
-        case epochs, steps, loss, optimizer, schedule, globalBatch, slots, seed
+// Written out because the duration is two keys of which one is present.
+extension JobFile.Training: Codable {
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        if let epochs = try container.decodeIfPresent(Int.self, forKey: .epochs) {
+            duration = .epochs(epochs)
+        } else {
+            duration = .steps(try container.decode(Int.self, forKey: .steps))
+        }
+        loss = try container.decode(JobFile.Loss.self, forKey: .loss)
+        optimizer = try container.decode(JobFile.Optimizer.self, forKey: .optimizer)
+        schedule = try container.decodeIfPresent(JobFile.Schedule.self, forKey: .schedule)
+        globalBatch = try container.decode(Int.self, forKey: .globalBatch)
+        slots = try container.decode(Int.self, forKey: .slots)
+        seed = try container.decode(Int.self, forKey: .seed)
     }
 
     public func encode(to encoder: any Encoder) throws {
@@ -59,7 +86,13 @@ extension JobFile.Training {
     }
 }
 
-extension JobFile.ConfigSource: Encodable {
+/// Written as in the job file: a name or a path.
+extension JobFile.ConfigSource: Codable {
+    public init(from decoder: any Decoder) throws {
+        let text = try decoder.singleValueContainer().decode(String.self)
+        self = Self.names.contains(text) ? .named(text) : .path(text)
+    }
+
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         switch self {

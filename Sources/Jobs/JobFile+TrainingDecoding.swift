@@ -1,11 +1,6 @@
 extension JobFile.Training {
-    private enum Key: String, CaseIterable {
-        case epochs, steps, loss, optimizer, schedule, slots, seed
-        case globalBatch = "global_batch"
-    }
-
     init(_ value: YAMLValue) throws {
-        let section = try YAMLSection(value, keys: Key.self)
+        let section = try YAMLSection(value, keys: CodingKeys.self)
         duration = try JobFile.Duration(epochs: section[.epochs], steps: section[.steps], in: value)
         loss = try section[.loss]?.choice(of: JobFile.Loss.self) ?? .crossEntropy
         optimizer = try JobFile.Optimizer(section.required(.optimizer))
@@ -36,13 +31,8 @@ extension JobFile.Duration {
 }
 
 extension JobFile.Optimizer {
-    private enum Key: String, CaseIterable {
-        case name, momentum
-        case learningRate = "learning_rate"
-    }
-
     init(_ value: YAMLValue) throws {
-        let section = try YAMLSection(value, keys: Key.self)
+        let section = try YAMLSection(value, keys: CodingKeys.self)
         name = try section.required(.name).choice(of: JobFile.OptimizerName.self)
         learningRate = try section.required(.learningRate).number("a number above 0") { $0 > 0 }
         momentum = try section[.momentum]?.number("a number from 0 to below 1") { $0 >= 0 && $0 < 1 } ?? 0
@@ -50,13 +40,8 @@ extension JobFile.Optimizer {
 }
 
 extension JobFile.Schedule {
-    private enum Key: String, CaseIterable {
-        case divideBy = "divide_by"
-        case everyEpochs = "every_epochs"
-    }
-
     init(_ value: YAMLValue) throws {
-        let section = try YAMLSection(value, keys: Key.self)
+        let section = try YAMLSection(value, keys: CodingKeys.self)
         divideBy = try section.required(.divideBy).number("a number above 0") { $0 > 0 }
         everyEpochs = try section.required(.everyEpochs).integer(in: 1...1_000_000)
     }

@@ -2,7 +2,7 @@ import Foundation
 
 /// What the user asks for: one model, its data, how to quantize it and what to write. Values are as in the file, with
 /// defaults filled in; they have been checked one by one, but no file that they name has been touched.
-public struct JobFile: Equatable, Sendable, Encodable {
+public struct JobFile: Equatable, Sendable, Codable {
     /// Path of the ONNX model, as written; see `url(for:)`.
     public var model: String
     public var dataset: Dataset
@@ -14,13 +14,16 @@ public struct JobFile: Equatable, Sendable, Encodable {
     public var instructionSet: InstructionSet
 
     /// The job file's own path as the user gave it; relative paths in the job are relative to its folder.
-    public var file: String
+    public var file = ""
     /// Line (from 1) of every key path in the file, for errors found after reading.
-    public var lines: [String: Int]
+    public var lines: [String: Int] = [:]
 
-    /// The report repeats the job in the words of the job file; its encoder turns the keys into snake case.
-    enum CodingKeys: String, CodingKey {
-        case model, dataset, quantization, postTraining, training, export, instructionSet
+    // In every type here the coding keys are the keys of the job file: `YAMLSection` checks against them, and the report
+    // repeats the job in them.
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case model, dataset, quantization, training, export
+        case postTraining = "post_training"
+        case instructionSet = "instruction_set"
     }
 
     /// Where a path of the job lies: relative paths start at the job file's folder.
@@ -41,7 +44,7 @@ public struct JobFile: Equatable, Sendable, Encodable {
             code, file: file, key: key, line: lines[key], expected: expected, found: found, suggestion: suggestion)
     }
 
-    public struct Dataset: Equatable, Sendable, Encodable {
+    public struct Dataset: Equatable, Sendable, Codable {
         public var calibration: Source
         public var training: Source?
         public var evaluation: Source?
@@ -50,28 +53,47 @@ public struct JobFile: Equatable, Sendable, Encodable {
         /// Samples per forward pass in a lane.
         public var batch: Int
         public var onBadSample: BadSamplePolicy
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case calibration, training, evaluation, image, batch
+            case onBadSample = "on_bad_sample"
+        }
     }
 
-    public struct Source: Equatable, Sendable, Encodable {
+    public struct Source: Equatable, Sendable, Codable {
         /// File, folder or glob pattern, as written.
         public var path: String
         /// The first so many samples; all where nil.
         public var samples: Int?
+        /// Training samples only.
         public var augment: Augmentation?
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case path, samples, augment
+        }
     }
 
-    public struct Augmentation: Equatable, Sendable, Encodable {
+    public struct Augmentation: Equatable, Sendable, Codable {
         /// Pixels added on each side before cropping back to size.
         public var cropPadding: Int
         public var horizontalFlip: Bool
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case cropPadding = "crop_padding"
+            case horizontalFlip = "horizontal_flip"
+        }
     }
 
-    public struct Image: Equatable, Sendable, Encodable {
+    public struct Image: Equatable, Sendable, Codable {
         /// Pixels: height, width.
         public var size: [Int]
         /// Per channel (red, green, blue), of pixels divided by 255.
         public var mean: [Double]
         public var std: [Double]
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case size, mean, std
+        }
 
         public var height: Int { size[0] }
         public var width: Int { size[1] }
@@ -81,11 +103,17 @@ public struct JobFile: Equatable, Sendable, Encodable {
         case stop, skip
     }
 
-    public struct Quantization: Equatable, Sendable, Encodable {
+    public struct Quantization: Equatable, Sendable, Codable {
         public var config: ConfigSource = .named("default")
         public var scheme = Scheme.tfEnhanced
         public var activationBitwidth = 8
         public var parameterBitwidth = 8
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case config, scheme
+            case activationBitwidth = "activation_bitwidth"
+            case parameterBitwidth = "parameter_bitwidth"
+        }
     }
 
     /// Where the rules for placing quantizers come from.
@@ -108,12 +136,12 @@ public struct JobFile: Equatable, Sendable, Encodable {
         case biasCorrection = "bias_correction"
     }
 
-    public struct Export: Equatable, Sendable, Encodable {
+    public struct Export: Equatable, Sendable, Codable {
         /// Versions of the encodings file, in the order of the job file.
         public var encodings = [EncodingsVersion.v1]
         public var onnxQDQ = false
 
-        enum CodingKeys: String, CodingKey {
+        enum CodingKeys: String, CodingKey, CaseIterable {
             case encodings
             case onnxQDQ = "onnx_qdq"
         }

@@ -1,14 +1,14 @@
 import Yams
 
 /// A mapping of the job file whose keys are those of `Key`, no others.
-struct YAMLSection<Key: RawRepresentable<String> & CaseIterable> {
+struct YAMLSection<Key: RawRepresentable<String> & CaseIterable & Equatable> {
     private let value: YAMLValue
     private let entries: [String: YAMLValue]
 
     /// - Throws: `JobError` where the value is no mapping, or has a key that the format does not know.
-    init(_ value: YAMLValue, keys: Key.Type) throws {
+    init(_ value: YAMLValue, keys: Key.Type, except excluded: [Key] = []) throws {
         guard case .mapping(let mapping) = value.node else { throw value.error(.wrongType, expected: "a mapping") }
-        let known = Key.allCases.map(\.rawValue)
+        let known = Key.allCases.filter { !excluded.contains($0) }.map(\.rawValue)
         var entries: [String: YAMLValue] = [:]
         for (keyNode, node) in mapping {
             let name = keyNode.scalar?.string ?? ""
