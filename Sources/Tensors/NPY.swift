@@ -27,7 +27,8 @@ public enum NPY {
         try data.withUnsafeBytes { try decode($0) }
     }
 
-    /// Writes an array, row-major. Numpy has no bfloat16: such a tensor is written as float32, which has all its values.
+    /// Writes an array, row-major. Numpy has no bfloat16: such a tensor is written as float32, which has all its
+    /// values.
     public static func encode(_ tensor: Tensor) -> Data {
         let tensor = representable(tensor)
         var data = NPYHeader(elementType: tensor.elementType, shape: tensor.shape).encoded()

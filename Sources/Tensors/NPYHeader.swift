@@ -65,7 +65,8 @@ public struct NPYHeader: Equatable, Sendable {
         self.init(elementType: elementType, shape: Shape(dimensions), isColumnMajor: isColumnMajor)
     }
 
-    /// The bytes before the first element: a header of version 1, filled up so that the elements are aligned to 64 bytes.
+    /// The bytes before the first element: a header of version 1, filled up so that the elements are aligned to 64
+    /// bytes.
     func encoded() -> Data {
         let extents = shape.dimensions.map(String.init).joined(separator: ", ")
         let shapeText = shape.rank == 1 ? "(\(extents),)" : "(\(extents))"

@@ -2,8 +2,8 @@ import Foundation
 
 private import CZip
 
-/// Numpy's `.npz` format: a ZIP archive of `.npy` members, named after the arrays. Members that do not end in `.npy` are
-/// no arrays and are passed over.
+/// Numpy's `.npz` format: a ZIP archive of `.npy` members, named after the arrays. Members that do not end in `.npy`
+/// are no arrays and are passed over.
 public enum NPZ {
     public enum Compression: Sendable {
         case stored, deflated

@@ -1,7 +1,7 @@
 import Foundation
 
-/// Reads the arrays of an `.npz` file in lockstep along axis 0, a row at a time, so that memory is bounded by one row and
-/// one buffer per array however long the arrays are. Used by one thread at a time.
+/// Reads the arrays of an `.npz` file in lockstep along axis 0, a row at a time, so that memory is bounded by one row
+/// and one buffer per array however long the arrays are. Used by one thread at a time.
 public final class NPZRowReader {
     /// One array of the file.
     public struct Array: Sendable {
@@ -53,7 +53,8 @@ public final class NPZRowReader {
         self.rowCount = rowCount ?? 0
     }
 
-    /// The next row of every array, in the order of `arrays`; nil after the last. Checksums are compared with the last row.
+    /// The next row of every array, in the order of `arrays`; nil after the last. Checksums are compared with the last
+    /// row.
     public func next() throws -> [Tensor]? {
         guard position < rowCount else { return nil }
         let row = try zip(arrays, readers).map { array, reader in

@@ -1,0 +1,131 @@
+import Foundation
+
+/// Where samples come from: one or more `.npz` files, tar shards (WebDataset), folders of images, or images, all of one
+/// kind. Their order is fixed: files sorted by path, samples in a file's own order.
+public struct DatasetSource: Sendable {
+    public enum Kind: String, Sendable {
+        case npz, tar, folder, image
+    }
+
+    /// At least one, sorted by the bytes of their paths.
+    public let files: [URL]
+    public let kind: Kind
+    /// The number of samples after which the source ends; nil for all.
+    public let limit: Int?
+
+    /// Finds the files that `path` names.
+    /// - Parameters:
+    ///   - path: a path or a pattern of `*`, `?` and `[...]`.
+    ///   - folder: what a relative path is relative to.
+    ///   - limit: not negative.
+    /// - Throws: `DatasetError` (`.noMatch`, `.unknownKind`, `.mixedKinds`). No file is opened.
+    public init(path: String, relativeTo folder: URL, limit: Int? = nil) throws {
+        precondition(limit ?? 0 >= 0, "a limit of \(limit ?? 0) samples")
+        let paths = try Glob.expand(path, relativeTo: folder)
+        var kind: Kind?
+        for path in paths {
+            let found = try Self.kind(of: path)
+            guard found == kind ?? found else {
+                throw DatasetError(
+                    .mixedKinds, file: path, expected: kind?.rawValue ?? "", found: found.rawValue)
+            }
+            kind = found
+        }
+        guard let kind else { throw DatasetError(.noMatch, file: path) }
+        self.kind = kind
+        self.limit = limit
+        files = paths.map { URL(fileURLWithPath: $0) }
+    }
+
+    /// The number of samples, bad ones included, from headers and listings alone.
+    /// - Throws: as `SampleStream.next` does about sources.
+    public func count() throws -> Int {
+        var count = 0
+        for file in files {
+            if let limit, count >= limit { break }
+            count += try kind.count(file)
+        }
+        return min(count, limit ?? count)
+    }
+
+    /// The samples from the first on. At most one file is open at a time.
+    public func open() throws -> any SampleStream {
+        SourceStream(self)
+    }
+
+    private static func kind(of path: String) throws -> Kind {
+        if isFolder(path) { return .folder }
+        if ImageFile.isNamedAsImage(path) { return .image }
+        let lowercased = path.lowercased()
+        if lowercased.hasSuffix(".npz") { return .npz }
+        if lowercased.hasSuffix(".tar") { return .tar }
+        throw DatasetError(.unknownKind, file: path, expected: ".npz, .tar, .jpg, .jpeg, .png, folder")
+    }
+}
+
+extension DatasetSource.Kind {
+    fileprivate func open(_ file: URL) throws -> any SampleStream {
+        switch self {
+        case .npz: try NPZSamples(file)
+        case .tar: try TarSamples(path: file.path)
+        case .folder: try FolderSamples(path: file.path)
+        case .image: ImageFileSamples(path: file.path)
+        }
+    }
+
+    fileprivate func count(_ file: URL) throws -> Int {
+        switch self {
+        case .npz: try NPZSamples.count(file)
+        case .tar: try TarSamples.count(path: file.path)
+        case .folder: try FolderSamples.count(path: file.path)
+        case .image: 1
+        }
+    }
+}
+
+/// The files of a source one after the other, up to its limit.
+private final class SourceStream: SampleStream {
+    private let kind: DatasetSource.Kind
+    private var files: ArraySlice<URL>
+    private var current: (any SampleStream)?
+    private var remaining: Int
+
+    init(_ source: DatasetSource) {
+        kind = source.kind
+        files = source.files[...]
+        remaining = source.limit ?? .max
+    }
+
+    func next() throws -> Sample? {
+        while remaining > 0, let stream = try opened() {
+            do {
+                if let sample = try stream.next() {
+                    remaining -= 1
+                    return sample
+                }
+                current = nil
+            } catch let error as DatasetError where error.isBadSample {
+                remaining -= 1
+                throw error
+            }
+        }
+        return nil
+    }
+
+    func skip(_ count: Int) throws -> Int {
+        let wanted = min(count, remaining)
+        var skipped = 0
+        while skipped < wanted, let stream = try opened() {
+            let step = try stream.skip(wanted - skipped)
+            skipped += step
+            remaining -= step
+            if skipped < wanted { current = nil }
+        }
+        return skipped
+    }
+
+    private func opened() throws -> (any SampleStream)? {
+        if current == nil, let file = files.popFirst() { current = try kind.open(file) }
+        return current
+    }
+}

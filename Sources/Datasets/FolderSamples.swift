@@ -1,0 +1,140 @@
+import Foundation
+
+/// The images of a folder. Those directly in it come first and have no label; then those of each sub-folder, whose
+/// place among the sub-folders in sorted order is the label. Sub-folders are searched all the way down. Names are
+/// sorted by their UTF-8 bytes, which is the order of code points; hidden entries are passed over. Holds the names of
+/// one sub-folder at a time.
+final class FolderSamples: SampleStream {
+    /// Deeper folders are surely a loop of links.
+    private static let maximumDepth = 16
+
+    private let root: String
+    /// Sub-folders that have not been listed, in reverse order.
+    private var classes: [(name: String, label: Int)]
+    /// Images of the listed folder, relative to the root.
+    private var images: ArraySlice<String>
+    private var label: Int?
+
+    init(path: String) throws {
+        root = path
+        let (images, folders) = try Self.entries(of: path)
+        self.images = images[...]
+        classes = folders.enumerated().map { ($0.element, $0.offset) }.reversed()
+    }
+
+    /// The number of samples, from the listings alone.
+    static func count(path: String) throws -> Int {
+        try FolderSamples(path: path).skip(.max)
+    }
+
+    func next() throws -> Sample? {
+        try listUntilImages()
+        guard let name = images.popFirst() else { return nil }
+        return try ImageFile.sample(path: root + "/" + name, key: name, source: root, label: label)
+    }
+
+    func skip(_ count: Int) throws -> Int {
+        var skipped = 0
+        while skipped < count {
+            try listUntilImages()
+            if images.isEmpty { break }
+            let step = min(count - skipped, images.count)
+            images = images.dropFirst(step)
+            skipped += step
+        }
+        return skipped
+    }
+
+    private func listUntilImages() throws {
+        while images.isEmpty, let next = classes.popLast() {
+            label = next.label
+            images = try Self.images(in: next.name, of: root, depth: 0)[...]
+        }
+    }
+
+    /// All images at or below a sub-folder, relative to the root.
+    private static func images(in folder: String, of root: String, depth: Int) throws -> [String] {
+        guard depth < maximumDepth else {
+            throw DatasetError(
+                .cannotOpen, file: root + "/" + folder, expected: "<= \(maximumDepth) levels", found: "more")
+        }
+        let (images, folders) = try entries(of: root + "/" + folder)
+        return try images.map { folder + "/" + $0 }
+            + folders.flatMap { try self.images(in: folder + "/" + $0, of: root, depth: depth + 1) }
+    }
+
+    /// The names of images and of folders, each sorted.
+    private static func entries(of path: String) throws -> (images: [String], folders: [String]) {
+        guard let directory = opendir(path) else { throw BufferedFile.systemError(path) }
+        defer { closedir(directory) }
+        var images: [String] = []
+        var folders: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { TarHeader.text($0) }
+            if name.hasPrefix(".") { continue }
+            if ImageFile.isNamedAsImage(name) {
+                images.append(name)
+            } else if isFolder(path + "/" + name) {
+                folders.append(name)
+            }
+        }
+        return (images.sorted(by: precedesByBytes), folders.sorted(by: precedesByBytes))
+    }
+}
+
+/// A file that is one image.
+enum ImageFile {
+    static func isNamedAsImage(_ name: String) -> Bool {
+        guard let dot = name.lastIndex(of: ".") else { return false }
+        return ["jpg", "jpeg", "png"].contains(name[name.index(after: dot)...].lowercased())
+    }
+
+    /// The file as a sample. A file that has gone or cannot be read is a bad sample: the others are not affected.
+    static func sample(path: String, key: String, source: String, label: Int?) throws -> Sample {
+        let data: Data
+        do {
+            let file = try BufferedFile(path: path)
+            guard file.size <= SampleLimits.bytes else {
+                throw DatasetError(
+                    .sampleTooLarge, expected: "\(SampleLimits.bytes) bytes", found: "\(file.size) bytes")
+            }
+            data = try file.bytes(at: 0, count: file.size)
+        } catch let error as DatasetError {
+            var error = error.at(file: source, key: key)
+            if !error.isBadSample { error.code = .missingContent }
+            throw error
+        }
+        return Sample(key: key, source: source, content: .image(data), label: label)
+    }
+}
+
+/// An image file as a source of one sample without a label.
+final class ImageFileSamples: SampleStream {
+    private let path: String
+    private var isDone = false
+
+    init(path: String) { self.path = path }
+
+    func next() throws -> Sample? {
+        guard try skip(1) == 1 else { return nil }
+        let name = path.split(separator: "/").last.map(String.init) ?? path
+        return try ImageFile.sample(path: path, key: name, source: path, label: nil)
+    }
+
+    func skip(_ count: Int) throws -> Int {
+        guard count > 0 && !isDone else { return 0 }
+        isDone = true
+        return 1
+    }
+}
+
+/// Whether there is a folder at the path, or a link to one.
+func isFolder(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+}
+
+/// The order of names everywhere here: by UTF-8 bytes, the same on every machine and in every locale.
+func precedesByBytes(_ left: String, _ right: String) -> Bool {
+    left.utf8.lexicographicallyPrecedes(right.utf8)
+}

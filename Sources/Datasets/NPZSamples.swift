@@ -1,0 +1,81 @@
+import Foundation
+import Tensors
+
+/// The samples of an `.npz` file: arrays with samples along axis 0, read a row at a time. An array named `labels`,
+/// `label` or `y` (the first of these there is) holds the labels, one integer per sample, and is no input.
+final class NPZSamples: SampleStream {
+    private static let labelNames = ["labels", "label", "y"]
+
+    private let path: String
+    private let rows: NPZRowReader
+    private let labelIndex: Int?
+
+    init(_ url: URL) throws {
+        path = url.path
+        rows = try NPZRowReader(url)
+        let names = rows.arrays.map(\.name)
+        labelIndex = Self.labelNames.lazy.compactMap { names.firstIndex(of: $0) }.first
+        if let labelIndex {
+            let array = rows.arrays[labelIndex]
+            guard !array.elementType.isFloatingPoint, array.elementType != .bool, array.rowShape.count == 1 else {
+                throw DatasetError(
+                    .malformedLabels, file: path, key: array.name, expected: "one integer per sample",
+                    found: "\(array.elementType.rawValue) \(array.rowShape)")
+            }
+        }
+        let rowBytes = rows.arrays.reduce(0) { $0 + $1.rowShape.count * $1.elementType.size }
+        guard rowBytes <= SampleLimits.bytes else {
+            throw DatasetError(
+                .malformedArchive, file: path, expected: "<= \(SampleLimits.bytes) bytes per sample",
+                found: "\(rowBytes)")
+        }
+    }
+
+    /// The number of samples, from the headers alone.
+    static func count(_ url: URL) throws -> Int {
+        try NPZSamples(url).rows.rowCount
+    }
+
+    func next() throws -> Sample? {
+        let index = rows.position
+        guard let row = try rows.next() else { return nil }
+        let key = String(index)
+        var arrays: [String: Tensor] = [:]
+        var label: Int?
+        for (position, (array, tensor)) in zip(rows.arrays, row).enumerated() {
+            if position == labelIndex {
+                label = try integer(tensor, key: key)
+            } else {
+                arrays[array.name] = tensor
+            }
+        }
+        guard !arrays.isEmpty else {
+            throw DatasetError(.missingContent, file: path, key: key, expected: "arrays", found: "labels")
+        }
+        return Sample(key: key, source: path, content: .arrays(arrays), label: label)
+    }
+
+    func skip(_ count: Int) throws -> Int { try rows.skip(count) }
+
+    private func integer(_ tensor: Tensor, key: String) throws -> Int {
+        func value<Element: FixedWidthInteger>(_: Element.Type) throws -> Int {
+            let element = tensor.withUnsafeBytes { $0.loadUnaligned(as: Element.self) }
+            guard let label = Int(exactly: element) else {
+                throw DatasetError(.invalidLabel, file: path, key: key, expected: "<= \(Int.max)", found: "\(element)")
+            }
+            return label
+        }
+        return switch tensor.elementType {
+        case .int8: try value(Int8.self)
+        case .int16: try value(Int16.self)
+        case .int32: try value(Int32.self)
+        case .int64: try value(Int64.self)
+        case .uint8: try value(UInt8.self)
+        case .uint16: try value(UInt16.self)
+        case .uint32: try value(UInt32.self)
+        case .uint64: try value(UInt64.self)
+        case .float16, .bfloat16, .float32, .float64, .bool:
+            throw DatasetError(.malformedLabels, file: path, key: key, found: tensor.elementType.rawValue)
+        }
+    }
+}

@@ -1,0 +1,41 @@
+import Foundation
+
+private import CSPNG
+
+enum PNGDecoder {
+    static func recognizes(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        bytes.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A])
+    }
+
+    /// Decodes any PNG to 8-bit RGB: grayscale and palettes are expanded, 16-bit channels keep their upper byte, alpha
+    /// and gamma are ignored.
+    static func decode(_ bytes: UnsafeRawBufferPointer, into image: inout RGBImage) throws {
+        // A context decodes one image only, so there is none to keep.
+        guard let context = spng_ctx_new(0) else {
+            throw DatasetError(.corruptImage, expected: "PNG", found: "no memory")
+        }
+        defer { spng_ctx_free(context) }
+        try check(spng_set_png_buffer(context, bytes.baseAddress, bytes.count))
+        // Ancillary chunks (profiles, texts) are of no use here and must not take memory without bound.
+        try check(spng_set_chunk_limits(context, 1 << 24, 1 << 24))
+        var header = spng_ihdr()
+        try check(spng_get_ihdr(context, &header))
+        try image.resize(width: Int(header.width), height: Int(header.height))
+        var byteCount = 0
+        let format = Int32(SPNG_FMT_RGB8.rawValue)
+        try check(spng_decoded_image_size(context, format, &byteCount))
+        guard byteCount == 3 * image.width * image.height else {
+            throw DatasetError(
+                .corruptImage, expected: "\(3 * image.width * image.height) bytes", found: "\(byteCount)")
+        }
+        try image.pixels.withUnsafeMutableBufferPointer {
+            try check(spng_decode_image(context, $0.baseAddress, byteCount, format, 0))
+        }
+    }
+
+    private static func check(_ status: Int32) throws {
+        guard status == 0 else {
+            throw DatasetError(.corruptImage, expected: "PNG", found: String(cString: spng_strerror(status)))
+        }
+    }
+}
