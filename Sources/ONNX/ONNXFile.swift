@@ -1,0 +1,79 @@
+import Foundation
+import SwiftProtobuf
+import Tensors
+
+/// A model in memory, and where its external data lies.
+public struct ONNXFile: Sendable {
+    public var model: ONNXModelProto
+    /// What errors call the file.
+    public let name: String
+    let externalData: ExternalData
+
+    /// A model whose external data, if any, lies in `directory`.
+    public init(model: ONNXModelProto, name: String = "model", directory: URL?) {
+        self.model = model
+        self.name = name
+        externalData = ExternalData(directory: directory)
+    }
+
+    /// Decodes a model that came as bytes.
+    /// - Parameter externalData: external data files by the location that the model gives them.
+    /// - Throws: `ONNXError` with code truncated or notONNX.
+    public init(decoding data: Data, name: String = "model", externalData: [String: TensorStorage] = [:]) throws {
+        model = try Self.decode(data, name: name)
+        self.name = name
+        self.externalData = ExternalData(files: externalData)
+    }
+
+    /// Reads a model file. External data is mapped into memory when a tensor asks for it.
+    /// - Throws: `ONNXError` that names the file: unreadable, truncated, notONNX.
+    public static func read(_ url: URL) throws -> ONNXFile {
+        let data: Data
+        do {
+            data = try Data(contentsOf: url, options: .alwaysMapped)
+        } catch {
+            throw ONNXError(.unreadable, file: url.path, found: (error as? CocoaError)?.localizedDescription)
+        }
+        let model = try decode(data, name: url.path)
+        return ONNXFile(model: model, name: url.path, directory: url.deletingLastPathComponent())
+    }
+
+    private static func decode(_ data: Data, name: String) throws -> ONNXModelProto {
+        let model: ONNXModelProto
+        do {
+            model = try ONNXModelProto(serializedBytes: data)
+        } catch BinaryDecodingError.truncated {
+            throw ONNXError(.truncated, file: name, found: "\(data.count) bytes")
+        } catch {
+            throw ONNXError(.notONNX, file: name, expected: "an ONNX model", found: "\(error)")
+        }
+        // A file that is cut between two fields decodes; what every model has is then missing.
+        guard model.hasGraph, !model.graph.output.isEmpty, !model.opsetImport.isEmpty else {
+            let missing = model.hasGraph ? (model.graph.output.isEmpty ? "graph outputs" : "opset_import") : "a graph"
+            throw ONNXError(
+                model.hasGraph ? .truncated : .notONNX, file: name, expected: missing, found: "\(data.count) bytes")
+        }
+        return model
+    }
+
+    /// The model with all tensors inside, as bytes that `init(decoding:)` takes.
+    /// - Throws: `ONNXError` when external data is missing or the model is larger than protobuf allows (2 GB).
+    public func encoded() throws -> Data {
+        var model = model
+        for index in model.graph.initializer.indices where model.graph.initializer[index].dataLocation == .external {
+            let proto = model.graph.initializer[index]
+            var inlined = ONNXTensorProto(try tensor(proto), name: proto.name)
+            inlined.docString = proto.docString
+            model.graph.initializer[index] = inlined
+        }
+        return try Self.encode(model, name: name)
+    }
+
+    static func encode(_ model: ONNXModelProto, name: String) throws -> Data {
+        do {
+            return try model.serializedBytes()
+        } catch {
+            throw ONNXError(.notWritten, file: name, expected: "a model that protobuf can hold", found: "\(error)")
+        }
+    }
+}
