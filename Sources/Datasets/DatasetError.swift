@@ -36,6 +36,8 @@ public struct DatasetError: Error, Equatable, Sendable {
         case ambiguousContent
         /// A label that is not an integer.
         case invalidLabel
+        /// A label that is none of the model's classes; `expected` is their range.
+        case labelOutOfRange
         /// An array of a sample that cannot be read; `found` says why.
         case corruptArray
     }
@@ -60,7 +62,7 @@ public struct DatasetError: Error, Equatable, Sendable {
     public var isBadSample: Bool {
         switch code {
         case .corruptImage, .unsupportedImage, .sampleTooLarge, .missingContent, .ambiguousContent, .invalidLabel,
-            .corruptArray:
+            .labelOutOfRange, .corruptArray:
             true
         case .noMatch, .mixedKinds, .unknownKind, .cannotOpen, .truncatedSource, .malformedArchive, .malformedLabels,
             .malformedPayload, .invalidPreprocessing:

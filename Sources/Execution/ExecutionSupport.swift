@@ -1,0 +1,12 @@
+import Graph
+
+/// What this module can compute.
+public enum ExecutionSupport {
+    /// - Throws: `GraphError(.unsupportedOperators)` listing every op type of the graph that cannot be computed.
+    public static func check(_ graph: SpecializedGraph) throws {
+        let missing = Set(graph.steps.filter { !($0.operator is any ExecutableOperator) }.map(\.node.opType))
+        guard missing.isEmpty else {
+            throw GraphError(.unsupportedOperators, found: missing.sorted().joined(separator: ", "))
+        }
+    }
+}

@@ -1,0 +1,119 @@
+import Datasets
+import Execution
+import Foundation
+import Graph
+import ONNX
+import PostTraining
+import Quantization
+import Simulation
+import Tensors
+
+/// A job's model made ready for calibration: imported, batch norms folded, quantizers placed, parameters encoded. All of it
+/// depends on the job file, the model and the first sample alone.
+struct ModelPreparation: Sendable {
+    /// The file as the user gave it; what is exported keeps its metadata.
+    let original: ONNXFile
+    let graph: Graph
+    let inputs: [PassSpecification.Input]
+    /// The graph output that is evaluated: the first.
+    let output: String
+    let tile: Int
+    let placement: QuantizerPlacement
+    let parameterEncodings: [String: TensorEncodings]
+
+    /// - Parameter source: where calibration samples come from; the first one tells the inputs' extents.
+    init(_ job: JobFile, source: DatasetSource) throws {
+        let url = job.url(for: job.model)
+        let file = try ONNXFile.read(url)
+        original = file
+        (graph, inputs, tile, placement, parameterEncodings) = try attributingErrors(to: url.path) {
+            var graph = try Graph(importing: file)
+            if job.postTraining.contains(.foldBatchNorms) { graph = BatchNormFolding.fold(graph).graph }
+            let inputs = try Self.inputs(of: graph, job, source)
+            let single = try graph.specialized(inputShapes: Self.shapes(inputs, of: graph, samples: 1))
+            try ExecutionSupport.check(single)
+            let tile = Self.fixedBatch(of: graph) ?? TileSize.samples(for: single, batch: job.dataset.batch)
+            _ = try graph.specialized(inputShapes: Self.shapes(inputs, of: graph, samples: tile))
+            let placement = try QuantizerPlacement(
+                graph: graph, config: Self.config(of: job),
+                activationBitwidth: job.quantization.activationBitwidth,
+                parameterBitwidth: job.quantization.parameterBitwidth, scheme: job.quantization.simulationScheme)
+            return (graph, inputs, tile, placement, ParameterEncodings.compute(graph: graph, placement: placement))
+        }
+        guard let first = graph.outputs.first else {
+            throw ErrorInFile(GraphError(.missingOutput, expected: "an output", found: "none"), file: url.path)
+        }
+        output = first.name
+    }
+
+    /// Input shapes for a number of samples.
+    static func shapes(_ inputs: [PassSpecification.Input], of graph: Graph, samples: Int) -> [String: Shape] {
+        Dictionary(
+            uniqueKeysWithValues: inputs.map {
+                ($0.name, Shape([fixedBatch(of: graph) ?? samples] + $0.dimensions))
+            })
+    }
+
+    /// The batch extent, where the model was exported with a fixed one.
+    private static func fixedBatch(of graph: Graph) -> Int? {
+        if case .fixed(let extent)? = graph.inputs.first?.dimensions?.first { extent } else { nil }
+    }
+
+    private static func inputs(
+        of graph: Graph, _ job: JobFile, _ source: DatasetSource
+    ) throws -> [PassSpecification.Input] {
+        guard let image = job.dataset.image else {
+            return try arrayInputs(of: graph, job, source)
+        }
+        guard graph.inputs.count == 1, let input = graph.inputs.first else {
+            throw GraphError(
+                .inputShapeMismatch, expected: "one input for image samples",
+                found: graph.inputs.map(\.name).joined(separator: ", "))
+        }
+        let preprocessing = try ImagePreprocessing(
+            height: image.height, width: image.width, mean: image.mean.map(Float.init), std: image.std.map(Float.init))
+        return [
+            PassSpecification.Input(
+                name: input.name, dimensions: [3, image.height, image.width], preprocessing: preprocessing)
+        ]
+    }
+
+    private static func arrayInputs(
+        of graph: Graph, _ job: JobFile, _ source: DatasetSource
+    ) throws -> [PassSpecification.Input] {
+        guard let sample = try source.open().next() else {
+            throw job.error(
+                .outOfRange, key: "dataset.calibration", expected: "at least one sample", found: "none")
+        }
+        guard case .arrays(let arrays) = sample.content else {
+            throw job.error(.missingKey, key: "dataset.image", expected: "size, mean and std for image samples")
+        }
+        return try graph.inputs.map { input in
+            guard let array = arrays[input.name] else {
+                throw DatasetError(
+                    .missingContent, file: sample.source, key: sample.key, expected: "an array named \(input.name)",
+                    found: arrays.keys.sorted().joined(separator: ", "))
+            }
+            return PassSpecification.Input(name: input.name, dimensions: array.shape.dimensions, preprocessing: nil)
+        }
+    }
+
+    private static func config(of job: JobFile) throws -> SimulationConfig {
+        switch job.quantization.config {
+        case .named(let name):
+            guard let config = SimulationConfig.named(name) else {
+                throw job.error(
+                    .unknownChoice, key: "quantization.config",
+                    expected: JobFile.ConfigSource.names.joined(separator: ", "), found: name)
+            }
+            return config
+        case .path(let path):
+            let url = job.url(for: path)
+            let json: Data
+            do { json = try Data(contentsOf: url) } catch {
+                throw JobError(unreadable: url.path, JobError.systemError(of: error) ?? ENOENT)
+            }
+            return try SimulationConfig(json: json, file: url.path)
+        }
+    }
+}

@@ -1,0 +1,55 @@
+import Cluster
+import Datasets
+import Foundation
+
+/// A dataset cut into shards of consecutive samples. The cut depends on the job alone, so a shard is the same samples
+/// whoever computes it and whenever.
+struct SampleShards: ShardSource {
+    /// Samples per shard; the last shard takes what remains.
+    let shardSize: Int
+    /// Shards in all.
+    let count: Int
+    /// Samples in all, bad ones included.
+    let sampleCount: Int
+    private let stream: any SampleStream
+    private let skipsBadSamples: Bool
+    private var next = 0
+
+    /// About so many input elements make a shard, so that one costs a fraction of a second of computing and a few MB of
+    /// memory, whatever the network.
+    private static let elementsPerShard = 1 << 20
+    private static let samplesPerShard = 256
+
+    init(_ source: DatasetSource, inputElements: Int, batch: Int, skipsBadSamples: Bool) throws {
+        let wanted = min(Self.elementsPerShard / max(inputElements, 1), Self.samplesPerShard)
+        shardSize = batch * max(wanted / batch, 1)
+        sampleCount = try source.count()
+        count = (sampleCount + shardSize - 1) / shardSize
+        stream = try source.open()
+        self.skipsBadSamples = skipsBadSamples
+    }
+
+    /// Passes over shards that are already done.
+    mutating func skip(_ shards: Int) throws {
+        _ = try stream.skip(min(shards * shardSize, sampleCount - next * shardSize))
+        next += shards
+    }
+
+    mutating func next() throws -> Shard? {
+        guard next < count else { return nil }
+        let wanted = min(shardSize, sampleCount - next * shardSize)
+        var samples: [Sample] = []
+        samples.reserveCapacity(wanted)
+        while samples.count < wanted {
+            do {
+                guard let sample = try stream.next() else { break }
+                samples.append(sample)
+            } catch let error as DatasetError where error.isBadSample && skipsBadSamples {
+                // Sent without content, so that the worker counts it as it counts every bad sample.
+                samples.append(Sample(key: error.key, source: error.file, content: .image(Data())))
+            }
+        }
+        defer { next += 1 }
+        return Shard(index: next, sampleCount: samples.count, payload: ShardPayload(samples: samples).encoded())
+    }
+}
