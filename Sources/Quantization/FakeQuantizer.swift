@@ -27,7 +27,9 @@ public struct FakeQuantizer: Sendable {
     /// - Parameters:
     ///   - shape: of the tensors it will be applied to, row-major, where there is one encoding per channel.
     /// - Throws: `QuantizationError(.lengthMismatch)` where the channels of the shape are not as many as the encodings.
-    public init(_ encodings: TensorEncodings, shape: Shape? = nil, instructionSet: InstructionSet = .best) throws {
+    public init(_ encodings: TensorEncodings, shape: Shape? = nil, instructionSet: InstructionSet = .best)
+        throws(QuantizationError)
+    {
         if let axis = encodings.axis, let shape {
             guard axis < shape.rank, shape[axis] == encodings.encodings.count else {
                 throw QuantizationError(

@@ -1,0 +1,49 @@
+import Graph
+import Tensors
+
+/// Tensors with floating-point elements. Follows ONNX's element type rules only as far as they tell floats from others,
+/// so it needs no shapes.
+struct FloatTensors {
+    private var names: Set<String> = []
+
+    init(_ graph: Graph) {
+        for input in graph.inputs where input.elementType.isFloatingPoint { names.insert(input.name) }
+        for (name, constant) in graph.constants where constant.elementType.isFloatingPoint { names.insert(name) }
+        for node in graph.nodes { add(node) }
+    }
+
+    func contains(_ name: String) -> Bool { names.contains(name) }
+
+    private mutating func add(_ node: Node) {
+        switch node.opType {
+        case "Shape", "Size", "NonZero", "ArgMax", "ArgMin", "Equal", "Greater", "GreaterOrEqual", "Less",
+            "LessOrEqual",
+            "Not", "And", "Or", "Xor", "IsNaN", "IsInf", "QuantizeLinear", "DynamicQuantizeLinear", "ConvInteger",
+            "MatMulInteger":
+            break
+        case "Cast", "ConstantOfShape":
+            if Self.attributeSaysFloat(node) { names.formUnion(node.outputs) }
+        case "DequantizeLinear", "RandomNormal", "RandomUniform":
+            names.formUnion(node.outputs)
+        case "Where":
+            insert(node.outputs, like: node.inputs.dropFirst().first)
+        case "TopK", "MaxPool", "Dropout", "Unique":
+            // Second outputs are indices, masks and counts.
+            insert(node.outputs.prefix(1), like: node.inputs.first)
+        default:
+            insert(node.outputs, like: node.inputs.first { !$0.isEmpty })
+        }
+        names.remove("")
+    }
+
+    private mutating func insert(_ outputs: some Sequence<String>, like input: String?) {
+        if let input, names.contains(input) { names.formUnion(outputs) }
+    }
+
+    /// Cast's `to` is a number of ONNX's TensorProto.DataType; ConstantOfShape's `value` is a tensor, float when absent.
+    private static func attributeSaysFloat(_ node: Node) -> Bool {
+        if case .int(let type) = node.attributes["to"] { return [1, 10, 11, 16].contains(type) }
+        if case .tensor(let value) = node.attributes["value"] { return value.elementType.isFloatingPoint }
+        return node.opType == "ConstantOfShape"
+    }
+}

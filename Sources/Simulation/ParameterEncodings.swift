@@ -1,0 +1,66 @@
+import Graph
+import Quantization
+import Tensors
+
+/// Encodings of parameters, which are known without samples.
+public enum ParameterEncodings {
+    /// One entry per enabled parameter quantizer.
+    public static func compute(graph: Graph, placement: QuantizerPlacement) -> [String: TensorEncodings] {
+        var encodings: [String: TensorEncodings] = [:]
+        for quantizer in placement.parameters where quantizer.enabled {
+            guard let constant = graph.constants[quantizer.tensor] else { continue }
+            let statistics = constant.withFloats {
+                channelStatistics($0, shape: constant.shape, axis: quantizer.channelAxis)
+            }
+            let computed = statistics.compactMap { quantizer.settings.encoding(for: $0) }
+            // A channel without any finite value has no encoding, and neither has the tensor then.
+            guard computed.count == statistics.count, !computed.isEmpty else { continue }
+            encodings[quantizer.tensor] = TensorEncodings(encodings: computed, axis: quantizer.channelAxis)
+        }
+        return encodings
+    }
+
+    /// - Parameter elements: [shape], row-major
+    /// - Returns: one per channel along `axis`, or one.
+    private static func channelStatistics(
+        _ elements: UnsafeBufferPointer<Float>, shape: Shape, axis: Int?
+    ) -> [TensorStatistics] {
+        guard let axis else { return [TensorStatistics(observing: elements)] }
+        let inner = shape.dimensions[(axis + 1)...].reduce(1, *)
+        let rows = shape.dimensions[..<axis].reduce(1, *)
+        guard let start = elements.baseAddress else { return [] }
+        let observer = Observer()
+        return (0..<shape[axis]).map { channel in
+            observer.reset()
+            for row in 0..<rows {
+                observer.observe(start + (row * shape[axis] + channel) * inner, count: inner)
+            }
+            return observer.statistics()
+        }
+    }
+}
+
+extension Graph {
+    /// The graph with its parameters rounded to the grids of their encodings.
+    /// - Throws: `QuantizationError` where the encodings of a parameter are not as many as its channels.
+    public func simulatingParameters(_ encodings: [String: TensorEncodings]) throws(QuantizationError) -> Graph {
+        var graph = self
+        for (name, encoding) in encodings {
+            guard let constant = constants[name], constant.elementType == .float32 else { continue }
+            let quantizer = try FakeQuantizer(encoding, shape: constant.shape)
+            graph.constants[name] = quantizer.applied(to: constant)
+        }
+        return graph
+    }
+}
+
+extension Tensor {
+    /// Calls `body` with the elements as `Float`, converted where they are of another floating-point type.
+    func withFloats<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result {
+        switch elementType {
+        case .float64: try elements(as: Double.self).map(Float.init).withUnsafeBufferPointer(body)
+        case .float32: try withUnsafeElements(as: Float.self, body)
+        default: try [Float]().withUnsafeBufferPointer(body)
+        }
+    }
+}

@@ -1,0 +1,83 @@
+import Graph
+import Tensors
+
+/// The graph as the placement rules look at it: who makes and who takes each tensor, which constants are parameters, and
+/// which tensors hold floating-point values.
+struct PlacementGraph {
+    /// A constant input of a layer.
+    struct Parameter {
+        var tensor: String
+        /// `weight`, `bias`, ...
+        var kind: String
+        /// Of the one encoding per channel, where there is one; nil where the op has no such axis.
+        var channelAxis: Int?
+    }
+
+    let graph: Graph
+    /// Index of the node that makes a tensor.
+    let producers: [String: Int]
+    /// Indices of the nodes that take a tensor, in order, each once.
+    let consumers: [String: [Int]]
+    /// Of each node.
+    let parameters: [[Parameter]]
+    /// Names of all parameters.
+    let parameterNames: Set<String>
+    /// Tensors that can have an activation quantizer: inputs first, then constants and outputs in the order of nodes.
+    let activations: [String]
+    private let activationNames: Set<String>
+
+    init(_ graph: Graph) {
+        self.graph = graph
+        var producers: [String: Int] = [:]
+        var consumers: [String: [Int]] = [:]
+        for (index, node) in graph.nodes.enumerated() {
+            for output in node.outputs where !output.isEmpty { producers[output] = index }
+            for input in node.inputs where !input.isEmpty && consumers[input]?.last != index {
+                consumers[input, default: []].append(index)
+            }
+        }
+        self.producers = producers
+        self.consumers = consumers
+        parameters = graph.nodes.map { Self.parameters(of: $0, in: graph) }
+        parameterNames = Set(parameters.joined().map(\.tensor))
+
+        let floats = FloatTensors(graph)
+        var activations = graph.inputs.map(\.name)
+        for node in graph.nodes {
+            let constants = node.inputs.filter { graph.constants[$0] != nil }
+            activations += constants + node.outputs
+        }
+        var seen: Set<String> = []
+        for name in activations where !name.isEmpty && !parameterNames.contains(name) && floats.contains(name) {
+            let unquantized = (consumers[name] ?? []).contains { index in
+                let node = graph.nodes[index]
+                return OperatorTraits.withUnquantizedOperands.contains(node.opType) && node.inputs.first != name
+            }
+            let made = producers[name].map { OperatorTraits.withoutOutputQuantizer.contains(graph.nodes[$0].opType) }
+            if !unquantized && made != true { seen.insert(name) }
+        }
+        activationNames = seen
+        self.activations = activations.filter { seen.remove($0) != nil }
+    }
+
+    func isActivation(_ name: String) -> Bool { activationNames.contains(name) }
+
+    func inputActivations(of node: Int) -> [String] { graph.nodes[node].inputs.filter(isActivation) }
+
+    func outputActivations(of node: Int) -> [String] { graph.nodes[node].outputs.filter(isActivation) }
+
+    /// Nodes that take an output of the node, each once.
+    func followers(of node: Int) -> [Int] {
+        Array(Set(graph.nodes[node].outputs.flatMap { consumers[$0] ?? [] })).sorted()
+    }
+
+    private static func parameters(of node: Node, in graph: Graph) -> [Parameter] {
+        OperatorTraits.parameters(of: node.opType).compactMap { kind, input in
+            guard input < node.inputs.count, let constant = graph.constants[node.inputs[input]],
+                constant.elementType.isFloatingPoint
+            else { return nil }
+            let axis = ChannelAxis.of(node, rank: constant.shape.rank)
+            return Parameter(tensor: node.inputs[input], kind: kind, channelAxis: axis)
+        }
+    }
+}

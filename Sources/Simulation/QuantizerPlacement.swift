@@ -1,0 +1,46 @@
+import Graph
+import Quantization
+
+/// The quantizers of a graph, by the rules of a config: one for each tensor that may have one, enabled or not.
+///
+/// Sections are applied in the order of the file, later ones win. The graph is the one that is simulated, so batch
+/// norms are folded before.
+public struct QuantizerPlacement: Equatable, Sendable {
+    /// In the order in which the graph defines the tensors, inputs first.
+    public let activations: [Quantizer]
+    /// In the order of the nodes that take them.
+    public let parameters: [Quantizer]
+
+    /// - Parameters:
+    ///   - graph: with batch norms folded and constants as constants.
+    ///   - activationBitwidth: 2 to 32.
+    ///   - parameterBitwidth: 2 to 32.
+    /// - Throws: `SimulationError` where the config wants different things of one tensor.
+    public init(
+        graph: Graph, config: SimulationConfig, activationBitwidth: Int, parameterBitwidth: Int, scheme: Scheme
+    ) throws(SimulationError) {
+        let placementGraph = PlacementGraph(graph)
+        var state = PlacementState(
+            graph: placementGraph, config: config,
+            settings: QuantizerSettings(bitwidth: activationBitwidth, scheme: scheme))
+        try DefaultsRule.apply(to: &state)
+        ParametersRule.apply(to: &state)
+        try OpTypeRules.apply(to: &state)
+        SupergroupsRule.apply(to: &state)
+        ModelInputRule.apply(to: &state)
+        ModelOutputRule.apply(to: &state)
+        try PerChannelRule.apply(to: &state)
+        for name in state.parameters.keys { state.parameters[name]?.settings.bitwidth = parameterBitwidth }
+
+        activations = placementGraph.activations.compactMap { state.activations[$0] }
+        var seen: Set<String> = []
+        parameters = placementGraph.parameters.joined().compactMap {
+            seen.insert($0.tensor).inserted ? state.parameters[$0.tensor] : nil
+        }
+    }
+
+    /// Tensors whose values have to be observed over samples.
+    public var observedTensors: Set<String> {
+        Set(activations.lazy.filter { $0.enabled && !$0.isConstant }.map(\.tensor))
+    }
+}

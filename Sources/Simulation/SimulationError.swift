@@ -1,0 +1,41 @@
+/// A config file that is not valid, or rules that contradict each other on a graph. Data only: the command line turns it
+/// into a sentence.
+public struct SimulationError: Error, Equatable, Sendable {
+    public enum Code: String, Sendable {
+        /// Not JSON.
+        case malformed
+        case missingKey
+        case unknownKey
+        case invalidValue
+        /// Valid, but the reference refuses it too: inputs of all ops quantized, or outputs switched off by default.
+        case unsupportedSetting
+        /// Two ops set one tensor's quantizer to different values in one section.
+        case conflictingSettings
+        /// One constant is a parameter of different kinds, or along different channel axes.
+        case conflictingParameter
+    }
+
+    public var code: Code
+    /// The config file, or the name of the built-in config.
+    public var file: String?
+    /// Where in the file, as a JSON path such as `op_type.Relu.encoding_constraints.min`.
+    public var path: String?
+    /// The tensor and the node concerned.
+    public var tensor: String?
+    public var node: String?
+    public var expected: String?
+    public var found: String?
+
+    public init(
+        _ code: Code, file: String? = nil, path: String? = nil, tensor: String? = nil, node: String? = nil,
+        expected: String? = nil, found: String? = nil
+    ) {
+        self.code = code
+        self.file = file
+        self.path = path
+        self.tensor = tensor
+        self.node = node
+        self.expected = expected
+        self.found = found
+    }
+}
