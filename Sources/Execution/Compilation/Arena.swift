@@ -1,17 +1,22 @@
 /// Places buffers that are needed at different times in the same memory.
-enum Arena {
-    struct Request {
-        var byteCount: Int
+package enum Arena {
+    package struct Request {
+        package var byteCount: Int
         /// First and last instruction that touches the buffer.
-        var lifetime: ClosedRange<Int>
+        package var lifetime: ClosedRange<Int>
+
+        package init(byteCount: Int, lifetime: ClosedRange<Int>) {
+            self.byteCount = byteCount
+            self.lifetime = lifetime
+        }
     }
 
     /// Buffers start on cache lines.
-    static let alignment = 64
+    package static let alignment = 64
 
     /// Offsets in bytes, one per request, and the size of the memory that holds them all. Largest first, each at the lowest
     /// place where nothing alive at the same time lies.
-    static func place(_ requests: [Request]) -> (offsets: [Int], byteCount: Int) {
+    package static func place(_ requests: [Request]) -> (offsets: [Int], byteCount: Int) {
         var offsets = [Int](repeating: 0, count: requests.count)
         var placed: [Int] = []
         var end = 0
