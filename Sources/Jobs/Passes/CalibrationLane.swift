@@ -1,9 +1,10 @@
+import Cluster
 import Execution
 import Foundation
 import Quantization
 
 /// Observes the activations of shards, one shard at a time. Belongs to one thread.
-final class CalibrationLane {
+final class CalibrationLane: ShardLane {
     private let lane: ModelLane
     private let tile: Int
     private let observers: [String: Observer]
@@ -14,7 +15,7 @@ final class CalibrationLane {
         observers = Dictionary(uniqueKeysWithValues: observed.map { ($0, Observer()) })
     }
 
-    func compute(_ batch: SampleBatch) throws -> CalibrationResult {
+    func compute(_ batch: SampleBatch) throws -> Data {
         for observer in observers.values { observer.reset() }
         try lane.run(
             batch.inputs, count: batch.count, tile: tile,
@@ -24,6 +25,7 @@ final class CalibrationLane {
             })
         return CalibrationResult(
             samples: batch.count, skipped: batch.skipped,
-            statistics: StatisticsSet(observers.mapValues { $0.statistics() }))
+            statistics: StatisticsSet(observers.mapValues { $0.statistics() })
+        ).encoded()
     }
 }

@@ -1,10 +1,11 @@
+import Cluster
 import Execution
 import Foundation
 import Quantization
 import Tensors
 
 /// Counts correct predictions of shards, one shard at a time. Belongs to one thread.
-final class EvaluationLane {
+final class EvaluationLane: ShardLane {
     private let lane: ModelLane
     private let tile: Int
     private let output: String
@@ -17,7 +18,7 @@ final class EvaluationLane {
         quantizers = try activations.mapValues { try FakeQuantizer($0) }
     }
 
-    func compute(_ batch: SampleBatch) throws -> EvaluationResult {
+    func compute(_ batch: SampleBatch) throws -> Data {
         var result = EvaluationResult()
         result.samples = batch.count
         result.skipped = batch.skipped
@@ -33,7 +34,7 @@ final class EvaluationLane {
                     result.count(scores: own, label: batch.labels[sample])
                 }
             })
-        return result
+        return result.encoded()
     }
 }
 

@@ -4,39 +4,102 @@ import Execution
 import Foundation
 import Graph
 import ONNX
+import Quantization
 import Simulation
 import Tensors
 
-/// Computes the shards of one pass in a worker: what `Cluster` moves as bytes has a meaning here.
-struct PassExecutor: ShardExecutor {
+/// Makes what a worker computes passes with: what `Cluster` moves as bytes has a meaning here.
+struct PassExecutors: PassExecutorFactory {
+    func makeExecutor(
+        descriptor: Data, isa: String, artifacts: (ArtifactID) throws -> Data
+    ) throws -> any ShardExecutor {
+        try reportingFailure {
+            guard let instructionSet = Execution.InstructionSet(rawValue: isa) else {
+                throw ExecutionError(
+                    .missingInstructionSet, expected: isa,
+                    found: ComputeLibrary.supportedInstructionSets.map(\.rawValue).joined(separator: ", "))
+            }
+            try ComputeLibrary.pin(instructionSet)
+            let specification = try PassSpecification(decoding: descriptor)
+            guard let model = ArtifactID(bytes: specification.model) else {
+                throw ShardFailure(permanent: true, code: "descriptor")
+            }
+            let graph = try Graph(importing: ONNXFile(decoding: artifacts(model)))
+            let shared = SharedModel(try graph.simulatingParameters(specification.parameters))
+            switch specification.task {
+            case .calibration(let observed):
+                return CalibrationExecutor(specification: specification, model: shared, observed: observed)
+            case .evaluation(let activations):
+                return try EvaluationExecutor(specification, shared, activations)
+            }
+        }
+    }
+}
+
+/// The shards of a calibration pass.
+struct CalibrationExecutor: ShardExecutor {
+    let specification: PassSpecification
+    let model: SharedModel
+    let observed: [String]
+
+    func prepare(shard: Int, payload: Data) throws -> SampleBatch {
+        try reportingFailure {
+            try SampleBatch(decoding: ShardPayload(decoding: payload).samples, as: specification)
+        }
+    }
+
+    func makeLane() throws -> CalibrationLane {
+        CalibrationLane(model, observed: observed, tile: specification.tile)
+    }
+}
+
+/// The shards of an evaluation pass.
+struct EvaluationExecutor: ShardExecutor {
     private let specification: PassSpecification
     private let model: SharedModel
+    private let activations: [String: TensorEncodings]
+    /// Number of classes: the last extent of the evaluated output.
+    private let classes: Int
 
-    /// - Parameter model: an ONNX file with its data inline.
-    init(_ specification: PassSpecification, model: Data) throws {
-        try ComputeLibrary.pin(specification.instructionSet)
+    init(
+        _ specification: PassSpecification, _ model: SharedModel, _ activations: [String: TensorEncodings]
+    ) throws {
         self.specification = specification
-        let graph = try Graph(importing: ONNXFile(decoding: model))
-        self.model = SharedModel(try graph.simulatingParameters(specification.parameters))
+        self.model = model
+        self.activations = activations
+        let shapes = Dictionary(
+            uniqueKeysWithValues: specification.inputs.map { ($0.name, Shape([specification.tile] + $0.dimensions)) })
+        classes = try model.specialized(shapes).types[specification.output]?.shape.dimensions.last ?? 0
     }
 
     func prepare(shard: Int, payload: Data) throws -> SampleBatch {
-        let samples = try ShardPayload(decoding: payload).samples
-        let batch = try SampleBatch(decoding: samples, as: specification)
-        if case .evaluation = specification.task {
-            try checkLabels(of: samples, batch)
+        try reportingFailure {
+            try SampleBatch(
+                decoding: ShardPayload(decoding: payload).samples, as: specification, classes: classes)
         }
-        return batch
     }
 
-    func makeLane() throws -> any ShardLane<SampleBatch> {
-        switch specification.task {
-        case .calibration(let observed):
-            CalibrationShardLane(CalibrationLane(model, observed: observed, tile: specification.tile))
-        case .evaluation(let activations):
-            EvaluationShardLane(
-                try EvaluationLane(
-                    model, activations: activations, output: specification.output, tile: specification.tile))
-        }
+    func makeLane() throws -> EvaluationLane {
+        try EvaluationLane(
+            model, activations: activations, output: specification.output, tile: specification.tile)
+    }
+}
+
+/// Errors of a worker's computing travel to the coordinator as the sentence that the user is to read.
+private func reportingFailure<Result>(_ body: () throws -> Result) throws -> Result {
+    do {
+        return try body()
+    } catch let error as ShardFailure {
+        throw error
+    } catch {
+        throw ShardFailure(error)
+    }
+}
+
+extension ShardFailure {
+    init(_ error: any Error) {
+        let failure = Failure(error)
+        self.init(
+            permanent: failure.exitStatus != .temporary, code: "computation", fields: ["sentence": failure.sentence])
     }
 }

@@ -1,5 +1,4 @@
 import Datasets
-import Execution
 import Foundation
 import Quantization
 import Tensors
@@ -24,6 +23,8 @@ struct PassSpecification: Codable, Equatable, Sendable {
     }
 
     var task: Task
+    /// Digest of the artifact that holds the model: an ONNX file with its data inline.
+    var model: Data
     var inputs: [Input]
     /// Graph output whose largest element along the last axis is the predicted class.
     var output: String
@@ -33,7 +34,6 @@ struct PassSpecification: Codable, Equatable, Sendable {
     var tile: Int
     /// Whether samples that cannot be decoded are counted instead of ending the job.
     var skipsBadSamples: Bool
-    var instructionSet: InstructionSet
 
     func encoded() throws -> Data {
         let encoder = JSONEncoder()
@@ -46,15 +46,15 @@ struct PassSpecification: Codable, Equatable, Sendable {
     }
 
     init(
-        task: Task, inputs: [Input], output: String, parameters: [String: TensorEncodings], tile: Int,
-        skipsBadSamples: Bool, instructionSet: InstructionSet
+        task: Task, model: Data, inputs: [Input], output: String, parameters: [String: TensorEncodings], tile: Int,
+        skipsBadSamples: Bool
     ) {
         self.task = task
+        self.model = model
         self.inputs = inputs
         self.output = output
         self.parameters = parameters
         self.tile = tile
         self.skipsBadSamples = skipsBadSamples
-        self.instructionSet = instructionSet
     }
 }

@@ -13,7 +13,8 @@ struct SampleBatch: Sendable {
     var skipped: Int
 
     /// Decodes samples in their order. Bad ones are left out and counted, or end the pass.
-    init(decoding samples: [Sample], as specification: PassSpecification) throws {
+    /// - Parameter classes: labels must be below; nil where labels do not matter.
+    init(decoding samples: [Sample], as specification: PassSpecification, classes: Int? = nil) throws {
         let decoder = ImageDecoder()
         var labels: [Int] = []
         var unlabelled = 0
@@ -33,6 +34,7 @@ struct SampleBatch: Sendable {
                         try Self.fill(place, from: sample, as: input, using: decoder)
                     }
                 }
+                if let classes { try Self.checkLabel(of: sample, classes: classes) }
                 if let label = sample.label { labels.append(label) } else { unlabelled += 1 }
                 kept += 1
             } catch let error as DatasetError where error.isBadSample && specification.skipsBadSamples {
@@ -49,6 +51,13 @@ struct SampleBatch: Sendable {
         }
     }
 
+    private static func checkLabel(of sample: Sample, classes: Int) throws {
+        guard let label = sample.label, !(0..<classes).contains(label) else { return }
+        throw DatasetError(
+            .labelOutOfRange, file: sample.source, key: sample.key, expected: "a label from 0 to \(classes - 1)",
+            found: "\(label)")
+    }
+
     private static func fill(
         _ place: UnsafeMutableBufferPointer<Float>, from sample: Sample, as input: PassSpecification.Input,
         using decoder: ImageDecoder
@@ -57,19 +66,23 @@ struct SampleBatch: Sendable {
         case .image(let bytes):
             guard let preprocessing = input.preprocessing else {
                 throw DatasetError(
-                    .badSample, file: sample.source, key: sample.key, expected: "an array named \(input.name)",
+                    .missingContent, file: sample.source, key: sample.key, expected: "an array named \(input.name)",
                     found: "an image")
             }
-            try preprocessing.decode(bytes, into: place, using: decoder)
+            do {
+                try preprocessing.decode(bytes, into: place, using: decoder)
+            } catch let error as DatasetError {
+                throw error.at(file: sample.source, key: sample.key)
+            }
         case .arrays(let arrays):
             guard let array = arrays[input.name] else {
                 throw DatasetError(
-                    .badSample, file: sample.source, key: sample.key, expected: "an array named \(input.name)",
+                    .missingContent, file: sample.source, key: sample.key, expected: "an array named \(input.name)",
                     found: arrays.keys.sorted().joined(separator: ", "))
             }
             guard array.count == place.count else {
                 throw DatasetError(
-                    .badSample, file: sample.source, key: sample.key,
+                    .corruptArray, file: sample.source, key: sample.key,
                     expected: "\(input.name) of shape \(Shape(input.dimensions))", found: "\(array.shape)")
             }
             array.copyAsFloats(into: place)

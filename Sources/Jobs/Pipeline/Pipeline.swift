@@ -1,0 +1,115 @@
+import Cluster
+import Datasets
+import Execution
+import Foundation
+import Graph
+import ONNX
+import Quantization
+import Simulation
+import Tensors
+
+/// A job from its model to its output folder, over whatever workers the coordinator has.
+struct Pipeline {
+    let job: JobFile
+    let output: OutputFolder
+    let coordinator: Coordinator
+    let display: ProgressDisplay
+    private let preparation: ModelPreparation
+    private let calibration: DatasetSource
+    private let model: ArtifactID
+    private var stages: [Report.Stage] = []
+
+    init(_ job: JobFile, _ preparation: ModelPreparation, _ calibration: DatasetSource,
+        output: OutputFolder, coordinator: Coordinator, display: ProgressDisplay
+    ) throws {
+        self.job = job
+        self.preparation = preparation
+        self.calibration = calibration
+        self.output = output
+        self.coordinator = coordinator
+        self.display = display
+        model = coordinator.addArtifact(try preparation.graph.exported(over: preparation.original).encoded())
+    }
+
+    /// Runs all stages and writes their results.
+    /// - Returns: what the report needs to know of the stages.
+    mutating func run() throws -> (stages: [Report.Stage], digest: Report.Digest) {
+        let activations = try calibrate()
+        if let evaluation = job.dataset.evaluation {
+            let source = try job.source(evaluation)
+            try evaluate(source, as: .fp32, parameters: [:], activations: [:])
+            try evaluate(
+                source, as: .quantized, parameters: preparation.allParameters(and: activations),
+                activations: activations.filter { preparation.graph.constants[$0.key] == nil })
+        }
+        return (stages, try export(activations))
+    }
+
+    private mutating func calibrate() throws -> [String: TensorEncodings] {
+        let observed = preparation.placement.observedTensors.sorted()
+        let specification = specification(
+            .calibration(observed: observed), parameters: preparation.parameterEncodings)
+        let (result, outcome): (CalibrationResult, PassOutcome) = try run(
+            specification, over: calibration, named: "calibration")
+        stages.append(
+            Report.Stage(
+                name: "calibration", kind: .calibration, samples: result.samples, skipped: result.skipped,
+                seconds: outcome.seconds))
+        display.end()
+        return ActivationEncodings.compute(
+            statistics: result.statistics, graph: preparation.graph, placement: preparation.placement)
+    }
+
+    private mutating func evaluate(
+        _ source: DatasetSource, as form: Report.Stage.Model, parameters: [String: TensorEncodings],
+        activations: [String: TensorEncodings]
+    ) throws {
+        let specification = specification(.evaluation(activations: activations), parameters: parameters)
+        let name = "evaluation \(form.rawValue)"
+        let (result, outcome): (EvaluationResult, PassOutcome) = try run(specification, over: source, named: name)
+        stages.append(
+            Report.Stage(
+                name: name, kind: .evaluation, model: form, samples: result.samples, skipped: result.skipped,
+                seconds: outcome.seconds, top1Percent: result.top1Accuracy, top5Percent: result.top5Accuracy))
+        display.end(note: result.top1Accuracy.map { String(format: "top-1 %.2f %%", $0) })
+    }
+
+    private func run<Result: MergeableResult>(
+        _ specification: PassSpecification, over source: DatasetSource, named name: String
+    ) throws -> (Result, PassOutcome) {
+        let shards = try SampleShards(
+            source, inputElements: specification.inputs.reduce(0) { $0 + $1.dimensions.reduce(1, *) },
+            batch: job.dataset.batch, skipsBadSamples: specification.skipsBadSamples)
+        display.begin(stage: name, total: shards.sampleCount)
+        let outcome = try coordinator.run(
+            pass: PassDescription(
+                name: name, descriptor: specification.encoded(), artifacts: [model], shardCount: shards.count),
+            source: shards, reducer: MergingReducer<Result>())
+        return (try Result(decoding: outcome.state), outcome)
+    }
+
+    private func specification(
+        _ task: PassSpecification.Task, parameters: [String: TensorEncodings]
+    ) -> PassSpecification {
+        PassSpecification(
+            task: task, model: model.bytes, inputs: preparation.inputs, output: preparation.output,
+            parameters: parameters, tile: preparation.tile, skipsBadSamples: job.dataset.onBadSample == .skip)
+    }
+
+    private func export(_ activations: [String: TensorEncodings]) throws -> Report.Digest {
+        let exported = try preparation.graph.exported(over: preparation.original)
+        try exported.write(to: output.model)
+        let file = preparation.encodingsFile(activations, job)
+        var digest: SHA256Digest?
+        for (index, version) in job.export.encodings.enumerated() {
+            let data = try file.encoded(version: version.fileVersion)
+            if index == 0 {
+                try writeAtomically(data, to: output.encodings)
+                digest = SHA256Digest(of: data)
+            }
+            try writeAtomically(data, to: output.encodings(version))
+        }
+        return Report.Digest(
+            encodings: digest?.description, weights: SHA256Digest(of: preparation.graph.weightBytes).description)
+    }
+}
