@@ -26,10 +26,15 @@ public struct FakeQuantizer: Sendable {
 
     /// - Parameters:
     ///   - shape: of the tensors it will be applied to, row-major, where there is one encoding per channel.
-    /// - Throws: `QuantizationError(.lengthMismatch)` where the channels of the shape are not as many as the encodings.
+    /// - Throws: `QuantizationError(.lengthMismatch)` where there are several encodings and no axis, or where the
+    ///   channels of the shape are not as many as the encodings.
     public init(_ encodings: TensorEncodings, shape: Shape? = nil, instructionSet: InstructionSet = .best)
         throws(QuantizationError)
     {
+        guard encodings.encodings.count == 1 || encodings.axis != nil else {
+            throw QuantizationError(
+                .lengthMismatch, key: "axis", expected: "1", found: "\(encodings.encodings.count)")
+        }
         if let axis = encodings.axis, let shape {
             guard axis < shape.rank, shape[axis] == encodings.encodings.count else {
                 throw QuantizationError(

@@ -1,0 +1,74 @@
+import Foundation
+
+/// The encodings of a model as the file that AIMET's tools exchange, versions 0.6.1 and 1.0.0.
+///
+/// Both versions carry the grid of every tensor; only 0.6.1 carries min and max, which otherwise follow from the grid.
+/// Neither carries along which axis the channels of a parameter lie: that follows from the op that takes it.
+public struct EncodingsFile: Equatable, Sendable {
+    // swift-format-ignore: AlwaysUseLowerCamelCase
+    public enum Version: String, CaseIterable, Sendable {
+        case v0_6_1 = "0.6.1"
+        case v1_0_0 = "1.0.0"
+    }
+
+    public struct Producer: Equatable, Sendable {
+        public var package: String
+        public var version: String
+
+        public init(package: String, version: String) {
+            self.package = package
+            self.version = version
+        }
+
+        public static let quantsim = Producer(package: "quantsim", version: "0.1.0")
+    }
+
+    /// What the simulation was asked for (`quantizer_args`).
+    public struct QuantizerArguments: Equatable, Sendable {
+        public var activationBitwidth: Int
+        public var parameterBitwidth: Int
+        /// Whether parameters are symmetric unless a rule says otherwise.
+        public var isSymmetric: Bool
+        public var perChannelQuantization: Bool
+        /// As AIMET names it: `min_max`, `post_training_tf_enhanced`.
+        public var scheme: String
+
+        public init(
+            activationBitwidth: Int, parameterBitwidth: Int, isSymmetric: Bool, perChannelQuantization: Bool,
+            scheme: String
+        ) {
+            self.activationBitwidth = activationBitwidth
+            self.parameterBitwidth = parameterBitwidth
+            self.isSymmetric = isSymmetric
+            self.perChannelQuantization = perChannelQuantization
+            self.scheme = scheme
+        }
+    }
+
+    /// By ONNX tensor name.
+    public var activations: [String: TensorEncodings]
+    /// By initializer name.
+    public var parameters: [String: TensorEncodings]
+    public var quantizerArguments: QuantizerArguments?
+    public var producer: Producer
+
+    public init(
+        activations: [String: TensorEncodings], parameters: [String: TensorEncodings],
+        quantizerArguments: QuantizerArguments? = nil, producer: Producer = .quantsim
+    ) {
+        self.activations = activations
+        self.parameters = parameters
+        self.quantizerArguments = quantizerArguments
+        self.producer = producer
+    }
+}
+
+extension Scheme {
+    /// The scheme's name in the `quantizer_args` of an encodings file.
+    public var nameInEncodingsFile: String {
+        switch self {
+        case .tf: "min_max"
+        case .tfEnhanced: "post_training_tf_enhanced"
+        }
+    }
+}
