@@ -6,7 +6,7 @@ struct EvaluationResult: Equatable, Sendable {
     var samples = 0
     /// Samples that could not be decoded.
     var skipped = 0
-    /// Samples that had a label; the others say nothing about accuracy.
+    /// Samples that had a label.
     var labelled = 0
     /// Labelled samples whose class was the likeliest, or among the five likeliest.
     var top1 = 0
@@ -20,9 +20,8 @@ struct EvaluationResult: Equatable, Sendable {
         top5 += other.top5
     }
 
-    /// Percent of the labelled samples, nil without any.
-    var top1Accuracy: Double? { labelled == 0 ? nil : 100 * Double(top1) / Double(labelled) }
-    var top5Accuracy: Double? { labelled == 0 ? nil : 100 * Double(top5) / Double(labelled) }
+    /// Whether accuracy means anything: every sample had a label.
+    var isLabelled: Bool { samples > 0 && labelled == samples }
 
     /// Counts one prediction.
     /// - Parameter scores: one per class. Of equal scores the lower class comes first; NaN comes last.

@@ -19,7 +19,8 @@ struct Pipeline {
     private let model: ArtifactID
     private var stages: [Report.Stage] = []
 
-    init(_ job: JobFile, _ preparation: ModelPreparation, _ calibration: DatasetSource,
+    init(
+        _ job: JobFile, _ preparation: ModelPreparation, _ calibration: DatasetSource,
         output: OutputFolder, coordinator: Coordinator, display: ProgressDisplay
     ) throws {
         self.job = job
@@ -39,8 +40,8 @@ struct Pipeline {
             let source = try job.source(evaluation)
             try evaluate(source, as: .fp32, parameters: [:], activations: [:])
             try evaluate(
-                source, as: .quantized, parameters: preparation.allParameters(and: activations),
-                activations: activations.filter { preparation.graph.constants[$0.key] == nil })
+                source, as: .quantized, parameters: preparation.constantEncodings(activations),
+                activations: preparation.valueEncodings(activations))
         }
         return (stages, try export(activations))
     }
@@ -50,14 +51,14 @@ struct Pipeline {
         let specification = specification(
             .calibration(observed: observed), parameters: preparation.parameterEncodings)
         let (result, outcome): (CalibrationResult, PassOutcome) = try run(
-            specification, over: calibration, named: "calibration")
+            specification, over: calibration, named: "calibrate")
         stages.append(
             Report.Stage(
-                name: "calibration", kind: .calibration, samples: result.samples, skipped: result.skipped,
+                "calibrate", kind: .calibration, samples: result.samples, skipped: result.skipped,
                 seconds: outcome.seconds))
         display.end()
         return ActivationEncodings.compute(
-            statistics: result.statistics, graph: preparation.graph, placement: preparation.placement)
+            graph: preparation.graph, placement: preparation.placement, statistics: result.statistics)
     }
 
     private mutating func evaluate(
@@ -65,13 +66,13 @@ struct Pipeline {
         activations: [String: TensorEncodings]
     ) throws {
         let specification = specification(.evaluation(activations: activations), parameters: parameters)
-        let name = "evaluation \(form.rawValue)"
+        let name = "evaluate \(form.rawValue)"
         let (result, outcome): (EvaluationResult, PassOutcome) = try run(specification, over: source, named: name)
         stages.append(
             Report.Stage(
-                name: name, kind: .evaluation, model: form, samples: result.samples, skipped: result.skipped,
-                seconds: outcome.seconds, top1Percent: result.top1Accuracy, top5Percent: result.top5Accuracy))
-        display.end(note: result.top1Accuracy.map { String(format: "top-1 %.2f %%", $0) })
+                name, evaluating: form, samples: result.samples, skipped: result.skipped, seconds: outcome.seconds,
+                correctTop1: result.isLabelled ? result.top1 : nil, correctTop5: result.isLabelled ? result.top5 : nil))
+        display.end(note: stages.last?.top1Percent.map { String(format: "top-1 %.2f %%", $0) })
     }
 
     private func run<Result: MergeableResult>(
@@ -102,7 +103,8 @@ struct Pipeline {
         let file = preparation.encodingsFile(activations, job)
         var digest: SHA256Digest?
         for (index, version) in job.export.encodings.enumerated() {
-            let data = try file.encoded(version: version.fileVersion)
+            guard let fileVersion = version.fileVersion else { continue }
+            let data = file.write(version: fileVersion)
             if index == 0 {
                 try writeAtomically(data, to: output.encodings)
                 digest = SHA256Digest(of: data)
@@ -110,6 +112,6 @@ struct Pipeline {
             try writeAtomically(data, to: output.encodings(version))
         }
         return Report.Digest(
-            encodings: digest?.description, weights: SHA256Digest(of: preparation.graph.weightBytes).description)
+            encodings: digest?.description, weights: preparation.weightsDigest.description)
     }
 }
