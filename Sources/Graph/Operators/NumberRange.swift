@@ -4,6 +4,9 @@ import Tensors
 public struct NumberRange: Operator {
     public static let opTypes = ["Range"]
 
+    /// Ranges are indices and positions; longer ones would only fill the memory.
+    private static let maximumCount = 1 << 24
+
     public let node: Node
 
     public init(node: Node, opsetVersion: Int) throws {
@@ -49,9 +52,9 @@ public struct NumberRange: Operator {
         let (start, limit, step) = (operands[0], operands[1], operands[2])
         let count = ((limit - start) / step).rounded(.up)
         // Integers beyond 2^53 are not exact as doubles; no extent or index is that large.
-        guard step != 0, count <= Double(Window.limit), operands.allSatisfy({ $0.magnitude < 0x1p53 }) else {
+        guard step != 0, count <= Double(Self.maximumCount), operands.allSatisfy({ $0.magnitude < 0x1p53 }) else {
             throw GraphError(
-                .invalidInput, at: node, expected: "a range of at most \(Window.limit) numbers",
+                .invalidInput, at: node, expected: "a range of at most \(Self.maximumCount) numbers",
                 found: "\(start), \(limit), \(step)")
         }
         let values = (0..<Int(max(count, 0))).map { element(start + Double($0) * step) }

@@ -1,0 +1,133 @@
+import Tensors
+
+extension Tensor {
+    /// Nil where `function` is nil for an element.
+    fileprivate static func mapped<Number: FoldableNumber>(
+        _: Number.Type, _ operands: [Tensor], shape: Shape, _ function: (Number, Number) -> Number?
+    ) -> Tensor? {
+        var values = operands[0].broadcast(to: shape).elements(as: Number.self)
+        for operand in operands.dropFirst() {
+            for (index, right) in operand.broadcast(to: shape).elements(as: Number.self).enumerated() {
+                guard let value = function(values[index], right) else { return nil }
+                values[index] = value
+            }
+        }
+        return Tensor(shape: shape, values)
+    }
+}
+
+extension ElementwiseBinary: FoldableOperator {
+    func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+        let operands = inputs.constants
+        guard operands[1].elementType == types[0].elementType, let number = foldableNumber(types[0].elementType) else {
+            return nil
+        }
+        func compute<Number: FoldableNumber>(_ type: Number.Type) -> Tensor? {
+            .mapped(type, operands, shape: types[0].shape) { Number.binary(function, $0, $1) }
+        }
+        return compute(number).map { [$0] }
+    }
+}
+
+extension ElementwiseVariadic: FoldableOperator {
+    func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+        guard let number = foldableNumber(types[0].elementType) else { return nil }
+        func compute<Number: FoldableNumber>(_ type: Number.Type) -> Tensor? {
+            .mapped(type, inputs.constants, shape: types[0].shape) { left, right in
+                switch function {
+                case .sum: Number.binary(.add, left, right)
+                case .max: Swift.max(left, right)
+                case .min: Swift.min(left, right)
+                case .mean: nil
+                }
+            }
+        }
+        return compute(number).map { [$0] }
+    }
+}
+
+extension ElementwiseUnary: FoldableOperator {
+    func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+        guard let number = foldableNumber(types[0].elementType) else { return nil }
+        func compute<Number: FoldableNumber>(_ type: Number.Type) -> Tensor? {
+            let values = inputs.constants[0].elements(as: Number.self).compactMap { Number.unary(function, $0) }
+            return values.count == types[0].shape.count ? Tensor(shape: types[0].shape, values) : nil
+        }
+        return compute(number).map { [$0] }
+    }
+}
+
+extension Comparison: ConstantOnlyOperator {
+    func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+        let shape = types[0].shape
+        let operands = inputs.constants.map { $0.broadcast(to: shape) }
+        let type = operands[0].elementType
+        let results: [Bool]
+        if type == .bool {
+            let truths = operands.map { operand in operand.withUnsafeBytes { $0.map { $0 == 0 ? Int32(0) : 1 } } }
+            results = compared(truths[0], truths.count > 1 ? truths[1] : truths[0])
+        } else if let number = foldableNumber(type) {
+            func compute<Number: FoldableNumber>(_ type: Number.Type) -> [Bool] {
+                compared(operands[0].elements(as: type), operands[1].elements(as: type))
+            }
+            results = compute(number)
+        } else {
+            throw GraphError(.unsupportedElementType, at: node, tensor: inputs[0]?.name, found: type.rawValue)
+        }
+        let storage = TensorStorage(byteCount: results.count) { $0.copyBytes(from: results.map { $0 ? 1 : 0 }) }
+        return [Tensor(shape: shape, elementType: .bool, storage: storage)]
+    }
+
+    private func compared<Number: FoldableNumber>(_ left: [Number], _ right: [Number]) -> [Bool] {
+        zip(left, right).map { a, b in
+            switch function {
+            case .equal: a == b
+            case .greater: a > b
+            case .greaterOrEqual: a >= b
+            case .less: a < b
+            case .lessOrEqual: a <= b
+            case .and: a != .zero && b != .zero
+            case .or: a != .zero || b != .zero
+            case .not: a == .zero
+            }
+        }
+    }
+}
+
+extension Reduce: FoldableOperator {
+    func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+        let axes = try axes(inputs: inputs)
+        guard let number = foldableNumber(types[0].elementType) else { return nil }
+        func compute<Number: FoldableNumber>(_ type: Number.Type) -> Tensor? {
+            reduced(inputs.constants[0], type, axes: Set(axes), shape: types[0].shape)
+        }
+        return compute(number).map { [$0] }
+    }
+
+    private func reduced<Number: FoldableNumber>(
+        _ input: Tensor, _: Number.Type, axes: Set<Int>, shape: Shape
+    ) -> Tensor? {
+        // The reduced axes go last; then every result is a function of neighbours.
+        let kept = input.shape.dimensions.indices.filter { !axes.contains($0) }
+        let order = kept + axes.sorted()
+        let strides = input.shape.strides
+        let values = input.rearranged(
+            shape: Shape(order.map { input.shape[$0] }), strides: order.map { strides[$0] }
+        ).elements(as: Number.self)
+        let group = axes.reduce(1) { $0 * input.shape[$1] }
+        guard group > 0 else { return nil }
+        let results = (0..<shape.count).compactMap { index -> Number? in
+            let members = values[index * group..<(index + 1) * group]
+            switch function {
+            case .max: return members.max()
+            case .min: return members.min()
+            case .product: return members.reduce(.one) { Number.binary(.mul, $0, $1) ?? $0 }
+            case .sum: return members.reduce(.zero) { Number.binary(.add, $0, $1) ?? $0 }
+            case .mean:
+                return Number.mean(sum: members.reduce(.zero) { Number.binary(.add, $0, $1) ?? $0 }, count: group)
+            case .l1, .l2, .sumOfSquares: return nil
+            }
+        }
+        return results.count == shape.count ? Tensor(shape: shape, results) : nil
+    }
+}

@@ -1,0 +1,124 @@
+import Foundation
+import ONNX
+import Tensors
+
+extension Node {
+    init(_ proto: ONNXNodeProto, name: String, file: ONNXFile) throws {
+        self.init(
+            name: name, opType: proto.opType, domain: Operators.isDefault(domain: proto.domain) ? "" : proto.domain,
+            inputs: proto.input, outputs: proto.output)
+        for attribute in proto.attribute {
+            guard let value = try Attribute(attribute, file: file) else {
+                throw GraphError(
+                    .invalidAttribute, at: self, expected: "\(attribute.name): a number, string, list or tensor",
+                    found: attribute.hasType ? "\(attribute.type)" : "no type")
+            }
+            guard attributes.updateValue(value, forKey: attribute.name) == nil else {
+                throw GraphError(.invalidAttribute, at: self, expected: "one \(attribute.name)", found: "two")
+            }
+        }
+        guard !outputs.isEmpty else {
+            throw GraphError(.missingOutput, at: self, expected: "an output", found: "none")
+        }
+    }
+
+    /// Writes what the node says over what `original` says; documentation and unknown fields stay.
+    func proto(over original: ONNXNodeProto?, file: ONNXFile) -> ONNXNodeProto {
+        var proto = original ?? ONNXNodeProto()
+        proto.name = name
+        proto.opType = opType
+        if !domain.isEmpty { proto.domain = domain }
+        proto.input = inputs
+        proto.output = outputs
+        let known = Dictionary(proto.attribute.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        // In the file's order, new ones after them by name.
+        let names = proto.attribute.map(\.name).filter { attributes[$0] != nil }
+        let added = attributes.keys.filter { known[$0] == nil }.sorted()
+        proto.attribute = (names + added).compactMap { name in
+            guard let value = attributes[name] else { return nil }
+            if let kept = known[name], (try? Attribute(kept, file: file)) == value { return kept }
+            return value.proto(name: name)
+        }
+        return proto
+    }
+}
+
+extension Attribute {
+    /// Nil for kinds that no supported operator has: graphs, types, sparse tensors, lists of tensors.
+    init?(_ proto: ONNXAttributeProto, file: ONNXFile) throws {
+        // Files of IR version 1 have no type field; the field that is set tells.
+        switch proto.hasType ? proto.type : Self.impliedType(proto) {
+        case .float: self = .float(proto.f)
+        case .int: self = .int(Int(proto.i))
+        case .string: self = .string(String(decoding: proto.s, as: UTF8.self))
+        case .tensor: self = .tensor(try file.tensor(proto.t))
+        case .floats: self = .floats(proto.floats)
+        case .ints: self = .ints(proto.ints.map { Int($0) })
+        case .strings: self = .strings(proto.strings.map { String(decoding: $0, as: UTF8.self) })
+        default: return nil
+        }
+    }
+
+    private static func impliedType(_ proto: ONNXAttributeProto) -> ONNXAttributeProto.AttributeType {
+        if proto.hasF { return .float }
+        if proto.hasI { return .int }
+        if proto.hasS { return .string }
+        if proto.hasT { return .tensor }
+        if !proto.floats.isEmpty { return .floats }
+        if !proto.ints.isEmpty { return .ints }
+        return proto.strings.isEmpty ? .undefined : .strings
+    }
+
+    func proto(name: String) -> ONNXAttributeProto {
+        var proto = ONNXAttributeProto()
+        proto.name = name
+        switch self {
+        case .int(let value): (proto.type, proto.i) = (.int, Int64(value))
+        case .float(let value): (proto.type, proto.f) = (.float, value)
+        case .string(let value): (proto.type, proto.s) = (.string, Data(value.utf8))
+        case .tensor(let value): (proto.type, proto.t) = (.tensor, ONNXTensorProto(value, name: name))
+        case .ints(let values): (proto.type, proto.ints) = (.ints, values.map { Int64($0) })
+        case .floats(let values): (proto.type, proto.floats) = (.floats, values)
+        case .strings(let values): (proto.type, proto.strings) = (.strings, values.map { Data($0.utf8) })
+        }
+        return proto
+    }
+}
+
+extension ValueInfo {
+    init(_ proto: ONNXValueInfoProto) throws {
+        let type = proto.type.tensorType
+        guard let elementType = ElementType(onnxCode: Int(type.elemType)) else {
+            throw GraphError(
+                .unsupportedElementType, tensor: proto.name, expected: "a tensor of numbers",
+                found: "element type \(type.elemType)")
+        }
+        let dimensions = type.shape.dim.map { extent -> Dimension in
+            switch extent.value {
+            // Old exporters write 0 or -1 where the extent is open.
+            case .dimValue(let value)? where value > 0: .fixed(Int(value))
+            case .dimParam(let name)? where !name.isEmpty: .symbolic(name)
+            default: .unknown
+            }
+        }
+        self.init(name: proto.name, elementType: elementType, dimensions: type.hasShape ? dimensions : nil)
+    }
+
+    var proto: ONNXValueInfoProto {
+        var proto = ONNXValueInfoProto()
+        proto.name = name
+        proto.type.tensorType.elemType = Int32(elementType.onnxCode)
+        guard let dimensions else { return proto }
+        proto.type.tensorType.shape = ONNXTensorShapeProto()
+        proto.type.tensorType.shape.dim = dimensions.map { dimension in
+            var extent = ONNXTensorShapeProto.Dimension()
+            switch dimension {
+            case .fixed(let value): extent.dimValue = Int64(value)
+            case .symbolic(let name): extent.dimParam = name
+            case .unknown: break
+            }
+            return extent
+        }
+        return proto
+    }
+}

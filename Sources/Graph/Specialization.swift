@@ -1,0 +1,133 @@
+import Tensors
+
+extension Graph {
+    /// The graph for given input shapes: every value gets a type; what depends on shapes and constants alone is computed;
+    /// nodes without use are dropped.
+    /// - Parameter inputShapes: by input name; an input whose declared extents are all fixed may be left out.
+    /// - Throws: `GraphError`: inputShapeMismatch for shapes that do not fit the declarations, and what the operators
+    ///   find wrong, naming the node.
+    public func specialized(inputShapes: [String: Shape]) throws -> SpecializedGraph {
+        let types = try inputTypes(inputShapes)
+        var specialization = Specialization(graph: self, inputTypes: types)
+        for node in try usefulNodes() { try specialization.add(node) }
+        return specialization.result(for: self)
+    }
+
+    /// The graph with all nodes computed whose inputs are constants (weights that are filled in, transposed or cast, for
+    /// example); shapes need not be known. Names and everything else stay.
+    /// - Throws: `GraphError` naming the node.
+    public func foldingConstants() throws -> Graph {
+        let uses = ValueUses(self)
+        var folded = self
+        var specialization = Specialization(graph: self, inputTypes: [:])
+        folded.nodes = []
+        var left: [Node] = []
+        for node in nodes {
+            let trimmed = node.withoutUnusedOutputs(uses)
+            if !node.inputs.isEmpty, node.inputs.allSatisfy({ $0.isEmpty || specialization.constants[$0] != nil }),
+                try specialization.fold(trimmed)
+            {
+                continue
+            }
+            left.append(node)
+        }
+        folded.nodes = left
+        folded.constants = specialization.constants
+        let kept = ValueUses(folded)
+        // A constant that nobody used before stays: dropping it is not this function's business.
+        folded.constants = folded.constants.filter { kept.isUsed($0.key) || !uses.isUsed($0.key) }
+        return folded
+    }
+
+    /// Nodes that graph outputs depend on, in order.
+    private func usefulNodes() throws -> [Node] {
+        var needed = Set(outputs.map(\.name))
+        var useful: [Node] = []
+        let uses = ValueUses(self)
+        for node in nodes.reversed() where !needed.isDisjoint(with: node.outputs) {
+            needed.formUnion(node.inputs.filter { !$0.isEmpty })
+            useful.append(node.withoutUnusedOutputs(uses))
+        }
+        return useful.reversed()
+    }
+
+    /// Checks the shapes against what the inputs declare: fixed extents, and one extent for each symbol.
+    private func inputTypes(_ shapes: [String: Shape]) throws -> [String: ValueType] {
+        if let unknown = shapes.keys.filter({ !isInput($0) }).min() {
+            throw GraphError(
+                .inputShapeMismatch, tensor: unknown, expected: inputs.map(\.name).joined(separator: ", "),
+                found: unknown)
+        }
+        var symbols: [String: Int] = [:]
+        var types: [String: ValueType] = [:]
+        for input in inputs {
+            guard let shape = shapes[input.name] ?? input.fixedShape else {
+                throw GraphError(
+                    .inputShapeMismatch, tensor: input.name, expected: input.declaration, found: "none")
+            }
+            let type = ValueType(input.elementType, shape)
+            guard type.byteCount != nil, input.accepts(shape, symbols: &symbols) else {
+                throw GraphError(
+                    .inputShapeMismatch, tensor: input.name, expected: input.declaration(with: symbols),
+                    found: "\(shape)")
+            }
+            types[input.name] = type
+        }
+        return types
+    }
+}
+
+extension ValueInfo {
+    /// The shape, where all extents are declared as numbers.
+    public var fixedShape: Shape? {
+        guard let dimensions else { return nil }
+        var extents: [Int] = []
+        for case .fixed(let extent) in dimensions { extents.append(extent) }
+        return extents.count == dimensions.count ? Shape(extents) : nil
+    }
+
+    /// The declared dimensions as text, such as `[batch, 3, ?, ?]`.
+    public var declaration: String { declaration(with: [:]) }
+
+    /// - Parameter symbols: extents of symbols that other inputs fixed.
+    func declaration(with symbols: [String: Int]) -> String {
+        guard let dimensions else { return "any shape" }
+        let texts = dimensions.map { dimension in
+            switch dimension {
+            case .fixed(let extent): "\(extent)"
+            case .symbolic(let name): symbols[name].map { "\(name) = \($0)" } ?? name
+            case .unknown: "?"
+            }
+        }
+        return "[" + texts.joined(separator: ", ") + "]"
+    }
+
+    func accepts(_ shape: Shape, symbols: inout [String: Int]) -> Bool {
+        guard let dimensions else { return true }
+        guard dimensions.count == shape.rank else { return false }
+        for (dimension, extent) in zip(dimensions, shape.dimensions) {
+            switch dimension {
+            case .unknown: continue
+            case .fixed(let declared):
+                if declared != extent { return false }
+            case .symbolic(let name):
+                if symbols[name, default: extent] != extent { return false }
+                symbols[name] = extent
+            }
+        }
+        return true
+    }
+}
+
+extension ValueType {
+    /// Nil where the number does not fit an `Int` or an extent is beyond what the window arithmetic takes.
+    var byteCount: Int? {
+        var bytes = elementType.size
+        for extent in shape.dimensions {
+            let (product, overflow) = bytes.multipliedReportingOverflow(by: extent)
+            guard !overflow, extent <= Window.limit else { return nil }
+            bytes = product
+        }
+        return bytes
+    }
+}
