@@ -4,8 +4,10 @@ import PackageDescription
 let strict: [SwiftSetting] = [.treatAllWarnings(as: .error), .swiftLanguageMode(.v6)]
 
 /// A module of the project. Modules are listed in dependency order: each imports only modules above it.
-func module(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
-    .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
+func module(
+    _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = [], resources: [Resource] = []
+) -> Target {
+    .target(name: name, dependencies: dependencies, exclude: exclude, resources: resources, swiftSettings: strict)
 }
 
 /// The tests of a module, which may use the shared test support.
@@ -56,11 +58,15 @@ let package = Package(
             [
                 "Cluster", "Datasets", "Execution", "Graph", "ONNX", "PostTraining", "Quantization", "Simulation",
                 "Tensors", "Yams", logging,
-            ]),
+            ], resources: [.copy("Demo")]),
         .executableTarget(
             name: "quantsim",
             dependencies: ["Jobs", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
+        .executableTarget(
+            name: "lanes",
+            dependencies: ["Execution", "Graph", "ONNX", "PostTraining", "Quantization", "Tensors"],
+            path: "Benchmarks/Lanes", swiftSettings: strict),
 
         .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("TensorsTests", ["Tensors"]),

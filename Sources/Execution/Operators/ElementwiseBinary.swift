@@ -47,11 +47,14 @@ extension ElementwiseVariadic: ExecutableOperator {
             }
         let scale = function == .mean ? 1 / Float(unit.node.inputs.count) : 1
         let mean: [PostOperation] = scale == 1 ? [] : [.eltwise(dnnl_eltwise_linear, alpha: scale, beta: 0)]
+        if unit.node.inputs.count == 1 {
+            return try plan.alias(unit.outputs[0], to: plan.operand(unit.node.inputs[0]))
+        }
         // The first operand of full shape is the accumulator; all these functions commute.
-        guard unit.node.inputs.count > 1,
+        guard
             let first = try unit.node.inputs.firstIndex(where: { try plan.shape($0) == shape })
         else {
-            throw ExecutionError(.unsupportedForm, expected: "two or more inputs, one of the output's shape")
+            throw ExecutionError(.unsupportedForm, expected: "an input of the output's shape")
         }
         let rest = unit.node.inputs.indices.filter { $0 != first }
         var accumulator = try plan.operand(unit.node.inputs[first])
@@ -120,7 +123,8 @@ extension PlanBuilder {
         let (a, b) = (try plainOperand(left), try plainOperand(right))
         let target = allocate(try MemoryDescriptor(plain: shape))
         let indices = (
-            BroadcastIndices(of: try self.shape(left), in: shape), BroadcastIndices(of: try self.shape(right), in: shape)
+            BroadcastIndices(of: try self.shape(left), in: shape),
+            BroadcastIndices(of: try self.shape(right), in: shape)
         )
         let scalar = function.scalar
         emit([a, b, target]) { pointers in

@@ -10,8 +10,11 @@ extension GeneralMatrixProduct: PostOperable, ExecutableOperator {
         let c = unit.node.inputs.count > 2 && !unit.node.inputs[2].isEmpty ? unit.node.inputs[2] : nil
         let output = try plan.shape(unit.outputs[0])
         let (rows, columns) = (output[0], output[1])
-        let isRowBias = try c.map { try plan.constant($0) != nil && plan.shape($0).count == columns
-            && plan.shape($0).dimensions.last == columns } ?? true
+        let isRowBias =
+            try c.map {
+                try plan.constant($0) != nil && plan.shape($0).count == columns
+                    && plan.shape($0).dimensions.last == columns
+            } ?? true
         if let tensor = plan.constant(b), !transposesA, isRowBias {
             try buildInnerProduct(unit, plan, weight: (b, tensor), bias: c, columns: columns)
         } else {

@@ -23,14 +23,39 @@ extension Pooling: ExecutableOperator {
             let covered = (kernel[axis] - 1) * window.dilation(axis) + 1
             return (outputShape[axis + 2] - 1) * window.stride(axis) + covered - extents[axis] - begin[axis]
         }
+        let output = try plan.pool(
+            unit, algorithm, kernel: kernel, strides: kernel.indices.map(window.stride),
+            dilations: kernel.indices.map(window.dilation), begin: begin, end: exactEnd)
         if kind == .average, countsPadding, zip(exactEnd, end).contains(where: { $0 > $1 }) {
-            throw ExecutionError(
-                .unsupportedForm, expected: "no window beyond the padding where padding is counted",
-                found: "ceil_mode 1 with count_include_pad 1")
+            try correctAverages(output, plan, input: extents, kernel: kernel, begin: begin, end: end)
         }
-        try plan.pool(
-            unit, algorithm, kernel: kernel, strides: kernel.indices.map(window.stride), dilations: kernel.indices.map(window.dilation), begin: begin,
-            end: exactEnd)
+        plan.define(unit.outputs[0], at: output)
+    }
+
+    /// Where padding is counted, what ceil mode adds behind it is not (opset 19): oneDNN has divided by the whole kernel,
+    /// so averages of windows that reach further are scaled by kernel / covered.
+    private func correctAverages(
+        _ output: Operand, _ plan: PlanBuilder, input: [Int], kernel: [Int], begin: [Int], end: [Int]
+    ) throws {
+        let shape = output.layout.shape
+        let spatial = Shape(Array(shape.dimensions.dropFirst(2)))
+        var factors = [Float](repeating: 1, count: spatial.count)
+        for index in factors.indices {
+            var rest = index
+            for axis in spatial.dimensions.indices.reversed() {
+                let first = rest % spatial[axis] * window.stride(axis)
+                rest /= spatial[axis]
+                let padded = begin[axis] + input[axis] + end[axis]
+                let covered = (0..<kernel[axis]).count { first + $0 * window.dilation(axis) < padded }
+                factors[index] *= Float(kernel[axis]) / Float(covered)
+            }
+        }
+        let layout = try MemoryDescriptor(plain: Shape([1, 1] + spatial.dimensions))
+        let correction = plan.allocate(layout)
+        plan.emit([correction]) { [factors] pointers in
+            for (index, factor) in factors.enumerated() { pointers[0][index] = factor }
+        }
+        try plan.emitBinary(dnnl_binary_mul, output, correction, to: output, post: [])
     }
 }
 
@@ -39,9 +64,10 @@ extension GlobalPooling: ExecutableOperator {
         let extents = Array(try plan.shape(unit.node.inputs[0]).dimensions.dropFirst(2))
         let ones = extents.map { _ in 1 }
         let zeros = extents.map { _ in 0 }
-        try plan.pool(
+        let output = try plan.pool(
             unit, kind == .max ? dnnl_pooling_max : dnnl_pooling_avg_exclude_padding, kernel: extents, strides: ones,
             dilations: ones, begin: zeros, end: zeros)
+        plan.define(unit.outputs[0], at: output)
     }
 }
 
@@ -49,7 +75,7 @@ extension PlanBuilder {
     fileprivate func pool(
         _ unit: Unit, _ algorithm: dnnl_alg_kind_t, kernel: [Int], strides: [Int], dilations: [Int], begin: [Int],
         end: [Int]
-    ) throws {
+    ) throws -> Operand {
         let source = try operand(unit.node.inputs[0])
         var sourceLayout = source.layout.raw
         var target = try MemoryDescriptor(any: shape(unit.outputs[0])).raw
@@ -62,6 +88,6 @@ extension PlanBuilder {
         let primitive = try Primitive(&operation, named: "pooling", engine: engine)
         let output = try allocate(primitive.layout(dnnl_query_dst_md))
         emit(primitive, [(DNNL_ARG_SRC, source), (DNNL_ARG_DST, output)])
-        define(unit.outputs[0], at: output)
+        return output
     }
 }
