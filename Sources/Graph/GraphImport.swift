@@ -6,7 +6,7 @@ extension Graph {
     public static let supportedOpsets = 9...22
 
     /// Reads the graph of a model file. Constant nodes become constants, initializers that are listed as inputs are no
-    /// inputs, nodes are put into topological order and their names made unique.
+    /// inputs, an Identity of a constant is that constant under another name, nodes are put into topological order and their names made unique.
     /// - Throws: `GraphError`, all unsupported op types at once in `found` of one `unsupportedOperators`; `ONNXError`
     ///   for tensors that cannot be read.
     public init(importing file: ONNXFile) throws {
@@ -27,6 +27,9 @@ extension Graph {
                 guard constants.updateValue(value, forKey: node.outputs[0]) == nil else {
                     throw GraphError(.duplicateValue, at: node, tensor: node.outputs[0])
                 }
+            } else if let value = node.identical(to: constants), constants[node.outputs[0]] == nil {
+                // Exporters share equal biases in this way; a parameter should be a constant for whoever looks for it.
+                constants[node.outputs[0]] = value
             } else {
                 nodes.append(node)
             }
@@ -96,6 +99,14 @@ extension Graph {
             throw GraphError(.cycle, at: nodes[rest.min() ?? 0])
         }
         nodes = order.map { nodes[$0] }
+    }
+}
+
+extension Node {
+    /// The constant that an Identity passes on.
+    fileprivate func identical(to constants: [String: Tensor]) -> Tensor? {
+        guard opType == "Identity", domain.isEmpty, inputs.count == 1, outputs.count == 1 else { return nil }
+        return constants[inputs[0]]
     }
 }
 

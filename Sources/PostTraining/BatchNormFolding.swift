@@ -1,0 +1,121 @@
+import Graph
+import Tensors
+
+/// Takes batch normalizations into the weights of neighbouring layers; the graph computes the same function.
+///
+/// With s = sqrt(variance + epsilon), a normalization behind a layer gives W' = W * gamma / s and
+/// b' = beta + (b - mean) * gamma / s, for each output channel. One in front of a layer gives W' = W * gamma / s and
+/// b' = b + sum of W * (beta - mean * gamma / s), for each input channel; this is exact only where the layer pads nothing.
+/// Which value names survive, and how new biases are called, follows aimet-onnx, so that encodings can be compared.
+public enum BatchNormFolding {
+    /// Folds every batch normalization that can be folded without changing what the graph computes. One behind a layer
+    /// goes first. Left alone are layers whose weight or bias has other users or is no constant, and values between layer
+    /// and normalization that have other users or are graph outputs. A normalization that stays takes its statistics into
+    /// scale and bias, which is the form that is quantized.
+    /// - Returns: the new graph and the names of the batch normalizations that are gone, in order of the graph.
+    public static func fold(_ graph: Graph) -> (graph: Graph, folded: [String]) {
+        var folding = Folding(graph)
+        for index in graph.nodes.indices { folding.foldBackward(layer: index) }
+        for index in graph.nodes.indices { folding.foldForward(layer: index) }
+        return folding.result()
+    }
+}
+
+/// The graph while normalizations are folded. Nodes keep their indices until the end.
+private struct Folding {
+    private var graph: Graph
+    private var uses: ValueUses
+    /// Indices of normalizations that are gone.
+    private var removed: Set<Int> = []
+
+    init(_ graph: Graph) {
+        self.graph = graph
+        uses = ValueUses(graph)
+    }
+
+    mutating func foldBackward(layer index: Int) {
+        let node = graph.nodes[index]
+        guard let layer = foldableLayer(node), let normIndex = uses.soleConsumer(of: node.outputs[0]),
+            !removed.contains(normIndex), graph.nodes[normIndex].inputs.first == node.outputs[0],
+            let norm = ChannelAffine(graph.nodes[normIndex], graph), norm.channels == layer.outputChannels
+        else { return }
+        var bias = layer.bias ?? [Float](repeating: 0, count: layer.outputChannels)
+        for channel in bias.indices {
+            bias[channel] = Float(norm.offset[channel] + Double(bias[channel]) * norm.scale[channel])
+        }
+        store(layer.weight(scaledByOutputChannel: norm.scale), bias: bias, layer: index)
+        remove(normIndex, into: index)
+    }
+
+    mutating func foldForward(layer index: Int) {
+        let node = graph.nodes[index]
+        guard let layer = foldableLayer(node), layer.takesForwardFold, let normIndex = uses.producers[node.inputs[0]],
+            !removed.contains(normIndex), uses.soleConsumer(of: node.inputs[0]) == index,
+            let norm = ChannelAffine(graph.nodes[normIndex], graph), norm.channels == layer.inputChannels
+        else { return }
+        let added = layer.outputSums(weightedByInputChannel: norm.offset)
+        let bias = (layer.bias ?? [Float](repeating: 0, count: layer.outputChannels)).enumerated().map {
+            Float(Double($0.element) + added[$0.offset])
+        }
+        store(layer.weight(scaledByInputChannel: norm.scale), bias: bias, layer: index)
+        graph.nodes[index].inputs[0] = graph.nodes[normIndex].inputs[0]
+        removed.insert(normIndex)
+        uses = ValueUses(graphWithoutRemoved)
+    }
+
+    /// The layer that a node is, if its parameters are constants that nobody else uses.
+    private func foldableLayer(_ node: Node) -> LinearLayer? {
+        for name in node.inputs.dropFirst() where !name.isEmpty && uses.soleConsumer(of: name) == nil { return nil }
+        guard Set(node.inputs).count == node.inputs.count else { return nil }
+        return LinearLayer(node, graph)
+    }
+
+    private mutating func store(_ weight: Tensor, bias: [Float], layer index: Int) {
+        let node = graph.nodes[index]
+        graph.constants[node.inputs[1]] = weight
+        var name = node.inputs.count > 2 ? node.inputs[2] : ""
+        if name.isEmpty {
+            name = graph.unusedName(node.name + ".bias")
+            graph.nodes[index].inputs = [node.inputs[0], node.inputs[1], name]
+        }
+        graph.constants[name] = Tensor(shape: [bias.count], bias)
+    }
+
+    /// Takes a normalization out behind a layer. The layer's output keeps its name, unless the normalization's output is
+    /// a graph output, whose name users rely on.
+    private mutating func remove(_ normIndex: Int, into index: Int) {
+        let gone = graph.nodes[normIndex].outputs[0]
+        if uses.outputs.contains(gone) {
+            graph.nodes[index].outputs[0] = gone
+        } else {
+            let kept = graph.nodes[index].outputs[0]
+            for user in uses.consumers[gone] ?? [] {
+                graph.nodes[user].inputs = graph.nodes[user].inputs.map { $0 == gone ? kept : $0 }
+            }
+        }
+        removed.insert(normIndex)
+        uses = ValueUses(graphWithoutRemoved)
+    }
+
+    /// Nodes that are gone stay in place without inputs and outputs, so that indices hold.
+    private var graphWithoutRemoved: Graph {
+        var rest = graph
+        for index in removed {
+            rest.nodes[index].inputs = []
+            rest.nodes[index].outputs = []
+        }
+        return rest
+    }
+
+    /// Drops what is gone, with its constants, and brings the remaining normalizations to scale and bias alone.
+    func result() -> (graph: Graph, folded: [String]) {
+        var graph = graph
+        let folded = removed.sorted().map { graph.nodes[$0].name }
+        let parameters = removed.flatMap { graph.nodes[$0].inputs.dropFirst() }
+        graph.nodes = graph.nodes.indices.filter { !removed.contains($0) }.map { graph.nodes[$0] }
+        let uses = ValueUses(graph)
+        for name in parameters where !uses.isUsed(name) { graph.constants[name] = nil }
+        graph.absorbStatistics()
+        return (graph, folded)
+    }
+}
