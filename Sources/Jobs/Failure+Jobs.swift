@@ -30,10 +30,10 @@ extension JobError {
             complaint, file: file, line: line, key: key, expected: expected, found: found, suggestion: suggestion)
     }
 
-    var exitStatus: ExitStatus {
+    var exitReason: ExitReason {
         switch code {
         case .unreadableFile, .unwritableFile, .processNotStarted:
-            systemError.map(ExitStatus.init(systemError:)) ?? .permanent
+            systemError.map(ExitReason.init(systemError:)) ?? .permanent
         default: .permanent
         }
     }

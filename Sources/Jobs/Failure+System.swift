@@ -2,7 +2,7 @@ import Foundation
 
 extension Failure {
     /// Errors of the operating system as Foundation throws them; any other error is a fault of this program.
-    static func describe(systemError error: any Error) -> (Sentence, ExitStatus) {
+    static func describe(systemError error: any Error) -> (Sentence, ExitReason) {
         let bridged = error as NSError
         guard let number = JobError.systemError(of: error) else {
             let isFoundations = bridged.domain == NSCocoaErrorDomain
@@ -12,11 +12,11 @@ extension Failure {
             )
         }
         let file = bridged.userInfo[NSFilePathErrorKey] as? String ?? (bridged.userInfo[NSURLErrorKey] as? URL)?.path
-        return (Sentence(String(cString: strerror(number)), file: file), ExitStatus(systemError: number))
+        return (Sentence(String(cString: strerror(number)), file: file), ExitReason(systemError: number))
     }
 }
 
-extension ExitStatus {
+extension ExitReason {
     /// Whether trying again later may help, judged from an `errno`.
     init(systemError number: Int32) {
         let temporary: Set<Int32> = [

@@ -5,21 +5,26 @@ import Graph
 /// knows every error type of the project; each type's words stand in a `Failure+...` file of its own.
 public struct Failure: Equatable, Sendable {
     public var sentence: String
-    public var exitStatus: ExitStatus
+    public var exitReason: ExitReason
 
     /// - Parameter file: the file being worked on, for errors that do not know theirs.
     public init(_ error: any Error, file: String? = nil) {
         let (sentence, status) = Self.describe(error, file: file)
         self.sentence = sentence.text
-        self.exitStatus = status
+        self.exitReason = status
     }
 
-    private static func describe(_ error: any Error, file: String?) -> (Sentence, ExitStatus) {
+    package init(sentence: String, exitReason: ExitReason) {
+        self.sentence = sentence
+        self.exitReason = exitReason
+    }
+
+    private static func describe(_ error: any Error, file: String?) -> (Sentence, ExitReason) {
         var (sentence, status) =
             switch error {
             case let error as ErrorInFile: describe(error.underlying, file: error.file)
-            case let error as JobError: (error.sentence, error.exitStatus)
-            case let error as GraphError: (error.sentence, ExitStatus.permanent)
+            case let error as JobError: (error.sentence, error.exitReason)
+            case let error as GraphError: (error.sentence, ExitReason.permanent)
             default: describe(systemError: error)
             }
         sentence.file = sentence.file ?? file

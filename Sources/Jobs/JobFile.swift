@@ -21,8 +21,9 @@ public struct JobFile: Equatable, Sendable, Codable {
     // In every type here the coding keys are the keys of the job file: `YAMLSection` checks against them, and the report
     // repeats the job in them.
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case model, dataset, quantization, training, export
+        case model, dataset, quantization
         case postTraining = "post_training"
+        case training, export
         case instructionSet = "instruction_set"
     }
 
@@ -126,8 +127,9 @@ public struct JobFile: Equatable, Sendable, Codable {
     }
 
     public enum Scheme: String, CaseIterable, Sendable, Codable {
-        case tf, percentile, mse, entropy
+        case tf
         case tfEnhanced = "tf_enhanced"
+        case percentile, mse, entropy
     }
 
     public enum PostTrainingStage: String, CaseIterable, Sendable, Codable {

@@ -170,7 +170,7 @@ public final class LocalWorkers: Sendable {
 
 /// Whether launching again may help: not after a job well done, wrong usage, a refusal for good, or a request to end.
 private func isCrash(_ code: Int32) -> Bool {
-    switch ExitStatus(rawValue: code) {
+    switch ExitReason(rawValue: code) {
     case .done, .usage, .permanent, .drained: false
     case .internalFault, .temporary, nil: true
     }

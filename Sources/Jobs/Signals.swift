@@ -46,7 +46,7 @@ private let receivedCount = Atomic<Int>(0)
 private func handle(_ signal: Int32) {
     let savedError = errno
     if receivedCount.add(1, ordering: .relaxed).oldValue > 0 {
-        _exit(ExitStatus.drained.rawValue)
+        _exit(ExitReason.drained.rawValue)
     }
     var number = UInt8(truncatingIfNeeded: signal)
     write(wakeDescriptor.load(ordering: .relaxed), &number, 1)

@@ -30,14 +30,14 @@ struct QuantSim: ParsableCommand {
         switch exitCode(for: error) {
         case .success:
             print(fullMessage(for: error))
-            Foundation.exit(ExitStatus.done.rawValue)
+            Foundation.exit(ExitReason.done.rawValue)
         case .validationFailure:
             complain(fullMessage(for: error))
-            Foundation.exit(ExitStatus.usage.rawValue)
+            Foundation.exit(ExitReason.usage.rawValue)
         default:
             let failure = Failure(error)
             complain("Error: \(failure.sentence)")
-            Foundation.exit(failure.exitStatus.rawValue)
+            Foundation.exit(failure.exitReason.rawValue)
         }
     }
 

@@ -1,5 +1,5 @@
-/// Exit codes of the command line. Launchers act on them: 42 must not be retried, 75 and 143 may be.
-public enum ExitStatus: Int32, Sendable, CaseIterable {
+/// Why the process ends; the raw value is its exit code. Launchers act on them: 42 must not be retried, 75 and 143 may be.
+public enum ExitReason: Int32, Sendable, CaseIterable {
     case done = 0
     case internalFault = 1
     case usage = 2

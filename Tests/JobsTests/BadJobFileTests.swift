@@ -1,0 +1,266 @@
+import Foundation
+import Jobs
+import Testing
+
+/// A line of a job file made wrong, the error that must follow, and the sentence that the user must read.
+struct BadJob: CustomTestStringConvertible, Sendable {
+    var text: String
+    var error: JobError
+    var sentence: String
+    var testDescription: String { sentence }
+
+    /// A whole job file.
+    init(_ text: String, _ error: JobError, _ sentence: String) {
+        self.text = text
+        self.error = error
+        self.error.file = "job.yml"
+        self.sentence = "job.yml" + sentence
+    }
+
+    /// The minimal job file and a fourth line.
+    init(fourthLine: String, _ error: JobError, _ sentence: String) {
+        self.init(JobFileTests.minimal + "\n" + fourthLine, error, sentence)
+        self.error.line = self.error.line ?? 4
+    }
+}
+
+@Suite struct BadJobFileTests {
+    static let structure: [BadJob] = [
+        BadJob(
+            "", JobError(.wrongType, expected: "a mapping", found: "nothing"), ": expected a mapping, found nothing"),
+        BadJob(
+            "- a", JobError(.wrongType, expected: "a mapping", found: "a list of 1"),
+            ": expected a mapping, found a list of 1"),
+        BadJob(
+            "dataset: {calibration: {path: x}}", JobError(.missingKey, key: "model"), ": missing key model"),
+        BadJob("model: m.onnx", JobError(.missingKey, key: "dataset"), ": missing key dataset"),
+        BadJob(
+            "model: m.onnx\ndataset: {batch: 2}", JobError(.missingKey, key: "dataset.calibration", line: 2),
+            ", line 2: missing key dataset.calibration"),
+        BadJob(
+            "model: m.onnx\ndataset:\n  calibration: {samples: 2}",
+            JobError(.missingKey, key: "dataset.calibration.path", line: 3),
+            ", line 3: missing key dataset.calibration.path"),
+        BadJob(
+            "model: m.onnx\ndataset:\n  calibration:\n",
+            JobError(
+                .wrongType, key: "dataset.calibration", line: 3, expected: "a mapping", found: "nothing"),
+            ", line 3, dataset.calibration: expected a mapping, found nothing"),
+        BadJob(
+            "model: m.onnx\nmodel: n.onnx", JobError(.duplicateKey, key: "model", line: 1),
+            ", line 1, model: given twice"),
+        BadJob(
+            "model: [m.onnx", JobError(.invalidYAML, line: 2, found: "did not find expected ',' or ']'"),
+            ", line 2: not valid YAML: did not find expected ',' or ']'"),
+        BadJob(
+            "model: m.onnx\n\tdataset: x",
+            JobError(.invalidYAML, line: 2, found: "found a tab character that violates indentation"),
+            ", line 2: not valid YAML: found a tab character that violates indentation"),
+    ]
+
+    static let keys: [BadJob] = [
+        BadJob(
+            fourthLine: "quantisation: {}",
+            JobError(
+                .unknownKey, key: "quantisation",
+                expected: "model, dataset, quantization, post_training, training, export or instruction_set",
+                found: "quantisation", suggestion: "quantization"),
+            ", line 4: unknown key quantisation, did you mean \"quantization\"?"),
+        BadJob(
+            fourthLine: "colour: blue",
+            JobError(
+                .unknownKey, key: "colour",
+                expected: "model, dataset, quantization, post_training, training, export or instruction_set",
+                found: "colour"),
+            ", line 4: unknown key colour: expected model, dataset, quantization, post_training, training, export or "
+                + "instruction_set"),
+        BadJob(
+            "model: m.onnx\ndataset:\n  calibration: {path: x,\n    sample: 20}",
+            JobError(
+                .unknownKey, key: "dataset.calibration.sample", line: 4, expected: "path or samples", found: "sample",
+                suggestion: "samples"),
+            ", line 4: unknown key dataset.calibration.sample, did you mean \"samples\"?"),
+        // Only training data is augmented.
+        BadJob(
+            fourthLine: "  evaluation: {path: x, augment: {crop_padding: 4}}",
+            JobError(.unknownKey, key: "dataset.evaluation.augment", expected: "path or samples", found: "augment"),
+            ", line 4: unknown key dataset.evaluation.augment: expected path or samples"),
+        BadJob(
+            fourthLine: "quantization: {activation_bitwith: 8}",
+            JobError(
+                .unknownKey, key: "quantization.activation_bitwith",
+                expected: "config, scheme, activation_bitwidth or parameter_bitwidth", found: "activation_bitwith",
+                suggestion: "activation_bitwidth"),
+            ", line 4: unknown key quantization.activation_bitwith, did you mean \"activation_bitwidth\"?"),
+    ]
+
+    static let values: [BadJob] = [
+        BadJob(
+            fourthLine: "  batch: many",
+            JobError(
+                .wrongType, key: "dataset.batch", expected: "a whole number from 1 to 65536", found: "\"many\""),
+            ", line 4, dataset.batch: expected a whole number from 1 to 65536, found \"many\""),
+        BadJob(
+            fourthLine: "  batch: 0",
+            JobError(.outOfRange, key: "dataset.batch", expected: "a whole number from 1 to 65536", found: "0"),
+            ", line 4, dataset.batch: expected a whole number from 1 to 65536, found 0"),
+        BadJob(
+            fourthLine: "  batch: 2.5",
+            JobError(.wrongType, key: "dataset.batch", expected: "a whole number from 1 to 65536", found: "2.5"),
+            ", line 4, dataset.batch: expected a whole number from 1 to 65536, found 2.5"),
+        BadJob(
+            fourthLine: "  batch: \"8\"",
+            JobError(.wrongType, key: "dataset.batch", expected: "a whole number from 1 to 65536", found: "\"8\""),
+            ", line 4, dataset.batch: expected a whole number from 1 to 65536, found \"8\""),
+        BadJob(
+            fourthLine: "  evaluation: {path: 5}",
+            JobError(.wrongType, key: "dataset.evaluation.path", expected: "text", found: "5"),
+            ", line 4, dataset.evaluation.path: expected text, found 5"),
+        BadJob(
+            fourthLine: "  evaluation: {path: \"\"}",
+            JobError(.wrongType, key: "dataset.evaluation.path", expected: "text", found: "\"\""),
+            ", line 4, dataset.evaluation.path: expected text, found \"\""),
+        BadJob(
+            fourthLine: "  evaluation: {path: x, samples: -3}",
+            JobError(
+                .outOfRange, key: "dataset.evaluation.samples", expected: "a whole number of at least 1", found: "-3"),
+            ", line 4, dataset.evaluation.samples: expected a whole number of at least 1, found -3"),
+        BadJob(
+            fourthLine: "  on_bad_sample: skp",
+            JobError(
+                .unknownChoice, key: "dataset.on_bad_sample", expected: "stop or skip", found: "\"skp\"",
+                suggestion: "skip"),
+            ", line 4, dataset.on_bad_sample: expected stop or skip, found \"skp\", did you mean \"skip\"?"),
+        BadJob(
+            fourthLine: "  image: {size: [32], mean: [0, 0, 0], std: [1, 1, 1]}",
+            JobError(
+                .wrongType, key: "dataset.image.size", expected: "a list of 2 pixel counts (height, width)",
+                found: "a list of 1"),
+            ", line 4, dataset.image.size: expected a list of 2 pixel counts (height, width), found a list of 1"),
+        BadJob(
+            fourthLine: "  image: {size: [32, 32], mean: [0, x, 0], std: [1, 1, 1]}",
+            JobError(.wrongType, key: "dataset.image.mean[1]", expected: "a number", found: "\"x\""),
+            ", line 4, dataset.image.mean[1]: expected a number, found \"x\""),
+        BadJob(
+            fourthLine: "  image: {size: [32, 32], mean: [0, 1e999, 0], std: [1, 1, 1]}",
+            JobError(.outOfRange, key: "dataset.image.mean[1]", expected: "a number", found: "1e999"),
+            ", line 4, dataset.image.mean[1]: expected a number, found 1e999"),
+        BadJob(
+            fourthLine: "  image: {size: [32, 32], mean: [0, 0, 0], std: [1, 0, 1]}",
+            JobError(.outOfRange, key: "dataset.image.std[1]", expected: "a number above 0", found: "0"),
+            ", line 4, dataset.image.std[1]: expected a number above 0, found 0"),
+        BadJob(
+            fourthLine: "  image: {size: [32, 32], mean: [0, 0, 0]}",
+            JobError(.missingKey, key: "dataset.image.std"), ", line 4: missing key dataset.image.std"),
+        BadJob(
+            fourthLine: "quantization: {scheme: tf_enhance}",
+            JobError(
+                .unknownChoice, key: "quantization.scheme", expected: "tf, tf_enhanced, percentile, mse or entropy",
+                found: "\"tf_enhance\"", suggestion: "tf_enhanced"),
+            ", line 4, quantization.scheme: expected tf, tf_enhanced, percentile, mse or entropy, "
+                + "found \"tf_enhance\", did you mean \"tf_enhanced\"?"),
+        BadJob(
+            fourthLine: "quantization: {config: defualt}",
+            JobError(
+                .unknownChoice, key: "quantization.config",
+                expected: "default, default_per_channel, htp_v73 or the path of a config file", found: "\"defualt\"",
+                suggestion: "default"),
+            ", line 4, quantization.config: expected default, default_per_channel, htp_v73 or the path of a config "
+                + "file, found \"defualt\", did you mean \"default\"?"),
+        BadJob(
+            fourthLine: "quantization: {parameter_bitwidth: 1}",
+            JobError(
+                .outOfRange, key: "quantization.parameter_bitwidth", expected: "a whole number from 2 to 16",
+                found: "1"),
+            ", line 4, quantization.parameter_bitwidth: expected a whole number from 2 to 16, found 1"),
+        BadJob(
+            fourthLine: "post_training: fold_batch_norms",
+            JobError(.wrongType, key: "post_training", expected: "a list of stages", found: "\"fold_batch_norms\""),
+            ", line 4, post_training: expected a list of stages, found \"fold_batch_norms\""),
+        BadJob(
+            fourthLine: "post_training: [fold_batch_norms, fold_batch_norms]",
+            JobError(.duplicateKey, key: "post_training[1]", found: "\"fold_batch_norms\""),
+            ", line 4, post_training[1]: given twice: \"fold_batch_norms\""),
+        BadJob(
+            fourthLine: "post_training:\n  - fold_batch_norm",
+            JobError(
+                .unknownChoice, key: "post_training[0]", line: 5,
+                expected: "fold_batch_norms, cross_layer_equalization or bias_correction",
+                found: "\"fold_batch_norm\"", suggestion: "fold_batch_norms"),
+            ", line 5, post_training[0]: expected fold_batch_norms, cross_layer_equalization or bias_correction, "
+                + "found \"fold_batch_norm\", did you mean \"fold_batch_norms\"?"),
+        BadJob(
+            fourthLine: "export: {encodings: []}",
+            JobError(.outOfRange, key: "export.encodings", expected: "at least one version", found: "a list of 0"),
+            ", line 4, export.encodings: expected at least one version, found a list of 0"),
+        BadJob(
+            fourthLine: "export: {encodings: [\"1.0\"]}",
+            JobError(
+                .unknownChoice, key: "export.encodings[0]", expected: "0.6.1, 1.0.0 or 2.0.0", found: "\"1.0\""),
+            ", line 4, export.encodings[0]: expected 0.6.1, 1.0.0 or 2.0.0, found \"1.0\""),
+        BadJob(
+            fourthLine: "export: {onnx_qdq: yes}",
+            JobError(.wrongType, key: "export.onnx_qdq", expected: "true or false", found: "\"yes\""),
+            ", line 4, export.onnx_qdq: expected true or false, found \"yes\""),
+        BadJob(
+            fourthLine: "instruction_set: avx",
+            JobError(
+                .unknownChoice, key: "instruction_set", expected: "auto, avx2 or avx512", found: "\"avx\"",
+                suggestion: "avx2"),
+            ", line 4, instruction_set: expected auto, avx2 or avx512, found \"avx\", did you mean \"avx2\"?"),
+    ]
+
+    private static let optimizer = "optimizer: {name: sgd, learning_rate: 1}"
+
+    static let training: [BadJob] = [
+        BadJob(
+            fourthLine: "training: {\(optimizer), global_batch: 8, slots: 2}",
+            JobError(.missingKey, key: "training.epochs", expected: "epochs or steps"),
+            ", line 4: missing key training.epochs: expected epochs or steps"),
+        BadJob(
+            fourthLine: "training: {epochs: 1, steps: 2, \(optimizer), global_batch: 8, slots: 2}",
+            JobError(.conflictingKeys, key: "training.steps", expected: "epochs or steps", found: "both"),
+            ", line 4, training.steps: expected epochs or steps, found both"),
+        BadJob(
+            fourthLine: "training: {epochs: 1, \(optimizer), global_batch: 8, slots: 3}",
+            JobError(.outOfRange, key: "training.slots", expected: "a divisor of global_batch (8)", found: "3"),
+            ", line 4, training.slots: expected a divisor of global_batch (8), found 3"),
+        BadJob(
+            fourthLine: "training: {epochs: 1, optimizer: {name: sgd, learning_rate: 0}, global_batch: 8, slots: 2}",
+            JobError(
+                .outOfRange, key: "training.optimizer.learning_rate", expected: "a number above 0", found: "0"),
+            ", line 4, training.optimizer.learning_rate: expected a number above 0, found 0"),
+        BadJob(
+            JobFileTests.minimal + "\ntraining: {epochs: 1, \(optimizer), global_batch: 8, slots: 2}",
+            JobError(.missingKey, key: "dataset.training"), ": missing key dataset.training"),
+    ]
+
+    @Test(arguments: structure + keys + values + training)
+    func aBadJobIsRefused(_ bad: BadJob) {
+        let error = #expect(throws: JobError.self) { try JobFile(decoding: bad.text, file: "job.yml") }
+        #expect(error == bad.error)
+        #expect(error.map { Failure($0) } == Failure(bad.error))
+        #expect(Failure(bad.error).sentence == bad.sentence)
+        #expect(Failure(bad.error).exitReason == .permanent)
+    }
+
+    /// The parser is recursive; how deep it goes must not depend on the file.
+    @Test func nestingIsLimited() {
+        for nesting in ["[", "{a: ", "- "] {
+            let text = String(repeating: nesting, count: 200_000)
+            #expect(throws: JobError.self) { try JobFile(decoding: text, file: "job.yml") }
+        }
+    }
+
+    /// Whatever is cut off or replaced in a job file: an error or a job, never a crash.
+    @Test func aDamagedJobIsReadOrRefused() {
+        let text = Array(JobFileTests.full.utf8)
+        for position in stride(from: 0, to: text.count, by: 3) {
+            for damaged in [
+                Array(text[..<position]), text[..<position] + [UInt8(ascii: ":")] + text[(position + 1)...],
+            ] {
+                _ = try? JobFile(decoding: String(decoding: damaged, as: UTF8.self), file: "job.yml")
+            }
+        }
+    }
+}

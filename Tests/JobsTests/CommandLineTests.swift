@@ -1,0 +1,28 @@
+import Foundation
+import Jobs
+import TestSupport
+import Testing
+
+@Suite struct CommandLineTests {
+    private let quantsim = BuiltProgram(named: "quantsim")
+
+    @Test(arguments: [["--no-such-option"], ["no-such-command"]])
+    func wrongUsageEndsWithTwo(_ arguments: [String]) throws {
+        let result = try #require(quantsim).run(arguments)
+        #expect(result.exitCode == 2)
+        #expect(result.output.isEmpty)
+        #expect(result.error.contains("Usage: quantsim"))
+        #expect(result.error.contains(arguments[0]))
+    }
+
+    @Test func helpAndVersionAreNoErrors() throws {
+        let quantsim = try #require(quantsim)
+        for arguments in [[], ["--help"]] {
+            let result = try quantsim.run(arguments)
+            #expect(result.exitCode == 0)
+            #expect(result.output.contains("USAGE: quantsim"))
+            #expect(result.error.isEmpty)
+        }
+        #expect(try quantsim.run(["--version"]).output == Version.current + "\n")
+    }
+}

@@ -1,0 +1,162 @@
+import Foundation
+import Jobs
+import Testing
+
+@Suite struct JobFileTests {
+    /// Every key of the format.
+    static let full = """
+        model: resnet20.onnx
+        dataset:
+          calibration: {path: "cifar10/train-*.tar", samples: 2000}
+          training:    {path: "cifar10/train-*.tar", augment: {crop_padding: 4, horizontal_flip: true}}
+          evaluation:  {path: "cifar10/test-*.tar"}
+          image: {size: [32, 48], mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]}
+          batch: 16
+          on_bad_sample: skip
+        quantization:
+          config: default_per_channel
+          scheme: entropy
+          activation_bitwidth: 16
+          parameter_bitwidth: 4
+        post_training: [fold_batch_norms, cross_layer_equalization, bias_correction]
+        training:
+          epochs: 15
+          loss: mse
+          optimizer: {name: sgd, learning_rate: 1.0e-4, momentum: 0.9}
+          schedule: {divide_by: 10, every_epochs: 5}
+          global_batch: 128
+          slots: 16
+          seed: 7
+        export: {encodings: ["1.0.0", "0.6.1", 2.0.0], onnx_qdq: true}
+        instruction_set: avx2
+        """
+
+    /// The least that a job is.
+    static let minimal = """
+        model: m.onnx
+        dataset:
+          calibration: {path: data.npz}
+        """
+
+    @Test func everyKeyIsRead() throws {
+        let job = try JobFile(decoding: Self.full, file: "jobs/job.yml")
+        #expect(job.model == "resnet20.onnx")
+        #expect(job.dataset.calibration.path == "cifar10/train-*.tar")
+        #expect(job.dataset.calibration.samples == 2000)
+        #expect(job.dataset.training?.augment?.cropPadding == 4)
+        #expect(job.dataset.training?.augment?.horizontalFlip == true)
+        #expect(job.dataset.evaluation?.path == "cifar10/test-*.tar")
+        #expect(job.dataset.evaluation?.samples == nil)
+        let image = try #require(job.dataset.image)
+        #expect((image.height, image.width) == (32, 48))
+        #expect(image.mean == [0.485, 0.456, 0.406])
+        #expect(image.std == [0.229, 0.224, 0.225])
+        #expect(job.dataset.batch == 16)
+        #expect(job.dataset.onBadSample == .skip)
+        #expect(job.quantization.config == .named("default_per_channel"))
+        #expect(job.quantization.scheme == .entropy)
+        #expect(job.quantization.activationBitwidth == 16)
+        #expect(job.quantization.parameterBitwidth == 4)
+        #expect(job.postTraining == [.foldBatchNorms, .crossLayerEqualization, .biasCorrection])
+        let training = try #require(job.training)
+        #expect(training.duration == .epochs(15))
+        #expect(training.loss == .mse)
+        #expect(training.optimizer.name == .sgd)
+        #expect((training.optimizer.learningRate, training.optimizer.momentum) == (1e-4, 0.9))
+        #expect(training.schedule?.divideBy == 10)
+        #expect(training.schedule?.everyEpochs == 5)
+        #expect((training.globalBatch, training.slots, training.seed) == (128, 16, 7))
+        #expect(job.export.encodings == [.v1, .v0, .v2])
+        #expect(job.export.onnxQDQ)
+        #expect(job.instructionSet == .avx2)
+        #expect(job.lines["model"] == 1)
+        #expect(job.lines["dataset.calibration.samples"] == 3)
+        #expect(job.lines["training.optimizer.learning_rate"] == 18)
+        #expect(job.lines["export.encodings[2]"] == 23)
+    }
+
+    @Test func absentKeysHaveDefaults() throws {
+        let job = try JobFile(decoding: Self.minimal, file: "job.yml")
+        #expect(job.dataset.calibration.samples == nil)
+        #expect(job.dataset.batch == 32)
+        #expect(job.dataset.onBadSample == .stop)
+        #expect(job.dataset.image == nil)
+        #expect(job.quantization.config == .named("default"))
+        #expect(job.quantization.scheme == .tfEnhanced)
+        #expect(job.quantization.activationBitwidth == 8)
+        #expect(job.quantization.parameterBitwidth == 8)
+        #expect(job.postTraining == [.foldBatchNorms])
+        #expect(job.training == nil)
+        #expect(job.export.encodings == [.v1])
+        #expect(!job.export.onnxQDQ)
+        #expect(job.instructionSet == .auto)
+    }
+
+    @Test func aStageListMayBeEmpty() throws {
+        let job = try JobFile(decoding: Self.minimal + "\npost_training: []", file: "job.yml")
+        #expect(job.postTraining.isEmpty)
+    }
+
+    @Test(arguments: ["rules.json", "./rules", "../rules.json", "/etc/rules"])
+    func aConfigWithSlashOrDotIsAPath(_ path: String) throws {
+        let job = try JobFile(decoding: Self.minimal + "\nquantization: {config: \(path)}", file: "job.yml")
+        #expect(job.quantization.config == .path(path))
+    }
+
+    @Test func pathsAreRelativeToTheJobFile() throws {
+        let job = try JobFile(decoding: Self.minimal, file: "/srv/jobs/./one/job.yml")
+        #expect(job.folder.path == "/srv/jobs/one")
+        #expect(job.url(for: "m.onnx").path == "/srv/jobs/one/m.onnx")
+        #expect(job.url(for: "../data/train-*.tar").path == "/srv/jobs/data/train-*.tar")
+        #expect(job.url(for: "/data/x.npz").path == "/data/x.npz")
+
+        let here = try JobFile(decoding: Self.minimal, file: "job.yml")
+        #expect(here.url(for: "m.onnx").path == FileManager.default.currentDirectoryPath + "/m.onnx")
+    }
+
+    @Test func laterErrorsKnowTheLine() throws {
+        let job = try JobFile(decoding: Self.minimal, file: "job.yml")
+        let error = job.error(.missingKey, key: "dataset.calibration.path", found: "x")
+        #expect(error == JobError(.missingKey, file: "job.yml", key: "dataset.calibration.path", line: 3, found: "x"))
+        #expect(job.error(.missingKey, key: "dataset.image").line == nil)
+    }
+
+    @Test func aJobSurvivesJSON() throws {
+        for text in [Self.full, Self.minimal, Self.full.replacingOccurrences(of: "epochs: 15", with: "steps: 15")] {
+            var job = try JobFile(decoding: text, file: "job.yml")
+            let encoded = try JSONEncoder().encode(job)
+            job.file = ""
+            job.lines = [:]
+            #expect(try JSONDecoder().decode(JobFile.self, from: encoded) == job)
+        }
+    }
+
+    @Test func anchorsAreFollowed() throws {
+        let text = """
+            model: m.onnx
+            dataset:
+              calibration: &images {path: data.npz, samples: 5}
+              evaluation: *images
+            """
+        let job = try JobFile(decoding: text, file: "job.yml")
+        #expect(job.dataset.evaluation == job.dataset.calibration)
+    }
+
+    @Test func aFileIsRead() throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("job-\(UUID().uuidString).yml")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try Data(Self.minimal.utf8).write(to: file)
+        #expect(try JobFile.read(file.path).model == "m.onnx")
+
+        try Data([0x6D, 0xFF, 0xFE]).write(to: file)
+        #expect(throws: JobError(.invalidYAML, file: file.path, expected: "text in UTF-8")) {
+            try JobFile.read(file.path)
+        }
+    }
+
+    @Test func aFileThatIsAbsentIsNamed() {
+        let error = #expect(throws: JobError.self) { try JobFile.read("/nowhere/job.yml") }
+        #expect(error.map { Failure($0).sentence } == "/nowhere/job.yml: cannot be read: No such file or directory")
+        #expect(error.map { Failure($0).exitReason } == .permanent)
+    }
+}

@@ -1,0 +1,45 @@
+import Foundation
+import Jobs
+import Testing
+
+/// The job files that lie beside the repository, where they do.
+@Suite struct SharedJobFilesTests {
+    static let folder = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("../shared/models").standardizedFileURL
+
+    private func path(_ name: String) -> String? {
+        let path = Self.folder.appendingPathComponent(name).path
+        guard FileManager.default.fileExists(atPath: path) else {
+            print("Left out: \(name) is not in ../shared/models.")
+            return nil
+        }
+        return path
+    }
+
+    @Test(arguments: ["resnet20_cifar10.yml", "resnet20_cifar10_calibration.yml"])
+    func jobsThatThisVersionRuns(_ name: String) throws {
+        guard let path = path(name) else { return }
+        let job = try JobFile.read(path)
+        #expect(job.model == "resnet20_cifar10.onnx")
+        #expect(FileManager.default.fileExists(atPath: job.url(for: job.model).path))
+        #expect(job.dataset.batch == 50)
+        #expect(job.dataset.image?.size == [32, 32])
+        #expect(job.postTraining == [.foldBatchNorms])
+    }
+
+    @Test(arguments: [
+        ("resnet20_cifar10_qat.yml", "training"),
+        ("resnet20_cifar10_qat_short.yml", "training"),
+        ("resnet20_cifar10_qdq.yml", "export.encodings: 2.0.0, export.onnx_qdq: true"),
+        ("resnet20_unequalized.yml", "post_training: cross_layer_equalization"),
+    ])
+    func jobsThatThisVersionRefuses(_ name: String, _ features: String) throws {
+        guard let path = path(name) else { return }
+        let error = #expect(throws: JobError.self) { try JobFile.read(path) }
+        #expect(error?.code == .unsupported)
+        #expect(error?.found == features)
+        // Read in full all the same.
+        _ = try JobFile(decoding: String(contentsOfFile: path, encoding: .utf8), file: path)
+    }
+}

@@ -1,0 +1,39 @@
+import Foundation
+import Jobs
+import Testing
+
+@Suite struct UnsupportedTests {
+    /// Lines after the minimal job, the key and line blamed, and what is listed as unsupported.
+    static let refused: [(lines: String, key: String, line: Int, features: String)] = [
+        ("quantization: {scheme: percentile}", "quantization.scheme", 4, "quantization.scheme: percentile"),
+        ("quantization: {scheme: mse}", "quantization.scheme", 4, "quantization.scheme: mse"),
+        ("quantization: {scheme: entropy}", "quantization.scheme", 4, "quantization.scheme: entropy"),
+        ("quantization: {config: htp_v73}", "quantization.config", 4, "quantization.config: htp_v73"),
+        (
+            "post_training: [fold_batch_norms, bias_correction]", "post_training[1]", 4,
+            "post_training: bias_correction"
+        ),
+        ("export: {onnx_qdq: true}", "export.onnx_qdq", 4, "export.onnx_qdq: true"),
+        (
+            "export: {encodings: [\"2.0.0\"]}\npost_training: [cross_layer_equalization]", "export.encodings[0]", 4,
+            "export.encodings: 2.0.0, post_training: cross_layer_equalization"
+        ),
+        (
+            "  training: {path: x}\ntraining: {steps: 1, optimizer: {name: sgd, learning_rate: 1}, "
+                + "global_batch: 8, slots: 2}", "training", 5, "training"
+        ),
+    ]
+
+    @Test(arguments: refused)
+    func whatIsKnownButNotDoneYetIsRefused(lines: String, key: String, line: Int, features: String) throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("job-\(UUID().uuidString).yml")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try Data("\(JobFileTests.minimal)\n\(lines)".utf8).write(to: file)
+
+        let expected = JobError(.unsupported, file: file.path, key: key, line: line, found: features)
+        #expect(throws: expected) { try JobFile.read(file.path) }
+        #expect(
+            Failure(expected).sentence == "\(file.path), line \(line): \(features): not supported by this version")
+        #expect(Failure(expected).exitReason == .permanent)
+    }
+}
