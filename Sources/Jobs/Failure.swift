@@ -1,5 +1,12 @@
+import Cluster
+import Datasets
+import Execution
 import Foundation
 import Graph
+import ONNX
+import Quantization
+import Simulation
+import Tensors
 
 /// How a run that failed ends: one sentence for the user and an exit code for the launcher. This is the one place that
 /// knows every error type of the project; each type's words stand in a `Failure+...` file of its own.
@@ -25,6 +32,13 @@ public struct Failure: Equatable, Sendable {
             case let error as ErrorInFile: describe(error.underlying, file: error.file)
             case let error as JobError: (error.sentence, error.exitReason)
             case let error as GraphError: (error.sentence, ExitReason.permanent)
+            case let error as ONNXError: (error.sentence, ExitReason.permanent)
+            case let error as TensorFileError: (error.sentence, ExitReason.permanent)
+            case let error as DatasetError: (error.sentence, ExitReason.permanent)
+            case let error as QuantizationError: (error.sentence, ExitReason.permanent)
+            case let error as SimulationError: (error.sentence, ExitReason.permanent)
+            case let error as ExecutionError: (error.sentence, error.exitReason)
+            case let error as ClusterError: (error.sentence, error.exitReason)
             default: describe(systemError: error)
             }
         sentence.file = sentence.file ?? file

@@ -100,6 +100,6 @@ extension ShardFailure {
     init(_ error: any Error) {
         let failure = Failure(error)
         self.init(
-            permanent: failure.exitStatus != .temporary, code: "computation", fields: ["sentence": failure.sentence])
+            permanent: failure.exitReason != .temporary, code: "computation", fields: ["sentence": failure.sentence])
     }
 }
