@@ -1,6 +1,7 @@
 /// Resizes images with an antialiased bilinear filter: a triangle whose support grows with the scale when shrinking, as
 /// Pillow's `BILINEAR`, in Pillow's arithmetic: weights of 22 fractional bits, first along rows, then along columns,
-/// with 8 bits in between.
+/// with 8 bits in between. So the bytes are Pillow's, but for the few sizes (among them most that widen an image and
+/// lower it) where Pillow 13 goes along columns first, and a byte may differ by one.
 ///
 /// Keeps weights and memory for images of the same sizes. Used by one thread at a time.
 struct BilinearResampler {

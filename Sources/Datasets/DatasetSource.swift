@@ -89,6 +89,8 @@ private final class SourceStream: SampleStream {
     private var files: ArraySlice<URL>
     private var current: (any SampleStream)?
     private var remaining: Int
+    /// The error that ended the stream. It is thrown again, so that no one can read on past a hole in the data.
+    private var failure: (any Error)?
 
     init(_ source: DatasetSource) {
         kind = source.kind
@@ -97,35 +99,52 @@ private final class SourceStream: SampleStream {
     }
 
     func next() throws -> Sample? {
-        while remaining > 0, let stream = try opened() {
-            do {
-                if let sample = try stream.next() {
+        try endingOnFailure {
+            while remaining > 0, let stream = try opened() {
+                do {
+                    if let sample = try stream.next() {
+                        remaining -= 1
+                        return sample
+                    }
+                    current = nil
+                } catch let error as DatasetError where error.isBadSample {
                     remaining -= 1
-                    return sample
+                    throw error
                 }
-                current = nil
-            } catch let error as DatasetError where error.isBadSample {
-                remaining -= 1
-                throw error
             }
+            return nil
         }
-        return nil
     }
 
     func skip(_ count: Int) throws -> Int {
-        let wanted = min(count, remaining)
-        var skipped = 0
-        while skipped < wanted, let stream = try opened() {
-            let step = try stream.skip(wanted - skipped)
-            skipped += step
-            remaining -= step
-            if skipped < wanted { current = nil }
+        try endingOnFailure {
+            let wanted = min(count, remaining)
+            var skipped = 0
+            while skipped < wanted, let stream = try opened() {
+                let step = try stream.skip(wanted - skipped)
+                skipped += step
+                remaining -= step
+                if skipped < wanted { current = nil }
+            }
+            return skipped
         }
-        return skipped
     }
 
     private func opened() throws -> (any SampleStream)? {
         if current == nil, let file = files.popFirst() { current = try kind.open(file) }
         return current
+    }
+
+    private func endingOnFailure<Result>(_ body: () throws -> Result) throws -> Result {
+        if let failure { throw failure }
+        do {
+            return try body()
+        } catch {
+            if (error as? DatasetError)?.isBadSample != true {
+                failure = error
+                current = nil
+            }
+            throw error
+        }
     }
 }

@@ -70,7 +70,9 @@ final class FolderSamples: SampleStream {
         var images: [String] = []
         var folders: [String] = []
         while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { TarHeader.text($0) }
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             if name.hasPrefix(".") { continue }
             if ImageFile.isNamedAsImage(name) {
                 images.append(name)

@@ -25,9 +25,12 @@ public final class ImageDecoder {
     func decode(_ data: Data) throws {
         try data.withUnsafeBytes { bytes in
             if JPEGDecoder.recognizes(bytes) {
+                // A decompressor that met an error in a header can take the rest of it for a part of the next image
+                // (libjpeg-turbo 2.1 does), so only one that succeeded is kept.
                 let decoder = try jpeg ?? JPEGDecoder()
-                jpeg = decoder
+                jpeg = nil
                 try decoder.decode(bytes, into: &image)
+                jpeg = decoder
             } else if PNGDecoder.recognizes(bytes) {
                 try PNGDecoder.decode(bytes, into: &image)
             } else {

@@ -16,8 +16,8 @@ enum PNGDecoder {
         }
         defer { spng_ctx_free(context) }
         try check(spng_set_png_buffer(context, bytes.baseAddress, bytes.count))
-        // Ancillary chunks (profiles, texts) are of no use here and must not take memory without bound.
-        try check(spng_set_chunk_limits(context, 1 << 24, 1 << 24))
+        // Bounds what compressed profiles and texts may grow to. Not smaller, as all pixels may lie in one chunk.
+        try check(spng_set_chunk_limits(context, SampleLimits.bytes, SampleLimits.bytes))
         var header = spng_ihdr()
         try check(spng_get_ihdr(context, &header))
         try image.resize(width: Int(header.width), height: Int(header.height))
@@ -31,6 +31,8 @@ enum PNGDecoder {
         try image.pixels.withUnsafeMutableBufferPointer {
             try check(spng_decode_image(context, $0.baseAddress, byteCount, format, 0))
         }
+        // The pixels' checksum and the end of the file.
+        try check(spng_decode_chunks(context))
     }
 
     private static func check(_ status: Int32) throws {

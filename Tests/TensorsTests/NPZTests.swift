@@ -103,7 +103,8 @@ import Testing
         }
     }
 
-    /// Element i is 3 i - 7 brought to the type, for bool whether i is even; as the script that makes the golden files has it.
+    /// Element i is 3 i - 7 brought to the type, for bool whether i is even; as the script that makes the golden files
+    /// has it.
     static func pattern(_ shape: Shape, _ type: ElementType) -> Tensor {
         let values = (0..<shape.count).map { 3 * $0 - 7 }
         func integers<Element: TensorElement & FixedWidthInteger>(_: Element.Type) -> Tensor {
