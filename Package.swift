@@ -81,6 +81,6 @@ let package = Package(
         tests("ClusterTests", ["Cluster", "Messaging", "Tensors"]),
         tests("ClusterSimulationTests", ["Cluster", "Messaging", "Tensors"]),
         tests("JobsTests", ["Jobs", "Tensors"]),
-        tests("EndToEndTests", ["Jobs", "Tensors"]),
+        tests("EndToEndTests", ["Jobs", "Tensors", "quantsim"]),
     ]
 )

@@ -63,17 +63,13 @@ struct SampleBatch: Sendable {
         using decoder: ImageDecoder
     ) throws {
         switch sample.content {
-        case .image(let bytes):
+        case .image:
             guard let preprocessing = input.preprocessing else {
                 throw DatasetError(
                     .missingContent, file: sample.source, key: sample.key, expected: "an array named \(input.name)",
                     found: "an image")
             }
-            do {
-                try preprocessing.decode(bytes, into: place, using: decoder)
-            } catch let error as DatasetError {
-                throw error.at(file: sample.source, key: sample.key)
-            }
+            try preprocessing.decode(sample, into: place, using: decoder)
         case .arrays(let arrays):
             guard let array = arrays[input.name] else {
                 throw DatasetError(

@@ -109,11 +109,7 @@ struct ModelPreparation: Sendable {
             return config
         case .path(let path):
             let url = job.url(for: path)
-            let json: Data
-            do { json = try Data(contentsOf: url) } catch {
-                throw JobError(unreadable: url.path, JobError.systemError(of: error) ?? ENOENT)
-            }
-            return try SimulationConfig(json: json, file: url.path)
+            return try SimulationConfig(json: readFile(url), file: url.path)
         }
     }
 }

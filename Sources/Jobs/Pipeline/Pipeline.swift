@@ -16,16 +16,18 @@ struct Pipeline {
     let display: ProgressDisplay
     private let preparation: ModelPreparation
     private let calibration: DatasetSource
+    private let evaluation: DatasetSource?
     private let model: ArtifactID
     private var stages: [Report.Stage] = []
 
     init(
-        _ job: JobFile, _ preparation: ModelPreparation, _ calibration: DatasetSource,
+        _ job: JobFile, _ preparation: ModelPreparation, calibration: DatasetSource, evaluation: DatasetSource?,
         output: OutputFolder, coordinator: Coordinator, display: ProgressDisplay
     ) throws {
         self.job = job
         self.preparation = preparation
         self.calibration = calibration
+        self.evaluation = evaluation
         self.output = output
         self.coordinator = coordinator
         self.display = display
@@ -36,11 +38,10 @@ struct Pipeline {
     /// - Returns: what the report needs to know of the stages.
     mutating func run() throws -> (stages: [Report.Stage], digest: Report.Digest) {
         let activations = try calibrate()
-        if let evaluation = job.dataset.evaluation {
-            let source = try job.source(evaluation)
-            try evaluate(source, as: .fp32, parameters: [:], activations: [:])
+        if let evaluation {
+            try evaluate(evaluation, as: .fp32, parameters: [:], activations: [:])
             try evaluate(
-                source, as: .quantized, parameters: preparation.constantEncodings(activations),
+                evaluation, as: .quantized, parameters: preparation.constantEncodings(activations),
                 activations: preparation.valueEncodings(activations))
         }
         return (stages, try export(activations))

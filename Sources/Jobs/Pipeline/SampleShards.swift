@@ -29,10 +29,12 @@ struct SampleShards: ShardSource {
         self.skipsBadSamples = skipsBadSamples
     }
 
-    /// Passes over shards that are already done.
-    mutating func skip(_ shards: Int) throws {
-        _ = try stream.skip(min(shards * shardSize, sampleCount - next * shardSize))
-        next += shards
+    /// Passes over the next shard, which is done already.
+    mutating func skip() throws -> Bool {
+        guard next < count else { return false }
+        _ = try stream.skip(min(shardSize, sampleCount - next * shardSize))
+        next += 1
+        return true
     }
 
     mutating func next() throws -> Shard? {

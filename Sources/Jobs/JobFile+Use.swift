@@ -1,0 +1,56 @@
+import Cluster
+import Datasets
+import Execution
+import Foundation
+import ONNX
+import Tensors
+
+extension JobFile {
+    /// - Throws: `DatasetError` where the path matches nothing, `JobError` where what it matches holds no sample.
+    func source(_ source: Source) throws -> DatasetSource {
+        let found = try DatasetSource(path: source.path, relativeTo: folder, limit: source.samples)
+        guard try found.count() > 0 else {
+            throw JobError(.outOfRange, file: file, key: source.path, expected: "at least one sample", found: "none")
+        }
+        return found
+    }
+
+    /// What all workers compute with. `auto` is the widest that the coordinator's machine has: workers come later, and
+    /// those that lack it are refused.
+    func pinnedInstructionSet() throws -> Execution.InstructionSet {
+        switch instructionSet {
+        case .avx2: return .avx2
+        case .avx512: return .avx512
+        case .auto:
+            guard let widest = ComputeLibrary.supportedInstructionSets.last else {
+                throw ExecutionError(
+                    .missingInstructionSet, expected: Execution.InstructionSet.avx2.rawValue, found: "none")
+            }
+            return widest
+        }
+    }
+
+    /// Digest of everything that the job's results depend on: the job, the model, and the sizes of the data's files.
+    func fingerprint(_ preparation: ModelPreparation, sources: [DatasetSource]) throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        var bytes = try encoder.encode(self)
+        bytes.append(try preparation.original.encoded())
+        for source in sources {
+            for file in source.files {
+                let size = try FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int
+                bytes.append(contentsOf: "\(file.lastPathComponent) \(size ?? 0)\n".utf8)
+            }
+        }
+        return SHA256Digest(of: bytes).bytes
+    }
+}
+
+/// - Throws: `JobError(.unreadableFile)` naming the file.
+func readFile(_ url: URL) throws -> Data {
+    do {
+        return try Data(contentsOf: url)
+    } catch {
+        throw JobError(unreadable: url.path, error)
+    }
+}

@@ -1,0 +1,28 @@
+import Cluster
+import Execution
+import Foundation
+import Logging
+
+/// `quantsim worker`: computes for a coordinator until its job is done.
+public enum WorkerProcess {
+    /// - Returns: why the worker ended; an error is thrown where it cannot begin.
+    public static func run(_ options: WorkerOptions) throws -> ExitReason {
+        var configuration = WorkerConfiguration(
+            endpoint: options.endpoint, lanes: options.lanes ?? ProcessInfo.processInfo.activeProcessorCount,
+            identity: ComputeIdentity(
+                library: ComputeLibrary.version,
+                supportedISAs: ComputeLibrary.supportedInstructionSets.map(\.rawValue)))
+        configuration.logger = Logger(label: "quantsim.worker") { StreamLogHandler.standardError(label: $0) }
+        let worker = Worker(configuration: configuration, factory: PassExecutors())
+        try TerminationSignals.watch { _ in worker.stop() }
+        if options.exitsWithParent { ParentWatch.onEnd { worker.stop() } }
+        switch try worker.run() {
+        case .finished: return .done
+        case .drained: return .drained
+        case .refused(let refusal):
+            throw ClusterError(.refused, expected: refusal.expected, found: refusal.found)
+        case .jobFailed: return .permanent
+        case .expelled, .coordinatorLost: return .temporary
+        }
+    }
+}

@@ -1,0 +1,68 @@
+import Foundation
+import Testing
+
+/// A run of the built program. Its output goes to files, so that it never blocks on a full pipe.
+final class QuantSimProcess {
+    let process = Process()
+    private let folder: URL
+
+    /// Starts the program that lies beside the test bundle.
+    init(_ arguments: [String], in folder: URL) throws {
+        self.folder = folder.appendingPathComponent("process-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: self.folder, withIntermediateDirectories: true)
+        process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+            .deletingLastPathComponent().appendingPathComponent("quantsim")
+        process.arguments = arguments
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = try Self.file(self.folder.appendingPathComponent("stdout"))
+        process.standardError = try Self.file(self.folder.appendingPathComponent("stderr"))
+        try process.run()
+    }
+
+    deinit { kill() }
+
+    var standardError: String {
+        (try? String(contentsOf: folder.appendingPathComponent("stderr"), encoding: .utf8)) ?? ""
+    }
+
+    var standardOutput: String {
+        (try? String(contentsOf: folder.appendingPathComponent("stdout"), encoding: .utf8)) ?? ""
+    }
+
+    /// SIGKILL: no handler runs, nothing is flushed.
+    func kill() {
+        if process.isRunning { Foundation.kill(process.processIdentifier, SIGKILL) }
+    }
+
+    /// Waits for the end and returns the exit code; a process that has not ended in time is killed, which fails the test.
+    func exitCode(withinSeconds seconds: Double = 120) throws -> Int32 {
+        try wait(withinSeconds: seconds) { !self.process.isRunning }
+        return process.terminationStatus
+    }
+
+    /// Waits until the standard error holds `text`.
+    func waitFor(_ text: String, withinSeconds seconds: Double = 60) throws {
+        try wait(withinSeconds: seconds) { self.standardError.contains(text) }
+    }
+
+    private func wait(withinSeconds seconds: Double, until condition: () -> Bool) throws {
+        let end = Date().addingTimeInterval(seconds)
+        while !condition() {
+            guard Date() < end else {
+                kill()
+                throw Overdue(arguments: process.arguments ?? [], standardError: standardError)
+            }
+            Thread.sleep(forTimeInterval: 0.01)
+        }
+    }
+
+    struct Overdue: Error {
+        var arguments: [String]
+        var standardError: String
+    }
+
+    private static func file(_ url: URL) throws -> FileHandle {
+        FileManager.default.createFile(atPath: url.path, contents: nil)
+        return try FileHandle(forWritingTo: url)
+    }
+}
