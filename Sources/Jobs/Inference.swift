@@ -28,7 +28,8 @@ public enum Inference {
     ) throws -> [(name: String, tensor: Tensor)] {
         let constants = Set(original.constants.keys)
         let constantActivations = (encodings?.activations ?? [:]).filter { constants.contains($0.key) }
-        let parameters = (encodings?.parameters ?? [:]).merging(constantActivations) { own, _ in own }
+        let parameters = original.locatingChannels(of: encodings?.parameters ?? [:])
+            .merging(constantActivations) { own, _ in own }
         let activations = (encodings?.activations ?? [:]).filter { !constants.contains($0.key) }
         try checkNames(in: original, parameters: parameters, activations: activations)
         let graph = try original.simulatingParameters(parameters)
