@@ -19,7 +19,8 @@ enum WireField {
 
     static func tokens(_ values: [UInt64]) throws(WireError) -> [LeaseToken] {
         guard values.count <= WireLimits.tokensPerMessage else {
-            throw WireError(.malformed, expected: "at most \(WireLimits.tokensPerMessage) tokens", found: "\(values.count)")
+            throw WireError(
+                .malformed, expected: "at most \(WireLimits.tokensPerMessage) tokens", found: "\(values.count)")
         }
         return values.map { LeaseToken(rawValue: $0) }
     }
@@ -81,7 +82,8 @@ extension WireArtifact {
 extension ArtifactReference {
     init(_ wire: WireArtifact) throws(WireError) {
         self.init(
-            id: try WireField.digest(wire.id), size: try WireField.int(wire.size, in: 0...WireLimits.artifactSize, "size"))
+            id: try WireField.digest(wire.id),
+            size: try WireField.int(wire.size, in: 0...WireLimits.artifactSize, "size"))
     }
 }
 

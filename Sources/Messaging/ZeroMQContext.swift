@@ -14,7 +14,8 @@ public struct ZeroMQError: Error, Equatable, Sendable {
     static func last(_ operation: String, endpoint: String? = nil) -> ZeroMQError {
         let number = zmq_errno()
         return ZeroMQError(
-            operation: operation, endpoint: endpoint, errorNumber: number, reason: String(cString: zmq_strerror(number)))
+            operation: operation, endpoint: endpoint, errorNumber: number, reason: String(cString: zmq_strerror(number))
+        )
     }
 }
 
