@@ -1,0 +1,56 @@
+import Messaging
+
+public typealias ShardFailure = Messaging.ShardFailure
+public typealias ArtifactID = Messaging.ArtifactID
+public typealias ComputeIdentity = Messaging.ComputeIdentity
+public typealias Refusal = Messaging.Refusal
+public typealias SHA256Digest = Messaging.SHA256Digest
+
+/// Why a job cannot go on. Data only; one place in the program makes a sentence of it.
+public struct ClusterError: Error, Equatable, Sendable {
+    public enum Code: String, Sendable {
+        /// A shard failed permanently, or too often; `failure` holds what the worker said.
+        case shardFailed
+        /// A worker could not set up the pass, permanently.
+        case passFailed
+        /// Workers died again and again while holding one shard.
+        case shardLost
+        /// Two results of one shard differ: a machine computes wrongly, or the computation is not deterministic.
+        case resultsDiffer
+        /// A shard or payload is larger than messages may be, or out of sequence.
+        case shard
+        /// The endpoint cannot be bound or connected to.
+        case endpoint
+        /// The journal cannot be read or written.
+        case journal
+        /// The journal belongs to another job, or its passes are not this job's.
+        case otherJob
+        /// Another coordinator has resumed this journal.
+        case superseded
+        /// The caller's source or reducer failed; it is rethrown where it is an error of theirs.
+        case callback
+        /// The coordinator was closed while the job ran.
+        case closed
+    }
+
+    public var code: Code
+    public var pass: String?
+    public var shard: Int?
+    public var worker: String?
+    public var failure: ShardFailure?
+    public var expected: String?
+    public var found: String?
+
+    public init(
+        _ code: Code, pass: String? = nil, shard: Int? = nil, worker: String? = nil, failure: ShardFailure? = nil,
+        expected: String? = nil, found: String? = nil
+    ) {
+        self.code = code
+        self.pass = pass
+        self.shard = shard
+        self.worker = worker
+        self.failure = failure
+        self.expected = expected
+        self.found = found
+    }
+}

@@ -1,0 +1,120 @@
+import Foundation
+import Messaging
+import Synchronization
+
+/// The coordinator of one job: binds the endpoint that workers connect to and runs the job's passes one after another.
+/// Its network thread answers workers all the time, also between passes.
+public final class Coordinator: Sendable {
+    private let configuration: CoordinatorConfiguration
+    private let journal: Journal?
+    private let inbox = Inbox<CoordinatorLoop.Input>()
+    private let outputs = Mailbox<CoordinatorLoop.Output>()
+    private let thread: NamedThread
+    private let shared = Mutex(Shared())
+
+    private struct Shared {
+        var nextPass = 0
+        var isRunning = false
+        var isClosed = false
+        /// A job that has failed does not go on.
+        var failure: ClusterError?
+        var artifacts: Set<ArtifactID> = []
+    }
+
+    /// With the port that the system chose, where it was left to it.
+    public let boundEndpoint: String
+
+    /// Opens the journal, binds the endpoint and starts the network thread.
+    ///
+    /// - Throws: `ClusterError` `.journal`, `.otherJob`, `.endpoint`.
+    public init(configuration: CoordinatorConfiguration) throws {
+        self.configuration = configuration
+        journal = try configuration.journalPath.map { path in
+            try Journal(path: path, fingerprint: configuration.fingerprint, resume: configuration.resume)
+        }
+        let identity = CoordinatorState.Identity(
+            job: journal?.job ?? UUID().uuidString.lowercased(), epoch: journal?.epoch ?? 1,
+            library: configuration.library, isa: configuration.isa)
+        let started = Mailbox<Result<String, any Error>>()
+        thread = NamedThread("quantsim.coordinator") { [inbox, outputs] in
+            do {
+                let loop = try CoordinatorLoop(
+                    configuration: configuration, identity: identity, inbox: inbox, outputs: outputs)
+                started.put(.success(loop.boundEndpoint))
+                loop.run()
+            } catch let error as ZeroMQError {
+                started.put(
+                    .failure(ClusterError(.endpoint, expected: configuration.endpoint, found: error.reason)))
+            } catch {
+                started.put(.failure(error))
+            }
+        }
+        guard let result = started.takeAll(timeout: .seconds(30)).first else {
+            throw ClusterError(.endpoint, expected: configuration.endpoint, found: "no answer")
+        }
+        boundEndpoint = try result.get()
+    }
+
+    deinit {
+        inbox.put(.close)
+    }
+
+    /// Makes bytes available to workers, which fetch them once and keep them across passes.
+    public func addArtifact(_ data: Data) -> ArtifactID {
+        let id = SHA256Digest(of: data)
+        if shared.withLock({ $0.artifacts.insert(id).inserted }) { inbox.put(.event(.artifactAdded(id, data))) }
+        return id
+    }
+
+    /// Runs a pass to its end, on the calling thread, which must not be one of Swift's pool: it blocks, merges and
+    /// commits. Passes of a resumed job that were finished before return at once.
+    ///
+    /// - Throws: `ClusterError`, or what the source or the reducer throws.
+    public func run(
+        pass description: PassDescription, source: sending any ShardSource, reducer: any ResultReducer
+    ) throws -> PassOutcome {
+        let index = shared.withLock { shared in
+            precondition(!shared.isRunning, "a pass was begun while another runs")
+            shared.isRunning = true
+            defer { shared.nextPass += 1 }
+            return shared.nextPass
+        }
+        defer { shared.withLock { $0.isRunning = false } }
+        if let failure = shared.withLock({ $0.failure }) { throw failure }
+        if shared.withLock({ $0.isClosed }) { throw ClusterError(.closed, pass: description.name) }
+        let run = try PassRun(
+            index: index, description: description, reducer: reducer, journal: journal, inbox: inbox, outputs: outputs,
+            commitInterval: configuration.commitInterval)
+        do {
+            if let outcome = try run.outcomeFromJournal() { return outcome }
+            return try run.execute(source: source)
+        } catch {
+            // Workers are told, whatever it was.
+            let failure = error as? ClusterError ?? ClusterError(.callback, pass: description.name, found: "\(error)")
+            inbox.put(.event(.failed(failure)))
+            shared.withLock { $0.failure = failure }
+            throw error
+        }
+    }
+
+    /// Tells the workers that the job is over, waits for their goodbyes (2 s at most) and closes.
+    public func finish() {
+        guard
+            !shared.withLock({ shared in
+                defer { shared.isClosed = true }
+                return shared.isClosed
+            })
+        else { return }
+        inbox.put(.event(.finish))
+        thread.join(timeout: .seconds(10))
+        journal?.close()
+    }
+
+    /// Closes at once, as a crash would: workers notice by themselves and wait for another coordinator.
+    package func abandon() {
+        shared.withLock { $0.isClosed = true }
+        inbox.put(.close)
+        outputs.put(.failed(ClusterError(.closed)))
+        thread.join(timeout: .seconds(10))
+    }
+}

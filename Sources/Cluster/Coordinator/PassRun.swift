@@ -1,0 +1,131 @@
+import Foundation
+import Messaging
+
+/// One pass on the thread that runs it: merges results as they arrive and commits them together.
+final class PassRun {
+    private let index: Int
+    private let description: PassDescription
+    private var reducer: any ResultReducer
+    private let journal: Journal?
+    private let inbox: Inbox<CoordinatorLoop.Input>
+    private let outputs: Mailbox<CoordinatorLoop.Output>
+    private let commitInterval: Duration
+
+    private var committed = CommittedShards()
+    private var secondsBefore = 0.0
+    private var attemptsBefore = 0
+    /// Merged and not committed.
+    private var batch: [Journal.CommittedShard] = []
+    private var elapsed: Duration = .zero
+    private var lastCommit = Moment(nanoseconds: 0)
+    private var pause: Duration
+
+    init(
+        index: Int, description: PassDescription, reducer: any ResultReducer, journal: Journal?,
+        inbox: Inbox<CoordinatorLoop.Input>, outputs: Mailbox<CoordinatorLoop.Output>, commitInterval: Duration
+    ) throws {
+        self.index = index
+        self.description = description
+        self.reducer = reducer
+        self.journal = journal
+        self.inbox = inbox
+        self.outputs = outputs
+        self.commitInterval = commitInterval
+        pause = commitInterval
+    }
+
+    /// The outcome of a pass that was finished in a former life; also takes up one that was begun.
+    func outcomeFromJournal() throws -> PassOutcome? {
+        guard let journal else { return nil }
+        let digest = SHA256Digest(of: description.descriptor)
+        guard let state = try journal.pass(index) else {
+            try journal.begin(pass: index, name: description.name, descriptor: digest)
+            return nil
+        }
+        guard state.name == description.name, state.descriptor == digest else {
+            throw ClusterError(.otherJob, pass: description.name, expected: state.name, found: description.name)
+        }
+        if let bytes = state.reducerState, !state.isFinished { try reducer.restore(bytes) }
+        if state.isFinished {
+            return PassOutcome(
+                state: state.reducerState ?? Data(), samples: state.samples, shards: state.shards,
+                seconds: state.seconds, failedAttempts: state.failedAttempts, isFromJournal: true)
+        }
+        for shard in try journal.committedShards(ofPass: index) {
+            committed.insert(shard.shard, digest: shard.digest, samples: shard.samples)
+        }
+        secondsBefore = state.seconds
+        attemptsBefore = state.failedAttempts
+        return nil
+    }
+
+    func execute(source: sending any ShardSource) throws -> PassOutcome {
+        let requests = Mailbox<Int>()
+        let reader = ShardReader.start(
+            source: source, committed: committed, requests: requests, inbox: inbox, failures: outputs)
+        defer {
+            requests.put(ShardReader.stop)
+            reader.join(timeout: .seconds(10))
+        }
+        inbox.put(
+            .passBegan(
+                CoordinatorState.PassStart(
+                    pass: index, name: description.name, descriptor: description.descriptor,
+                    artifacts: description.artifacts, committed: committed),
+                shardCount: description.shardCount, reader: requests))
+        while true {
+            var mustCommit = false
+            let wait = batch.isEmpty ? Duration.seconds(1) : lastCommit + pause - .now
+            for output in outputs.takeAll(timeout: wait) {
+                switch output {
+                case .merge(let result): try merge(result)
+                case .flush: mustCommit = true
+                case .passCompleted(let samples, let shards, let seconds, let failedAttempts):
+                    return try complete(samples, shards, seconds, failedAttempts)
+                case .failed(let error): throw error
+                case .sourceFailed(let error): throw error
+                }
+            }
+            if mustCommit || Moment.now - lastCommit >= pause { try commit() }
+        }
+    }
+
+    private func merge(_ result: CoordinatorState.ReceivedResult) throws {
+        // Of the pass before, whose repetitions may still come in.
+        guard result.pass == index else { return }
+        guard SHA256Digest(of: result.result) == result.digest else {
+            inbox.put(.event(.resultRejected(shard: result.shard)))
+            return
+        }
+        try reducer.merge(shard: result.shard, result: result.result)
+        batch.append(
+            Journal.CommittedShard(shard: result.shard, digest: result.digest, samples: result.sampleCount))
+        elapsed = result.elapsed
+    }
+
+    /// Durable first, acknowledged after.
+    private func commit() throws {
+        guard !batch.isEmpty else { return }
+        let began = Moment.now
+        if let journal {
+            try journal.commit(
+                pass: index, shards: batch, reducerState: reducer.state(), seconds: secondsBefore + elapsed.seconds)
+        }
+        inbox.put(.event(.committed(batch.map(\.shard))))
+        batch = []
+        lastCommit = .now
+        // Committing takes at most a tenth of the time, however large the state is.
+        pause = min(max(commitInterval, (lastCommit - began) * 10), .seconds(2))
+    }
+
+    private func complete(
+        _ samples: Int, _ shards: Int, _ seconds: Double, _ failedAttempts: Int
+    ) throws -> PassOutcome {
+        let state = try reducer.state()
+        let attempts = attemptsBefore + failedAttempts
+        let total = secondsBefore + seconds
+        try journal?.finish(pass: index, reducerState: state, seconds: total, failedAttempts: attempts)
+        return PassOutcome(
+            state: state, samples: samples, shards: shards, seconds: total, failedAttempts: attempts)
+    }
+}

@@ -1,0 +1,82 @@
+import Foundation
+import Messaging
+
+/// A pass over the data: what workers compute shards with.
+public struct PassDescription: Sendable {
+    /// For people; also checked when a job is resumed.
+    public var name: String
+    /// Opaque; the executor factory of every worker receives it.
+    public var descriptor: Data
+    /// Of `Coordinator.addArtifact`.
+    public var artifacts: [ArtifactID]
+    /// Where it is known ahead, for progress.
+    public var shardCount: Int?
+
+    public init(name: String, descriptor: Data, artifacts: [ArtifactID] = [], shardCount: Int? = nil) {
+        self.name = name
+        self.descriptor = descriptor
+        self.artifacts = artifacts
+        self.shardCount = shardCount
+    }
+}
+
+/// A numbered part of a pass's data.
+public struct Shard: Equatable, Sendable {
+    /// Counts from 0 without gaps.
+    public var index: Int
+    public var sampleCount: Int
+    /// Opaque to the cluster.
+    public var payload: Data
+
+    public init(index: Int, sampleCount: Int, payload: Data) {
+        self.index = index
+        self.sampleCount = sampleCount
+        self.payload = payload
+    }
+}
+
+/// The shards of a pass in the order of their indices. It is used on one thread of the coordinator's, which reads
+/// ahead of the workers by a bounded number.
+public protocol ShardSource {
+    /// The next shard, nil after the last.
+    mutating func next() throws -> Shard?
+    /// Moves past the next shard, which is committed already; false after the last. Cheaper than `next` where possible.
+    mutating func skip() throws -> Bool
+}
+
+extension ShardSource {
+    public mutating func skip() throws -> Bool { try next() != nil }
+}
+
+/// Merges results. The order of merging must not matter: shards arrive in any order, each exactly once.
+/// It is used on the thread that calls `Coordinator.run`.
+public protocol ResultReducer {
+    mutating func merge(shard: Int, result: Data) throws
+    /// All that was merged, as bytes that are a pure function of the set of merged shards.
+    func state() throws -> Data
+    mutating func restore(_ state: Data) throws
+}
+
+public struct PassOutcome: Equatable, Sendable {
+    /// The reducer's state after all shards.
+    public var state: Data
+    public var samples: Int
+    public var shards: Int
+    /// From the first lease to the last commit; of a resumed pass without the time in between.
+    public var seconds: Double
+    /// Attempts that failed and were repeated.
+    public var failedAttempts: Int
+    /// True when the pass was finished before this coordinator started.
+    public var isFromJournal: Bool
+
+    public init(
+        state: Data, samples: Int, shards: Int, seconds: Double, failedAttempts: Int = 0, isFromJournal: Bool = false
+    ) {
+        self.state = state
+        self.samples = samples
+        self.shards = shards
+        self.seconds = seconds
+        self.failedAttempts = failedAttempts
+        self.isFromJournal = isFromJournal
+    }
+}

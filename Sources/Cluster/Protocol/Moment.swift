@@ -1,0 +1,31 @@
+/// A point in time on a monotonic clock whose zero means nothing. The state machines are told the time; they never ask.
+package struct Moment: Comparable, Hashable, Sendable {
+    package var nanoseconds: Int64
+
+    package init(nanoseconds: Int64) {
+        self.nanoseconds = nanoseconds
+    }
+
+    package static func + (moment: Moment, interval: Duration) -> Moment {
+        Moment(nanoseconds: moment.nanoseconds + interval.nanoseconds)
+    }
+
+    package static func - (later: Moment, earlier: Moment) -> Duration {
+        .nanoseconds(later.nanoseconds - earlier.nanoseconds)
+    }
+
+    package static func < (left: Moment, right: Moment) -> Bool {
+        left.nanoseconds < right.nanoseconds
+    }
+}
+
+extension Duration {
+    /// Up to 292 years.
+    package var nanoseconds: Int64 {
+        components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
+    }
+
+    package var milliseconds: Int { Int(nanoseconds / 1_000_000) }
+
+    package var seconds: Double { Double(nanoseconds) / 1e9 }
+}

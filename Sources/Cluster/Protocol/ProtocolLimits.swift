@@ -1,0 +1,61 @@
+import Messaging
+
+/// The times and sizes of the protocol, together because they relate: several heartbeats fit into a timeout, a timeout
+/// into a lease, and nothing that is held grows beyond what credits and these limits allow.
+public struct ProtocolLimits: Equatable, Sendable {
+    /// Both sides speak at least this often on the heartbeat connection.
+    public var heartbeatInterval: Duration = .seconds(1)
+    /// Silence after which a peer is taken for dead. Any traffic counts.
+    public var heartbeatTimeout: Duration = .seconds(3)
+    /// How long the control connection may stand still while heartbeats tell that messages are under way.
+    public var stallTimeout: Duration = .seconds(10)
+    /// The shortest life of a lease; longer when shards take longer.
+    public var minimumLeaseDuration: Duration = .seconds(30)
+    /// A lease lasts this many times the median time of recent shards, if that is longer.
+    public var leaseMedians = 10
+    /// A worker that has not answered for so many lease durations is told to go: its lane hangs.
+    public var hungLeaseDurations = 10
+    /// An idle worker at the end of a pass repeats a shard that takes this many times the median.
+    public var speculationMedians = 3
+    /// And at least this long.
+    public var minimumSpeculationAge: Duration = .seconds(1)
+    /// Shards read ahead of the workers' credits.
+    public var readAhead = 4
+    /// Results received and not yet committed: leasing pauses when both are exceeded, or the count 64-fold.
+    public var uncommittedResults = 16
+    /// In bytes of payloads kept for them.
+    public var uncommittedBytes = 64 << 20
+    /// Attempts of a shard that fails in a way that might pass, before the job fails with it.
+    public var shardAttempts = 3
+    /// Workers that may be lost while they hold one shard, before it is taken for what kills them.
+    public var shardLosses = 16
+    public var workers = 4096
+    /// How long a worker's set-up of a pass may take before it is told to go.
+    public var setUpTimeout: Duration = .seconds(600)
+
+    /// Leases a worker asks for, a lane: one computes, one is prepared.
+    public var creditsPerLane = 2
+    /// Chunks of an artifact under way at once.
+    public var fetchWindow = 4
+    /// Results a worker keeps until they are acknowledged: it asks for no more leases when both are exceeded.
+    public var unacknowledgedResults = 64
+    /// In bytes.
+    public var unacknowledgedBytes = 64 << 20
+    /// The pause before a worker connects again, doubled each time up to the maximum.
+    public var reconnectPause: Duration = .milliseconds(100)
+    public var reconnectPauseMaximum: Duration = .seconds(4)
+    /// A worker without a coordinator for so long gives up.
+    public var patience: Duration = .seconds(300)
+    /// How long a worker that is told to stop may finish what it computes.
+    public var drainTimeout: Duration = .seconds(8)
+    /// In bytes; artifacts of the current pass are kept even beyond it.
+    public var artifactCacheSize = 2 << 30
+
+    /// The largest payload or result, in bytes.
+    public static let maximumShardSize = WireLimits.shardSize
+
+    public init() {}
+
+    /// Deadlines are looked at so often. A killed peer is also noticed at this pace: sending to it fails.
+    var tick: Duration { heartbeatInterval / 4 }
+}

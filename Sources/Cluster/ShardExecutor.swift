@@ -1,0 +1,26 @@
+import Foundation
+import Messaging
+
+/// What a worker computes the shards of one pass with: shared by its lanes.
+public protocol ShardExecutor: Sendable {
+    associatedtype Prepared: Sendable
+    associatedtype Lane: ShardLane where Lane.Prepared == Prepared
+
+    /// Decodes a payload; on a thread that reads ahead of a lane. A thrown `ShardFailure` travels as it is.
+    func prepare(shard: Int, payload: Data) throws -> Prepared
+    /// Called once on each lane's own thread.
+    func makeLane() throws -> Lane
+}
+
+/// One lane's state (a plan, an arena): made, used and released on one thread.
+public protocol ShardLane {
+    associatedtype Prepared: Sendable
+
+    /// The result's bytes: a pure function of the pass and the shard.
+    func compute(_ prepared: Prepared) throws -> Data
+}
+
+public protocol PassExecutorFactory: Sendable {
+    /// Made once a pass. `isa` is the instruction set that the job is pinned to.
+    func makeExecutor(descriptor: Data, isa: String, artifacts: (ArtifactID) throws -> Data) throws -> any ShardExecutor
+}

@@ -1,0 +1,62 @@
+import Foundation
+import Messaging
+
+/// The artifacts that a worker has fetched, by digest, kept across passes: the least recently used go first when they
+/// exceed the limit.
+struct ArtifactCache {
+    /// In bytes.
+    let limit: Int
+    private var artifacts: [ArtifactID: Data] = [:]
+    /// Least recently used first.
+    private var order: [ArtifactID] = []
+    private(set) var size = 0
+
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    subscript(id: ArtifactID) -> Data? { artifacts[id] }
+
+    mutating func insert(_ data: Data, as id: ArtifactID) {
+        guard artifacts.updateValue(data, forKey: id) == nil else { return }
+        order.append(id)
+        size += data.count
+    }
+
+    /// Makes room, except for what is needed now.
+    mutating func evict(keeping needed: [ArtifactID]) {
+        for id in needed where artifacts[id] != nil {
+            order.removeAll { $0 == id }
+            order.append(id)
+        }
+        while size > limit, let oldest = order.first, !needed.contains(oldest) {
+            order.removeFirst()
+            size -= artifacts.removeValue(forKey: oldest)?.count ?? 0
+        }
+    }
+}
+
+/// An artifact on its way in. Chunks come in order; a lost session continues where it was.
+struct ArtifactFetch {
+    let reference: ArtifactReference
+    var data: Data
+    /// The end of what was asked for, in bytes.
+    var asked: Int
+
+    init(_ reference: ArtifactReference) {
+        self.reference = reference
+        data = Data(capacity: reference.size)
+        asked = 0
+    }
+
+    mutating func interrupt() {
+        asked = data.count
+    }
+
+    /// The offset to ask for next, nil when enough is under way.
+    mutating func next(window: Int) -> Int? {
+        guard asked < reference.size, asked - data.count < window * WireLimits.chunkSize else { return nil }
+        defer { asked = min(reference.size, asked + WireLimits.chunkSize) }
+        return asked
+    }
+}

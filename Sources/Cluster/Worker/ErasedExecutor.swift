@@ -1,0 +1,43 @@
+import Foundation
+import Messaging
+
+/// An executor of any type, for the lanes.
+struct ErasedExecutor: Sendable {
+    typealias Compute = (any Sendable) throws -> Data
+
+    let prepare: @Sendable (_ shard: Int, _ payload: Data) throws -> any Sendable
+    /// What it returns is bound to the thread that made it.
+    let makeLane: @Sendable () throws -> Compute
+
+    init(_ executor: some ShardExecutor) {
+        self.init(typed: executor)
+    }
+
+    private init<Executor: ShardExecutor>(typed executor: Executor) {
+        prepare = { try executor.prepare(shard: $0, payload: $1) }
+        makeLane = {
+            let lane = try executor.makeLane()
+            return { prepared in
+                guard let prepared = prepared as? Executor.Prepared else {
+                    preconditionFailure("a shard was prepared by another executor")
+                }
+                return try lane.compute(prepared)
+            }
+        }
+    }
+}
+
+extension ShardFailure {
+    /// Any error of an executor as data. An error of a type that the cluster does not know may pass: it is tried again.
+    init(_ error: any Error) {
+        let failure =
+            error as? ShardFailure
+            ?? ShardFailure(permanent: false, code: "unexpected", fields: ["error": "\(error)"])
+        // Bounded, or else the message that carries it would be refused.
+        let fields = failure.fields.sorted { $0.key < $1.key }.prefix(32)
+            .map { (String($0.key.prefix(64)), String($0.value.prefix(1024))) }
+        self.init(
+            permanent: failure.permanent, code: String(failure.code.prefix(64)),
+            fields: Dictionary(fields, uniquingKeysWith: { first, _ in first }))
+    }
+}

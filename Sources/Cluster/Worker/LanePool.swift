@@ -1,0 +1,121 @@
+import Foundation
+import Messaging
+
+/// The threads that do a worker's work: for each lane one that prepares shards and one that computes them, and one that
+/// sets passes up. They tell the network thread through its inbox.
+final class LanePool {
+    private let queue: LaneQueue
+    private let setUps = Mailbox<WorkerState.SetUp?>()
+    private var threads: [NamedThread] = []
+
+    init(lanes: Int, stackSize: Int, factory: any PassExecutorFactory, inbox: Inbox<WorkerState.Event>) {
+        let queue = LaneQueue(lanes: lanes)
+        self.queue = queue
+        for lane in 0..<lanes {
+            threads.append(NamedThread("quantsim.prep\(lane)") { Self.prepare(queue, inbox) })
+            threads.append(
+                NamedThread("quantsim.lane\(lane)", stackSize: stackSize) { Self.compute(queue, inbox) })
+        }
+        let setUps = setUps
+        threads.append(
+            NamedThread("quantsim.setup", stackSize: stackSize) {
+                while true {
+                    for setUp in setUps.takeAll(timeout: .seconds(1)) {
+                        guard let setUp else { return }
+                        Self.make(setUp, factory, queue, inbox)
+                    }
+                }
+            })
+    }
+
+    func setUp(_ setUp: WorkerState.SetUp) {
+        queue.expect(setUp: setUp.number)
+        setUps.put(setUp)
+    }
+
+    func put(_ item: WorkerState.WorkItem) {
+        queue.put(item)
+    }
+
+    /// Those that had not begun.
+    func cancel(_ tokens: [LeaseToken]) -> [LeaseToken] {
+        queue.cancel(Set(tokens))
+    }
+
+    /// Ends the threads. What computes right now is not waited for beyond the timeout: the process is about to end.
+    func stop(timeout: Duration) {
+        queue.stop()
+        setUps.put(nil)
+        let deadline = Moment.now + timeout
+        for thread in threads { thread.join(timeout: max(.zero, deadline - .now)) }
+    }
+
+    private static func make(
+        _ setUp: WorkerState.SetUp, _ factory: any PassExecutorFactory, _ queue: LaneQueue,
+        _ inbox: Inbox<WorkerState.Event>
+    ) {
+        do {
+            // The chunks were checked one by one; this checks that they were put together rightly.
+            for (id, data) in setUp.artifacts where SHA256Digest(of: data) != id {
+                throw ShardFailure(permanent: false, code: "artifactDigest", fields: ["expected": "\(id)"])
+            }
+            let executor = try factory.makeExecutor(descriptor: setUp.descriptor, isa: setUp.isa) { id in
+                guard let data = setUp.artifacts[id] else {
+                    throw ShardFailure(permanent: true, code: "artifactUnknown", fields: ["expected": "\(id)"])
+                }
+                return data
+            }
+            _ = queue.provide(ErasedExecutor(executor), setUp: setUp.number)
+        } catch {
+            inbox.put(.setUpFailed(setUp.number, ShardFailure(error)))
+        }
+    }
+
+    private static func prepare(_ queue: LaneQueue, _ inbox: Inbox<WorkerState.Event>) {
+        while let (item, executor) = queue.nextToPrepare() {
+            do {
+                let value = try executor.prepare(item.shard, item.payload)
+                _ = queue.finishPreparing(item.id, value)
+            } catch {
+                if queue.finishPreparing(item.id, nil) { inbox.put(.failed(item.id, ShardFailure(error))) }
+            }
+        }
+    }
+
+    private static func compute(_ queue: LaneQueue, _ inbox: Inbox<WorkerState.Event>) {
+        var current = 0
+        var lane: ErasedExecutor.Compute?
+        while let task = queue.nextTask(current: current, holdsLane: lane != nil) {
+            switch task {
+            case .release:
+                lane = nil
+                current = 0
+            case .makeLane(let setUp, let executor):
+                current = setUp
+                do {
+                    lane = try executor.makeLane()
+                    if queue.laneIsReady(setUp: setUp) { inbox.put(.setUpDone(setUp)) }
+                } catch {
+                    inbox.put(.setUpFailed(setUp, ShardFailure(error)))
+                }
+            case .compute(let item):
+                guard let lane else { continue }
+                do {
+                    let began = Moment.now
+                    let result = try lane(item.value)
+                    let nanoseconds = (Moment.now - began).nanoseconds
+                    guard result.count <= WireLimits.shardSize else {
+                        throw ShardFailure(
+                            permanent: true, code: "resultTooLarge",
+                            fields: ["expected": "at most \(WireLimits.shardSize) bytes", "found": "\(result.count)"])
+                    }
+                    inbox.put(
+                        .computed(
+                            item.id, result: result, digest: SHA256Digest(of: result), nanoseconds: Int(nanoseconds)))
+                } catch {
+                    inbox.put(.failed(item.id, ShardFailure(error)))
+                }
+            }
+        }
+    }
+}

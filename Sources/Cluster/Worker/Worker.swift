@@ -1,0 +1,133 @@
+import Foundation
+import Logging
+import Messaging
+
+/// A worker: joins the job of the coordinator at an endpoint and computes shards until it is told to go.
+public final class Worker: Sendable {
+    private let configuration: WorkerConfiguration
+    private let factory: any PassExecutorFactory
+    private let inbox = Inbox<WorkerState.Event>()
+
+    public init(configuration: WorkerConfiguration, factory: any PassExecutorFactory) {
+        self.configuration = configuration
+        self.factory = factory
+    }
+
+    /// Works until the end, on the calling thread, which becomes the network thread. To be called once.
+    ///
+    /// - Throws: `ClusterError` `.endpoint`.
+    public func run() throws -> WorkerExit {
+        do {
+            let loop = try WorkerLoop(configuration: configuration, factory: factory, inbox: inbox)
+            return try loop.run()
+        } catch let error as ZeroMQError {
+            throw ClusterError(.endpoint, expected: configuration.endpoint, found: error.reason)
+        }
+    }
+
+    /// Drains: what computes is finished, other leases go back, then `run` returns. A second call ends it at once.
+    /// May be called from any thread, not from a signal handler itself.
+    public func stop() {
+        inbox.put(.stop)
+    }
+}
+
+/// Drives the worker's state machine with sockets and a clock, and the lanes with what it decides.
+final class WorkerLoop {
+    private let configuration: WorkerConfiguration
+    private let inbox: Inbox<WorkerState.Event>
+    private let context: ZeroMQContext
+    private let lanes: LanePool
+    private var state: WorkerState
+    private var link: WorkerLink?
+    private var exit: WorkerExit?
+
+    init(configuration: WorkerConfiguration, factory: any PassExecutorFactory, inbox: Inbox<WorkerState.Event>) throws {
+        precondition(configuration.lanes > 0, "a worker has at least one lane")
+        self.configuration = configuration
+        self.inbox = inbox
+        context = try ZeroMQContext()
+        state = WorkerState(
+            identity: WorkerState.Identity(
+                worker: UUID().uuidString.lowercased(), lanes: configuration.lanes, compute: configuration.compute,
+                host: Self.hostName, process: Int(ProcessInfo.processInfo.processIdentifier)),
+            limits: configuration.limits)
+        lanes = LanePool(
+            lanes: configuration.lanes, stackSize: configuration.laneStackSize, factory: factory, inbox: inbox)
+    }
+
+    func run() throws -> WorkerExit {
+        defer { lanes.stop(timeout: .seconds(2)) }
+        try handle(.started)
+        var nextTick = Moment.now + state.tick
+        while true {
+            if let exit { return exit }
+            // A full queue has room again when the coordinator has read: looked at every other millisecond.
+            let untilTick = max(0, (nextTick - .now).milliseconds + 1)
+            let timeout = link?.hasWaiting == true ? min(2, untilTick) : untilTick
+            try Waiting.poll(link?.sockets ?? [], inbox.wakeUp, timeoutMilliseconds: timeout)
+            try receive()
+            for event in inbox.takeAll() { try handle(event) }
+            if .now >= nextTick {
+                try handle(.tick)
+                nextTick = .now + state.tick
+            }
+            try link?.flush()
+        }
+    }
+
+    /// Without a look-up of names, which may take seconds.
+    private static var hostName: String {
+        var name = [CChar](repeating: 0, count: 256)
+        guard gethostname(&name, name.count - 1) == 0 else { return "unknown" }
+        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    private func receive() throws {
+        guard let link else { return }
+        // A connection's messages are taken before the news that it is gone.
+        let events = try link.connectionEvents()
+        for case .connected(let incarnation) in events { try handle(.connected(incarnation: incarnation)) }
+        for (channel, socket) in [(Channel.heartbeat, link.heartbeat), (.control, link.control)] {
+            for _ in 0..<256 {
+                guard link === self.link, let frames = try socket.receive() else { break }
+                try handle(Self.event(frames, channel))
+            }
+        }
+        for case .disconnected(let incarnation) in events where link === self.link {
+            try handle(.disconnected(incarnation: incarnation))
+        }
+    }
+
+    private static func event(_ frames: [Data], _ channel: Channel) -> WorkerState.Event {
+        do throws(WireError) {
+            guard let packet = Packet(frames: frames) else {
+                throw WireError(.frames, expected: "1 or 2", found: "\(frames.count)")
+            }
+            return .received(channel, try Envelope(decoding: packet))
+        } catch {
+            return .undecodable(error)
+        }
+    }
+
+    private func handle(_ event: WorkerState.Event) throws {
+        var events = [event]
+        while !events.isEmpty {
+            for action in state.handle(events.removeFirst(), now: .now) {
+                switch action {
+                case .openLink(let peer):
+                    link = try WorkerLink(peer, endpoint: configuration.endpoint, context: context)
+                case .closeLink:
+                    try link?.flush()
+                    link = nil
+                case .send(let channel, let envelope): try link?.send(envelope.encoded(), on: channel)
+                case .setUp(let setUp): lanes.setUp(setUp)
+                case .compute(let item): lanes.put(item)
+                case .cancel(let tokens): events.append(.cancelled(lanes.cancel(tokens)))
+                case .exit(let exit): self.exit = exit
+                case .log(let event): configuration.logger.record(event)
+                }
+            }
+        }
+    }
+}

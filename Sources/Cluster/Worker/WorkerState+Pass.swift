@@ -1,0 +1,90 @@
+import Foundation
+import Messaging
+
+/// Getting ready for a pass: fetching what it needs, then preparing the lanes.
+extension WorkerState {
+    mutating func begin(_ begin: CoordinatorMessage.PassBegin) {
+        creditsOut = 0
+        session.isPassAnnounced = true
+        let isSame = begin == pass
+        // Results of another pass are committed, or else it would not be over.
+        if !isSame {
+            dropResults { $0.pass != begin.pass }
+            let tokens = leases.keys.sorted()
+            if !tokens.isEmpty { actions.append(.cancel(tokens)) }
+            pass = begin
+            setUpPhase = .fetching
+            fetch = nil
+            cache.evict(keeping: ([begin.descriptor] + begin.artifacts).map(\.id))
+        }
+        switch setUpPhase {
+        case .fetching: fetchNext()
+        case .preparing: break
+        case .failed:
+            setUpPhase = .fetching
+            fetchNext()
+        case .ready:
+            send(.passReady(pass: begin.pass))
+            for (_, result) in results.sorted(by: { $0.key < $1.key }) { send(result) }
+        }
+    }
+
+    private mutating func fetchNext() {
+        guard let pass, session.isPassAnnounced, setUpPhase == .fetching else { return }
+        let needed = [pass.descriptor] + pass.artifacts
+        while true {
+            if fetch == nil {
+                guard let missing = needed.first(where: { cache[$0.id] == nil }) else { break }
+                guard missing.size > 0 else {
+                    cache.insert(Data(), as: missing.id)
+                    continue
+                }
+                fetch = ArtifactFetch(missing)
+            }
+            while let offset = fetch?.next(window: limits.fetchWindow), let id = fetch?.reference.id {
+                send(.fetch(artifact: id, offset: offset))
+            }
+            return
+        }
+        guard let job, let descriptor = cache[pass.descriptor.id] else { return }
+        setUpPhase = .preparing
+        setUpNumber += 1
+        var artifacts: [ArtifactID: Data] = [:]
+        for reference in pass.artifacts { artifacts[reference.id] = cache[reference.id] }
+        actions.append(
+            .setUp(
+                SetUp(number: setUpNumber, pass: pass, isa: job.isa, descriptor: descriptor, artifacts: artifacts)))
+    }
+
+    mutating func receiveArtifact(_ id: ArtifactID, _ offset: Int, _ chunk: Data, now: Moment) {
+        // Of a pass that is over meanwhile.
+        guard fetch?.reference.id == id else { return }
+        guard fetch?.data.count == offset, let size = fetch?.reference.size, offset + chunk.count <= size,
+            !chunk.isEmpty
+        else {
+            loseSession("protocol violation", now: now)
+            return
+        }
+        fetch?.data.append(chunk)
+        if let done = fetch, done.data.count == size {
+            fetch = nil
+            cache.insert(done.data, as: id)
+        }
+        fetchNext()
+    }
+
+    mutating func setUpDone(_ number: Int) {
+        guard let pass, number == setUpNumber, setUpPhase == .preparing else { return }
+        setUpPhase = .ready
+        guard session.isPassAnnounced else { return }
+        send(.passReady(pass: pass.pass))
+        for (_, result) in results.sorted(by: { $0.key < $1.key }) { send(result) }
+    }
+
+    mutating func setUpFailed(_ number: Int, _ failure: ShardFailure) {
+        guard let pass, number == setUpNumber, setUpPhase == .preparing else { return }
+        setUpPhase = .failed
+        log(LogEvent(.error, "pass set-up failed", ["pass.name": pass.name, "failure.code": failure.code]))
+        if session.isPassAnnounced { send(.passFailed(pass: pass.pass, failure)) }
+    }
+}

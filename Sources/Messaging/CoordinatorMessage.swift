@@ -1,0 +1,117 @@
+import Foundation
+
+/// What the coordinator says to a worker.
+public enum CoordinatorMessage: Equatable, Sendable {
+    case welcome(Welcome)
+    case refused(Refusal)
+    /// This session is unknown or over: the worker is to say hello as a new incarnation.
+    case rejoin
+    case heartbeat(HeartbeatMessage)
+    case passBegin(PassBegin)
+    case artifactChunk(artifact: ArtifactID, offset: Int, chunk: Data)
+    case lease(LeaseMessage)
+    case leaseChunk(token: LeaseToken, offset: Int, chunk: Data)
+    /// The results of these leases are committed or not wanted: the worker may forget them.
+    case ack(tokens: [LeaseToken])
+    /// These leases are over; what was not begun need not be.
+    case revoke(tokens: [LeaseToken])
+    case shutdown(reason: ShutdownReason, detail: String)
+
+    public struct Welcome: Equatable, Sendable {
+        public var job: String
+        public var epoch: UInt32
+        /// The one instruction set that all workers of the job are pinned to.
+        public var isa: String
+        public var heartbeatIntervalMilliseconds: Int
+        public var heartbeatTimeoutMilliseconds: Int
+
+        public init(
+            job: String, epoch: UInt32, isa: String, heartbeatIntervalMilliseconds: Int,
+            heartbeatTimeoutMilliseconds: Int
+        ) {
+            self.job = job
+            self.epoch = epoch
+            self.isa = isa
+            self.heartbeatIntervalMilliseconds = heartbeatIntervalMilliseconds
+            self.heartbeatTimeoutMilliseconds = heartbeatTimeoutMilliseconds
+        }
+    }
+
+    public struct PassBegin: Equatable, Sendable {
+        public var pass: Int
+        public var name: String
+        /// Fetched like an artifact, since it may be larger than a message.
+        public var descriptor: ArtifactReference
+        public var artifacts: [ArtifactReference]
+
+        public init(pass: Int, name: String, descriptor: ArtifactReference, artifacts: [ArtifactReference]) {
+            self.pass = pass
+            self.name = name
+            self.descriptor = descriptor
+            self.artifacts = artifacts
+        }
+    }
+
+    public struct LeaseMessage: Equatable, Sendable {
+        public var pass: Int
+        public var shard: Int
+        public var token: LeaseToken
+        public var sampleCount: Int
+        /// Of the whole payload, in bytes; what `chunk` lacks follows in `leaseChunk`s.
+        public var size: Int
+        public var chunk: Data
+
+        public init(pass: Int, shard: Int, token: LeaseToken, sampleCount: Int, size: Int, chunk: Data) {
+            self.pass = pass
+            self.shard = shard
+            self.token = token
+            self.sampleCount = sampleCount
+            self.size = size
+            self.chunk = chunk
+        }
+    }
+
+    public enum ShutdownReason: String, Sendable {
+        /// The job is done.
+        case finished
+        case jobFailed
+        /// This worker's results are not trusted any more, or it cannot set up the pass.
+        case expelled
+    }
+}
+
+public struct ArtifactReference: Equatable, Sendable {
+    public var id: ArtifactID
+    /// In bytes.
+    public var size: Int
+
+    public init(id: ArtifactID, size: Int) {
+        self.id = id
+        self.size = size
+    }
+}
+
+/// Why a worker may not take part. It is permanent for this worker.
+public struct Refusal: Error, Equatable, Sendable {
+    public enum Code: String, Sendable {
+        case protocolVersion
+        /// Another compute library or version of it.
+        case library
+        /// The machine lacks the instruction set that the job is pinned to.
+        case instructionSet
+        /// A hello that contradicts its own connection.
+        case identity
+        /// More workers than the coordinator takes.
+        case capacity
+    }
+
+    public var code: Code
+    public var expected: String
+    public var found: String
+
+    public init(_ code: Code, expected: String, found: String) {
+        self.code = code
+        self.expected = expected
+        self.found = found
+    }
+}

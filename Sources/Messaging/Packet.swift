@@ -1,0 +1,76 @@
+import Foundation
+
+/// The limits of what travels. They relate: a frame must pass a slow link well within a heartbeat timeout, and what one
+/// message may announce bounds what a receiver ever sets aside for it.
+public enum WireLimits {
+    public static let protocolVersion: UInt16 = 1
+    /// The most bytes in a bulk frame.
+    public static let chunkSize = 1 << 20
+    /// The most bytes in a control frame: leases are small, but a failure may carry long operands.
+    public static let controlSize = 256 << 10
+    /// The most bytes of a shard's payload or result.
+    public static let shardSize = 1 << 30
+    /// The most bytes of an artifact.
+    public static let artifactSize = 64 << 30
+    /// The most tokens in one ack, revoke or return.
+    public static let tokensPerMessage = 4096
+}
+
+/// The one or two frames of a message.
+public struct Packet: Equatable, Sendable {
+    public var control: Data
+    /// At most `WireLimits.chunkSize` bytes.
+    public var bulk: Data?
+
+    public init(control: Data, bulk: Data? = nil) {
+        self.control = control
+        self.bulk = bulk
+    }
+
+    /// Nil for a number of frames that no message has.
+    public init?(frames: some Collection<Data>) {
+        guard let control = frames.first, frames.count <= 2 else { return nil }
+        self.init(control: control, bulk: frames.count == 2 ? frames.dropFirst().first : nil)
+    }
+
+    init(body: Data, bulk: Data?, version: UInt16 = WireLimits.protocolVersion) {
+        control = FrameHeader(version: version, body: body, bulk: bulk).encoded() + body
+        self.bulk = bulk
+    }
+
+    /// The checked body.
+    func verifiedBody() throws(WireError) -> Data {
+        let header = try FrameHeader(decoding: control)
+        guard header.version == WireLimits.protocolVersion else {
+            throw WireError(
+                .protocolVersion, expected: "\(WireLimits.protocolVersion)", found: "\(header.version)")
+        }
+        let body = control.dropFirst(FrameHeader.size)
+        guard body.count == header.bodyLength, body.count <= WireLimits.controlSize else {
+            throw WireError(.truncated, expected: "\(header.bodyLength) bytes", found: "\(body.count)")
+        }
+        guard Checksum.of(body) == header.bodyChecksum else { throw WireError(.checksum, expected: "body") }
+        guard let bulk else {
+            guard header.bulkLength == FrameHeader.noBulk, header.bulkChecksum == 0 else {
+                throw WireError(.frames, expected: "a bulk frame", found: "none")
+            }
+            return body
+        }
+        guard bulk.count == header.bulkLength, bulk.count <= WireLimits.chunkSize else {
+            throw WireError(.frames, expected: "\(header.bulkLength) bulk bytes", found: "\(bulk.count)")
+        }
+        guard Checksum.of(bulk) == header.bulkChecksum else { throw WireError(.checksum, expected: "bulk") }
+        return body
+    }
+}
+
+/// A message and its number in its session (0 outside of the control connection's count).
+public struct Envelope<Message: Equatable & Sendable>: Equatable, Sendable {
+    public var sequence: UInt64
+    public var message: Message
+
+    public init(sequence: UInt64, message: Message) {
+        self.sequence = sequence
+        self.message = message
+    }
+}

@@ -1,0 +1,73 @@
+import Foundation
+
+/// What a worker says to the coordinator.
+public enum WorkerMessage: Equatable, Sendable {
+    case hello(Hello)
+    case heartbeat(HeartbeatMessage)
+    /// Asks for one chunk of an artifact; the worker sets the pace.
+    case fetch(artifact: ArtifactID, offset: Int)
+    /// All lanes are ready to compute the pass's shards.
+    case passReady(pass: Int)
+    case passFailed(pass: Int, ShardFailure)
+    /// Asks for as many more leases.
+    case request(pass: Int, credits: Int)
+    case result(ResultMessage)
+    case resultChunk(token: LeaseToken, offset: Int, chunk: Data)
+    case shardFailed(pass: Int, shard: Int, token: LeaseToken, ShardFailure)
+    /// Gives leases back that were not computed.
+    case returned(tokens: [LeaseToken])
+    case goodbye
+
+    public struct Hello: Equatable, Sendable {
+        public var peer: PeerID
+        public var lanes: Int
+        public var compute: ComputeIdentity
+        public var host: String
+        public var process: Int
+
+        public init(peer: PeerID, lanes: Int, compute: ComputeIdentity, host: String, process: Int) {
+            self.peer = peer
+            self.lanes = lanes
+            self.compute = compute
+            self.host = host
+            self.process = process
+        }
+    }
+
+    public struct ResultMessage: Equatable, Sendable {
+        public var pass: Int
+        public var shard: Int
+        public var token: LeaseToken
+        /// Of all of the result's bytes.
+        public var digest: SHA256Digest
+        /// Of the whole result, in bytes; what `chunk` lacks follows in `resultChunk`s.
+        public var size: Int
+        public var computeNanoseconds: Int
+        public var chunk: Data
+
+        public init(
+            pass: Int, shard: Int, token: LeaseToken, digest: SHA256Digest, size: Int, computeNanoseconds: Int,
+            chunk: Data
+        ) {
+            self.pass = pass
+            self.shard = shard
+            self.token = token
+            self.digest = digest
+            self.size = size
+            self.computeNanoseconds = computeNanoseconds
+            self.chunk = chunk
+        }
+    }
+}
+
+/// Both ways: how many control messages the sender has sent and received in this session. Heartbeats prove that the
+/// process lives; the counts prove that the other connection does.
+public struct HeartbeatMessage: Equatable, Sendable {
+    public var sent: UInt64
+    public var received: UInt64
+
+    public init(sent: UInt64, received: UInt64) {
+        self.sent = sent
+        self.received = received
+    }
+}
