@@ -29,6 +29,10 @@ public struct ClusterError: Error, Equatable, Sendable {
         case superseded
         /// The caller's source or reducer failed; it is rethrown where it is an error of theirs.
         case callback
+        /// The coordinator does not take this worker: `expected` and `found` tell what does not agree.
+        case refused
+        /// No worker is left and none will come.
+        case noWorkers
         /// The coordinator was closed while the job ran.
         case closed
     }

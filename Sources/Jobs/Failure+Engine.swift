@@ -65,6 +65,8 @@ extension ClusterError {
         case .otherJob: "the journal belongs to another job"
         case .superseded: "another coordinator has resumed this journal"
         case .callback: "internal fault"
+        case .refused: "the coordinator refuses this worker"
+        case .noWorkers: "no worker is left"
         case .closed: "the coordinator was closed"
         }
     }
@@ -73,8 +75,8 @@ extension ClusterError {
         switch code {
         case .shardFailed, .passFailed:
             failure?.permanent == false ? .temporary : .permanent
-        case .shardLost, .resultsDiffer, .endpoint, .journal: .temporary
-        case .shard, .otherJob, .superseded: .permanent
+        case .shardLost, .resultsDiffer, .endpoint, .journal, .noWorkers: .temporary
+        case .shard, .otherJob, .superseded, .refused: .permanent
         case .callback: .internalFault
         case .closed: .drained
         }

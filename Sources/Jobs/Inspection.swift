@@ -1,3 +1,4 @@
+import Cluster
 import Foundation
 import Graph
 import ONNX
@@ -64,6 +65,21 @@ public enum Inspection {
             parameters: \(file.parameters.count)
             \(table(file.parameters))
             """
+    }
+
+    private static func describeJournal(_ url: URL) throws -> String {
+        let journal = try JournalSummary(readingFrom: url.path)
+        var passes = TextTable([
+            .init("pass"), .init("finished"), .init("shards", .right), .init("samples", .right),
+            .init("seconds", .right), .init("repeated", .right), .init("state bytes", .right),
+        ])
+        for pass in journal.passes {
+            passes.append([
+                pass.name, pass.isFinished ? "yes" : "no", "\(pass.shards)", "\(pass.samples)",
+                String(format: "%.2f", pass.seconds), "\(pass.failedAttempts)", "\(pass.stateSize)",
+            ])
+        }
+        return "job \(journal.job), started \(journal.epoch) times\n\n\(passes.text)"
     }
 
     private static func text(_ dimensions: [ValueInfo.Dimension]?) -> String {

@@ -1,4 +1,5 @@
 import Cluster
+import Datasets
 import Execution
 import Foundation
 import Logging
@@ -9,35 +10,38 @@ import Tensors
 public enum JobRunner {
     /// `quantsim run`: the coordinator in this process, workers as processes of this machine.
     public static func run(_ options: RunOptions) throws -> Report {
-        let workers = Mutex<LocalWorkers?>(nil)
         let display = ProgressDisplay()
-        defer { workers.withLock { $0 }?.stop(withinSeconds: 10) }
-        return try coordinate(
-            job: options.job, output: options.output, endpoint: "tcp://127.0.0.1:*", resume: false, display: display,
-            ready: { coordinator in
-                let local = LocalWorkers(
-                    LocalWorkers.Configuration(count: options.workers, endpoint: coordinator.boundEndpoint)
-                ) { event in
-                    switch event {
-                    case .restarting(let worker, let code):
-                        display.message("worker \(worker) ended with exit code \(code) and is started again")
-                    case .allGone: coordinator.fail(ClusterError(.closed, expected: "a worker", found: "none left"))
-                    case .started, .ended, .givenUp: break
-                    }
-                }
-                try local.start()
-                workers.withLock { $0 = local }
-            },
-            peakWorkerMemory: { workers.withLock { $0 }?.peakMemoryBytes })
+        let service = try JobService(
+            job: options.job, output: options.output, endpoint: "tcp://127.0.0.1:*", resume: false, display: display)
+        defer { service.coordinator.finish() }
+        let workers = launch(options.workers, for: service.coordinator, display: display)
+        try workers.start()
+        defer { workers.stop(withinSeconds: 10) }
+        return try service.run { workers.peakMemoryBytes() }
+    }
+
+    private static func launch(
+        _ count: Int, for coordinator: Coordinator, display: ProgressDisplay
+    ) -> LocalWorkers {
+        LocalWorkers(LocalWorkers.Configuration(count: count, endpoint: coordinator.boundEndpoint)) { event in
+            switch event {
+            case .restarting(let worker, let code):
+                display.message("worker \(worker) ended with exit code \(code) and is started again")
+            case .allGone: coordinator.fail(ClusterError(.noWorkers))
+            case .started, .ended, .givenUp: break
+            }
+        }
     }
 
     /// `quantsim coordinator`: serves whatever workers connect.
     public static func coordinate(_ options: CoordinatorOptions) throws -> Report {
         let display = ProgressDisplay()
-        return try coordinate(
+        let service = try JobService(
             job: options.job, output: options.output, endpoint: options.endpoint, resume: options.resume,
-            display: display,
-            ready: { display.message("workers connect to \($0.boundEndpoint)") })
+            display: display)
+        defer { service.coordinator.finish() }
+        display.message("workers connect to \(service.coordinator.boundEndpoint)")
+        return try service.run { nil }
     }
 
     /// `quantsim demo`: the bundled job.
@@ -47,32 +51,46 @@ public enum JobRunner {
         }
         return try run(RunOptions(job: job.path, workers: options.workers, output: options.output))
     }
+}
 
-    private static func coordinate(
-        job path: String, output: URL, endpoint: String, resume: Bool, display: ProgressDisplay,
-        ready: (Coordinator) throws -> Void, peakWorkerMemory: () -> Int? = { nil }
-    ) throws -> Report {
-        let job = try JobFile.read(path)
+/// A job that is ready for workers.
+private struct JobService {
+    let coordinator: Coordinator
+    private let job: JobFile
+    private let preparation: ModelPreparation
+    private let calibration: DatasetSource
+    private let evaluation: DatasetSource?
+    private let folder: OutputFolder
+    private let instructionSet: Execution.InstructionSet
+    private let display: ProgressDisplay
+    private let monitor: ProgressMonitor
+
+    init(job path: String, output: URL, endpoint: String, resume: Bool, display: ProgressDisplay) throws {
+        job = try JobFile.read(path)
         try job.checkSupported()
-        let calibration = try job.source(job.dataset.calibration)
-        let evaluation = try job.dataset.evaluation.map(job.source)
-        let instructionSet = try job.pinnedInstructionSet()
+        calibration = try job.source(job.dataset.calibration)
+        evaluation = try job.dataset.evaluation.map(job.source)
+        instructionSet = try job.pinnedInstructionSet()
         try ComputeLibrary.pin(instructionSet)
-        let preparation = try ModelPreparation(job, source: calibration)
-        let folder = try OutputFolder(creating: output)
-
+        preparation = try ModelPreparation(job, source: calibration)
+        folder = try OutputFolder(creating: output)
+        self.display = display
         let monitor = ProgressMonitor(display)
+        self.monitor = monitor
+
         var configuration = CoordinatorConfiguration(
             endpoint: endpoint, library: ComputeLibrary.version, isa: instructionSet.rawValue)
         configuration.journalPath = folder.journal.path
         configuration.resume = resume
-        configuration.fingerprint = try job.fingerprint(preparation, sources: [calibration, evaluation].compactMap(\.self))
-        configuration.logger = Logger(label: "quantsim.coordinator") { DisplayLogHandler(label: $0, display: display) }
+        configuration.fingerprint = try job.fingerprint(
+            preparation, sources: [calibration, evaluation].compactMap(\.self))
+        configuration.logger = Logger(label: "quantsim.coordinator") { _ in DisplayLogHandler(display: display) }
         configuration.progress = { monitor.take($0) }
-        let coordinator = try Coordinator(configuration: configuration)
-        defer { coordinator.finish() }
-        try ready(coordinator)
+        coordinator = try Coordinator(configuration: configuration)
+    }
 
+    /// - Parameter peakWorkerMemory: asked at the end; nil where unknown.
+    func run(peakWorkerMemory: () -> Int?) throws -> Report {
         var pipeline = try Pipeline(
             job, preparation, calibration: calibration, evaluation: evaluation, output: folder,
             coordinator: coordinator, display: display)

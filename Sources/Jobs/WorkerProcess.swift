@@ -9,7 +9,7 @@ public enum WorkerProcess {
     public static func run(_ options: WorkerOptions) throws -> ExitReason {
         var configuration = WorkerConfiguration(
             endpoint: options.endpoint, lanes: options.lanes ?? ProcessInfo.processInfo.activeProcessorCount,
-            identity: ComputeIdentity(
+            compute: ComputeIdentity(
                 library: ComputeLibrary.version,
                 supportedISAs: ComputeLibrary.supportedInstructionSets.map(\.rawValue)))
         configuration.logger = Logger(label: "quantsim.worker") { StreamLogHandler.standardError(label: $0) }

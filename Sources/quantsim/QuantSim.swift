@@ -8,9 +8,10 @@ struct QuantSim: ParsableCommand {
         commandName: "quantsim",
         abstract: "Calibrates ONNX models for fixed-point hardware, across worker processes.",
         version: Version.current,
-        // A command is listed once what it calls exists: DemoCommand, RunCommand, CoordinatorCommand, WorkerCommand,
-        // InferCommand and InspectCommand.
-        subcommands: [])
+        subcommands: [
+            DemoCommand.self, RunCommand.self, CoordinatorCommand.self, WorkerCommand.self, InferCommand.self,
+            InspectCommand.self,
+        ])
 
     static func main() {
         do {

@@ -97,6 +97,13 @@ public final class Coordinator: Sendable {
         }
     }
 
+    /// Ends the job with an error: the pass that runs throws it, and so do those that follow. From any thread.
+    public func fail(_ error: ClusterError) {
+        shared.withLock { $0.failure = $0.failure ?? error }
+        inbox.put(.event(.failed(error)))
+        outputs.put(.failed(error))
+    }
+
     /// Tells the workers that the job is over, waits for their goodbyes (2 s at most) and closes.
     public func finish() {
         guard

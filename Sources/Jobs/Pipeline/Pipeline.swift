@@ -99,7 +99,7 @@ struct Pipeline {
     }
 
     private func export(_ activations: [String: TensorEncodings]) throws -> Report.Digest {
-        let exported = try preparation.graph.exported(over: preparation.original)
+        let exported = preparation.graph.exported(over: preparation.original)
         try exported.write(to: output.model)
         let file = preparation.encodingsFile(activations, job)
         var digest: SHA256Digest?

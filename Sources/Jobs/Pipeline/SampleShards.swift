@@ -13,7 +13,7 @@ struct SampleShards: ShardSource {
     let sampleCount: Int
     private let stream: any SampleStream
     private let skipsBadSamples: Bool
-    private var next = 0
+    private var nextIndex = 0
 
     /// About so many input elements make a shard, so that one costs a fraction of a second of computing and a few MB of
     /// memory, whatever the network.
@@ -31,15 +31,15 @@ struct SampleShards: ShardSource {
 
     /// Passes over the next shard, which is done already.
     mutating func skip() throws -> Bool {
-        guard next < count else { return false }
-        _ = try stream.skip(min(shardSize, sampleCount - next * shardSize))
-        next += 1
+        guard nextIndex < count else { return false }
+        _ = try stream.skip(min(shardSize, sampleCount - nextIndex * shardSize))
+        nextIndex += 1
         return true
     }
 
     mutating func next() throws -> Shard? {
-        guard next < count else { return nil }
-        let wanted = min(shardSize, sampleCount - next * shardSize)
+        guard nextIndex < count else { return nil }
+        let wanted = min(shardSize, sampleCount - nextIndex * shardSize)
         var samples: [Sample] = []
         samples.reserveCapacity(wanted)
         while samples.count < wanted {
@@ -51,7 +51,7 @@ struct SampleShards: ShardSource {
                 samples.append(Sample(key: error.key, source: error.file, content: .image(Data())))
             }
         }
-        defer { next += 1 }
-        return Shard(index: next, sampleCount: samples.count, payload: ShardPayload(samples: samples).encoded())
+        defer { nextIndex += 1 }
+        return Shard(index: nextIndex, sampleCount: samples.count, payload: ShardPayload(samples: samples).encoded())
     }
 }

@@ -26,6 +26,10 @@ struct CoordinatorCommand: ParsableCommand {
     var options: CoordinatorOptions {
         CoordinatorOptions(job: job, endpoint: endpoint, output: folder.url, resume: resume)
     }
+
+    func run() throws {
+        print(try JobRunner.coordinate(options).summary(folder: folder.path))
+    }
 }
 
 struct WorkerCommand: ParsableCommand {
@@ -52,6 +56,11 @@ struct WorkerCommand: ParsableCommand {
 
     var options: WorkerOptions {
         WorkerOptions(endpoint: endpoint, lanes: lanes, exitsWithParent: exitWithParent)
+    }
+
+    func run() throws {
+        let reason = try WorkerProcess.run(options)
+        if reason != .done { throw ExitCode(reason.rawValue) }
     }
 }
 

@@ -24,6 +24,10 @@ struct InferCommand: ParsableCommand {
             model: URL(fileURLWithPath: model), input: URL(fileURLWithPath: input),
             output: URL(fileURLWithPath: output), encodings: encodings.map { URL(fileURLWithPath: $0) })
     }
+
+    func run() throws {
+        try Inference.run(options)
+    }
 }
 
 struct InspectCommand: ParsableCommand {
@@ -32,4 +36,8 @@ struct InspectCommand: ParsableCommand {
 
     @Argument(help: "The file.", completion: .file())
     var file: String
+
+    func run() throws {
+        print(try Inspection.describe(URL(fileURLWithPath: file)))
+    }
 }

@@ -15,6 +15,10 @@ struct RunCommand: ParsableCommand {
     var options: RunOptions {
         RunOptions(job: job, workers: workers.count, output: folder.url)
     }
+
+    func run() throws {
+        print(try JobRunner.run(options).summary(folder: folder.path))
+    }
 }
 
 struct DemoCommand: ParsableCommand {
@@ -26,6 +30,10 @@ struct DemoCommand: ParsableCommand {
 
     var options: DemoOptions {
         DemoOptions(workers: workers.count, output: folder.url)
+    }
+
+    func run() throws {
+        print(try JobRunner.demo(options).summary(folder: folder.path))
     }
 }
 
