@@ -252,7 +252,7 @@ def folds():
          "row": np.array([[1, 2, 3]], np.int32), "shape": i64(2, 1, 3), "repeats": i64(2, 3)},
         [f"y{i}" for i in range(10)])
     folding("range", [node("Range", "start stop step", "y"), node("Range", "f0 f1 f2", "z")],
-            {"start": np.int64(7), "stop": np.int64(-3), "step": np.int64(-3), "f0": np.float32(0.5), "f1": np.float32(2.1), "f2": np.float32(0.4)},
+            {"start": np.int64(7), "stop": np.int64(-3), "step": np.int64(-3), "f0": np.float32(0.5), "f1": np.float32(2.1), "f2": np.float32(0.375)},
             ["y", "z"])
     targets = ["FLOAT", "DOUBLE", "FLOAT16", "INT8", "UINT8", "INT16", "INT32", "INT64", "BOOL"]
     folding("casts", [node("Cast", "k", f"k{t}", to=getattr(TensorProto, t)) for t in targets]
