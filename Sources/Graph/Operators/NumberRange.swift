@@ -37,27 +37,46 @@ public struct NumberRange: Operator {
                 found: operands.map(\.elementType.rawValue).joined(separator: ", "))
         }
         switch type {
-        case .int64: return try numbers(operands.map { Double($0.elements(as: Int64.self)[0]) }) { Int64($0) }
-        case .int32: return try numbers(operands.map { Double($0.elements(as: Int32.self)[0]) }) { Int32($0) }
-        case .float32: return try numbers(operands.map { Double($0.elements(as: Float.self)[0]) }) { Float($0) }
+        case .int64:
+            return try numbers(operands, Int64.self) {
+                Double($0)
+            } element: {
+                Int64($0)
+            }
+        case .int32:
+            return try numbers(operands, Int32.self) {
+                Double($0)
+            } element: {
+                Int32($0)
+            }
+        case .float32:
+            return try numbers(operands, Float.self) {
+                Double($0)
+            } element: {
+                Float($0)
+            }
         default:
             throw GraphError(
                 .unsupportedElementType, at: node, expected: "int64, int32 or float32", found: type.rawValue)
         }
     }
 
-    private func numbers<Element: TensorElement>(
-        _ operands: [Double], _ element: (Double) -> Element
+    /// Rounds after every operation as the element type does.
+    private func numbers<Element: TensorElement & Numeric>(
+        _ operands: [Tensor], _: Element.Type, real: (Element) -> Double, element: (Int) -> Element
     ) throws -> Tensor {
-        let (start, limit, step) = (operands[0], operands[1], operands[2])
+        let values = operands.map { $0.elements(as: Element.self)[0] }
+        let (start, limit, step) = (real(values[0]), real(values[1]), real(values[2]))
         let count = ((limit - start) / step).rounded(.up)
         // Integers beyond 2^53 are not exact as doubles; no extent or index is that large.
-        guard step != 0, count <= Double(Self.maximumCount), operands.allSatisfy({ $0.magnitude < 0x1p53 }) else {
+        guard step != 0, count <= Double(Self.maximumCount),
+            [start, limit, step].allSatisfy({ $0.magnitude < 0x1p53 })
+        else {
             throw GraphError(
                 .invalidInput, at: node, expected: "a range of at most \(Self.maximumCount) numbers",
                 found: "\(start), \(limit), \(step)")
         }
-        let values = (0..<Int(max(count, 0))).map { element(start + Double($0) * step) }
-        return Tensor(shape: [values.count], values)
+        let numbers = (0..<Int(max(count, 0))).map { values[0] + element($0) * values[2] }
+        return Tensor(shape: [numbers.count], numbers)
     }
 }

@@ -25,7 +25,7 @@ public struct Softmax: Operator {
 
     public func outputTypes(inputs: [OperatorInput?]) throws -> [ValueType] {
         let type = try node.input(inputs, 0).type
-        _ = try node.resolveAxis(axis, rank: type.shape.rank, inclusive: flattens)
+        _ = try node.resolveAxis(axis, rank: type.shape.rank)
         return [type]
     }
 }
