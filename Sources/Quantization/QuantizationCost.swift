@@ -41,7 +41,7 @@ struct QuantizationCost {
     init(_ histogram: Histogram) {
         binWidth = histogram.binWidth
         start = Double(histogram.firstBin)
-        counts = histogram.counts.map(Double.init)
+        counts = histogram.counts.map { Double($0) }
         var below = [Moments(count: 0, sum: 0, squares: 0)]
         below.reserveCapacity(counts.count + 1)
         for (index, count) in counts.enumerated() {
