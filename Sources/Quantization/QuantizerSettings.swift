@@ -27,11 +27,21 @@ public struct QuantizerSettings: Equatable, Hashable, Sendable, Codable {
         self.scheme = scheme
     }
 
-    /// The encoding of what was observed; nil where nothing finite was.
+    /// The encoding of what was observed; nil where nothing finite was. The same statistics give the same bits anywhere.
     public func encoding(for statistics: TensorStatistics) -> Encoding? {
-        guard let minimum = statistics.minimum, let maximum = statistics.maximum else { return nil }
-        return Encoding.fromRange(
-            min: Double(minimum), max: Double(maximum), bitwidth: bitwidth, symmetric: symmetric,
-            strict: strictSymmetric, unsigned: unsignedSymmetric)
+        switch scheme {
+        case .tf:
+            guard let minimum = statistics.minimum, let maximum = statistics.maximum else { return nil }
+            return encoding(min: Double(minimum), max: Double(maximum))
+        case .tfEnhanced:
+            return EnhancedScheme.encoding(for: statistics, settings: self)
+        }
+    }
+
+    /// The encoding of a range.
+    public func encoding(min: Double, max: Double) -> Encoding {
+        Encoding.fromRange(
+            min: min, max: max, bitwidth: bitwidth, symmetric: symmetric, strict: strictSymmetric,
+            unsigned: unsignedSymmetric)
     }
 }

@@ -37,10 +37,8 @@ extension Quantizer {
     func encoding(for statistics: TensorStatistics) -> Encoding? {
         let observed = settings.encoding(for: statistics)
         guard let constraints, let encoding = observed else { return observed }
-        return Encoding.fromRange(
-            min: constraints.min, max: max(constraints.max ?? encoding.max, constraints.min + 0.01),
-            bitwidth: settings.bitwidth, symmetric: settings.symmetric, strict: settings.strictSymmetric,
-            unsigned: settings.unsignedSymmetric)
+        return settings.encoding(
+            min: constraints.min, max: max(constraints.max ?? encoding.max, constraints.min + 0.01))
     }
 }
 

@@ -58,7 +58,7 @@ extension Tensor {
     /// Calls `body` with the elements as `Float`, converted where they are of another floating-point type.
     func withFloats<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result {
         switch elementType {
-        case .float64: try elements(as: Double.self).map(Float.init).withUnsafeBufferPointer(body)
+        case .float64: try elements(as: Double.self).map { Float($0) }.withUnsafeBufferPointer(body)
         case .float32: try withUnsafeElements(as: Float.self, body)
         default: try [Float]().withUnsafeBufferPointer(body)
         }

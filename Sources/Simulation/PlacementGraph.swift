@@ -25,6 +25,7 @@ struct PlacementGraph {
     /// Tensors that can have an activation quantizer: inputs first, then constants and outputs in the order of nodes.
     let activations: [String]
     private let activationNames: Set<String>
+    private let floats: FloatTensors
 
     init(_ graph: Graph) {
         self.graph = graph
@@ -42,6 +43,7 @@ struct PlacementGraph {
         parameterNames = Set(parameters.joined().map(\.tensor))
 
         let floats = FloatTensors(graph)
+        self.floats = floats
         var activations = graph.inputs.map(\.name)
         for node in graph.nodes {
             let constants = node.inputs.filter { graph.constants[$0] != nil }
@@ -59,6 +61,8 @@ struct PlacementGraph {
         activationNames = seen
         self.activations = activations.filter { seen.remove($0) != nil }
     }
+
+    func holdsFloats(_ name: String) -> Bool { floats.contains(name) }
 
     func isActivation(_ name: String) -> Bool { activationNames.contains(name) }
 

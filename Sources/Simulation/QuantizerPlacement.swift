@@ -26,13 +26,24 @@ public struct QuantizerPlacement: Equatable, Sendable {
         try DefaultsRule.apply(to: &state)
         ParametersRule.apply(to: &state)
         try OpTypeRules.apply(to: &state)
+        MatMulAddRule.claim(in: &state)
         SupergroupsRule.apply(to: &state)
         ModelInputRule.apply(to: &state)
         ModelOutputRule.apply(to: &state)
         try PerChannelRule.apply(to: &state)
         for name in state.parameters.keys { state.parameters[name]?.settings.bitwidth = parameterBitwidth }
+        MatMulAddRule.apply(to: &state)
+        try TyingRules.apply(to: &state)
 
-        activations = placementGraph.activations.compactMap { state.activations[$0] }
+        // A shared quantizer has one set of settings, and every tensor that shares it shows them.
+        activations = placementGraph.activations.compactMap { name in
+            guard var quantizer = state.activations[name], let owner = state.activations[quantizer.group] else {
+                return nil
+            }
+            quantizer.settings = owner.settings
+            quantizer.constraints = owner.constraints
+            return quantizer
+        }
         var seen: Set<String> = []
         parameters = placementGraph.parameters.joined().compactMap {
             seen.insert($0.tensor).inserted ? state.parameters[$0.tensor] : nil
