@@ -50,10 +50,10 @@ extension CoordinatorState {
         records[peer]?.credits -= 1
         records[peer]?.leases.append(token)
         let payload = record.shard.payload
-        let chunks = stride(from: 0, to: max(1, payload.count), by: WireLimits.chunkSize)
+        let chunks = stride(from: 0, to: max(1, payload.count), by: limits.chunkSize)
         for offset in chunks {
             let start = payload.startIndex + offset
-            let chunk = payload[start..<min(payload.endIndex, start + WireLimits.chunkSize)]
+            let chunk = payload[start..<min(payload.endIndex, start + limits.chunkSize)]
             let message: CoordinatorMessage =
                 offset == 0
                 ? .lease(
@@ -127,7 +127,15 @@ extension CoordinatorState {
             let age = now - lease.granted
             if age > lease.duration * limits.hungLeaseDurations, records[lease.peer] != nil {
                 drop(lease.peer, .hung, now: now)
-            } else if age > lease.duration, !lease.isOver {
+            } else if age > lease.duration, !lease.isOver, let record = records[lease.peer] {
+                // A lease that waits behind a lane that hangs is given back at once when it expires, again and again.
+                if let hungFrom = record.hungFrom, now > hungFrom {
+                    drop(lease.peer, .hung, now: now)
+                    continue
+                }
+                if record.hungFrom == nil {
+                    records[lease.peer]?.hungFrom = now + lease.duration * limits.hungLeaseDurations
+                }
                 log(
                     LogEvent(
                         .warning, "lease expired", ["shard": "\(lease.shard)", "worker.id": lease.peer.description]))

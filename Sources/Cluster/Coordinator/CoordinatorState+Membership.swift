@@ -16,6 +16,8 @@ struct WorkerRecord {
     var lastMoved: Moment
     /// When the set-up of the current pass was asked for; nil once it is done.
     var setUpSince: Moment?
+    /// Leases have expired and nothing has been answered since; from this time on, the lanes are taken to hang.
+    var hungFrom: Moment?
     /// Leases that the worker has asked for and not yet got.
     var credits = 0
     /// Held by the worker, also where they have expired; in the order of granting.

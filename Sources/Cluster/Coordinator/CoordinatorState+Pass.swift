@@ -26,6 +26,7 @@ extension CoordinatorState {
     mutating func announcePass(to peer: PeerID, now: Moment) {
         guard let pass else { return }
         records[peer]?.credits = 0
+        records[peer]?.hungFrom = nil
         records[peer]?.setUpSince = now
         send(
             .passBegin(
@@ -38,7 +39,7 @@ extension CoordinatorState {
         // A fetch may be about a pass that is over, its descriptor gone; the worker will hear of the next one.
         guard let data = artifacts[artifact], offset < data.count else { return }
         let start = data.startIndex + offset
-        let chunk = data[start..<min(data.endIndex, start + WireLimits.chunkSize)]
+        let chunk = data[start..<min(data.endIndex, start + limits.chunkSize)]
         send(.artifactChunk(artifact: artifact, offset: offset, chunk: chunk), to: peer)
     }
 

@@ -33,6 +33,7 @@ extension CoordinatorState {
         _ message: WorkerMessage.ResultMessage, _ data: Data, from peer: PeerID, now: Moment
     ) {
         let token = message.token
+        records[peer]?.hungFrom = nil
         // Fenced: of another life of the coordinator, or of a pass that is over. The worker may forget it.
         guard token.epoch == identity.epoch, token.counter <= tokenCounter, let pass, message.pass == pass.index else {
             send(.ack(tokens: [token]), to: peer)
@@ -116,6 +117,7 @@ extension CoordinatorState {
     ) {
         guard let pass, pass.index == index, let lease = pass.leases[token], lease.peer == peer, lease.shard == shard
         else { return }
+        records[peer]?.hungFrom = nil
         log(
             LogEvent(
                 .warning, "shard failed",

@@ -51,6 +51,8 @@ public struct ProtocolLimits: Equatable, Sendable {
     /// In bytes; artifacts of the current pass are kept even beyond it.
     public var artifactCacheSize = 2 << 30
 
+    /// Bytes in a bulk frame, the same on both sides.
+    package var chunkSize = WireLimits.chunkSize
     /// The largest payload or result, in bytes.
     public static let maximumShardSize = WireLimits.shardSize
 

@@ -54,9 +54,9 @@ struct ArtifactFetch {
     }
 
     /// The offset to ask for next, nil when enough is under way.
-    mutating func next(window: Int) -> Int? {
-        guard asked < reference.size, asked - data.count < window * WireLimits.chunkSize else { return nil }
-        defer { asked = min(reference.size, asked + WireLimits.chunkSize) }
+    mutating func next(window: Int, chunkSize: Int) -> Int? {
+        guard asked < reference.size, asked - data.count < window * chunkSize else { return nil }
+        defer { asked = min(reference.size, asked + chunkSize) }
         return asked
     }
 }

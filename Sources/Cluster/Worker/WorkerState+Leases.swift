@@ -9,6 +9,8 @@ struct HeldLease {
     let size: Int
     /// What has arrived of the payload; emptied when it is handed to the lanes.
     var payload: Data
+    /// The payload is not the frame that the first chunk came in.
+    var ownsPayload = false
     /// Not handed to the lanes yet.
     var isArriving = true
 }
@@ -53,19 +55,22 @@ extension WorkerState {
     }
 
     mutating func receiveChunk(_ token: LeaseToken, _ offset: Int, _ chunk: Data, now: Moment) {
-        guard arriving == token, let lease = leases[token], lease.payload.count == offset, !chunk.isEmpty,
-            offset + chunk.count <= lease.size
+        // Taken out, so that appending does not copy what is there.
+        guard arriving == token, var lease = leases.removeValue(forKey: token), lease.payload.count == offset,
+            !chunk.isEmpty, offset + chunk.count <= lease.size
         else {
             loseSession("protocol violation", now: now)
             return
         }
-        if offset <= WireLimits.chunkSize {
+        if !lease.ownsPayload {
             // The second chunk: from here on the payload has its own memory, of its final size.
             var whole = Data(capacity: lease.size)
             whole.append(lease.payload)
-            leases[token]?.payload = whole
+            lease.payload = whole
+            lease.ownsPayload = true
         }
-        leases[token]?.payload.append(chunk)
+        lease.payload.append(chunk)
+        leases[token] = lease
         computeIfComplete(token)
     }
 
@@ -96,9 +101,9 @@ extension WorkerState {
 
     mutating func send(_ result: HeldResult) {
         let data = result.data
-        for offset in stride(from: 0, to: max(1, data.count), by: WireLimits.chunkSize) {
+        for offset in stride(from: 0, to: max(1, data.count), by: limits.chunkSize) {
             let start = data.startIndex + offset
-            let chunk = data[start..<min(data.endIndex, start + WireLimits.chunkSize)]
+            let chunk = data[start..<min(data.endIndex, start + limits.chunkSize)]
             send(
                 offset == 0
                     ? .result(

@@ -41,7 +41,9 @@ extension WorkerState {
                 }
                 fetch = ArtifactFetch(missing)
             }
-            while let offset = fetch?.next(window: limits.fetchWindow), let id = fetch?.reference.id {
+            while let offset = fetch?.next(window: limits.fetchWindow, chunkSize: limits.chunkSize),
+                let id = fetch?.reference.id
+            {
                 send(.fetch(artifact: id, offset: offset))
             }
             return

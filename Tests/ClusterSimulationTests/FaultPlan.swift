@@ -1,0 +1,68 @@
+import Cluster
+import Tensors
+
+/// What goes wrong in a simulation, drawn from its seed: each kind of fault is on in some seeds and off in others, so
+/// that the kinds meet in all combinations.
+struct FaultPlan: CustomStringConvertible {
+    /// Of single messages, which a TCP connection does not do, but the protocol must survive.
+    var loss = 0.0
+    var duplication = 0.0
+    var damage = 0.0
+    /// Of a message, in milliseconds; more than its base reorders messages.
+    var delay = 0.1
+    var jitter = 0.0
+    /// Mean times between faults, in seconds; nil for never.
+    var breakEvery: Double?
+    var partitionEvery: Double?
+    var workerCrashEvery: Double?
+    var workerPauseEvery: Double?
+    var workerJoinEvery: Double?
+    var workerDrainEvery: Double?
+    var coordinatorCrashEvery: Double?
+    var coordinatorPauseEvery: Double?
+    /// Of a shard's computation.
+    var hang = 0.0
+    var failure = 0.0
+    var setUpFailure = 0.0
+    /// Of a result, between its digest and the merge.
+    var resultDamage = 0.0
+    /// Nothing goes wrong after that many seconds: then the job must come to its end.
+    var until = 120.0
+
+    static let none = FaultPlan()
+
+    init() {}
+
+    init(_ random: inout CounterRandom) {
+        func maybe<Value>(_ value: Value, else other: Value) -> Value {
+            Bool.random(using: &random) ? value : other
+        }
+        func uniform(_ range: ClosedRange<Double>) -> Double { Double.random(in: range, using: &random) }
+        delay = uniform(0.05...20)
+        jitter = maybe(0, else: maybe(uniform(0...5), else: uniform(0...200)))
+        // Reordering within a connection ends sessions; often enough, nothing would get done.
+        if jitter > 0 { jitter = min(jitter, maybe(jitter, else: delay)) }
+        loss = maybe(0, else: uniform(0...0.01))
+        duplication = maybe(0, else: uniform(0...0.05))
+        damage = maybe(0, else: maybe(0, else: uniform(0...0.01)))
+        breakEvery = maybe(nil, else: uniform(1...30))
+        partitionEvery = maybe(nil, else: uniform(5...60))
+        workerCrashEvery = maybe(nil, else: uniform(1...60))
+        workerPauseEvery = maybe(nil, else: uniform(2...60))
+        workerJoinEvery = maybe(nil, else: uniform(5...60))
+        workerDrainEvery = maybe(nil, else: uniform(5...60))
+        coordinatorCrashEvery = maybe(nil, else: uniform(2...60))
+        coordinatorPauseEvery = maybe(nil, else: uniform(5...60))
+        hang = maybe(0, else: maybe(0, else: uniform(0...0.03)))
+        failure = maybe(0, else: uniform(0...0.05))
+        setUpFailure = maybe(0, else: maybe(0, else: uniform(0...0.2)))
+        resultDamage = maybe(0, else: maybe(0, else: uniform(0...0.02)))
+        until = uniform(1...240)
+    }
+
+    var description: String {
+        Mirror(reflecting: self).children.compactMap { child in
+            child.label.map { "\($0): \(child.value)" }
+        }.joined(separator: ", ")
+    }
+}
