@@ -27,7 +27,8 @@ struct ModelPreparation: Sendable {
         let file = try ONNXFile.read(url)
         original = file
         (graph, inputs, tile, placement, parameterEncodings) = try attributingErrors(to: url.path) {
-            var graph = try Graph(importing: file)
+            // Constants first: batch norms fold into weights that some exporters compute from other constants.
+            var graph = try Graph(importing: file).foldingConstants()
             if job.postTraining.contains(.foldBatchNorms) { graph = BatchNormFolding.fold(graph).graph }
             let inputs = try Self.inputs(of: graph, job, source)
             let single = try graph.specialized(inputShapes: Self.shapes(inputs, of: graph, samples: 1))
