@@ -31,6 +31,7 @@ struct ExactnessTests {
         let run = try ClusterRun(job, in: scratch.url, workers: 2, lanes: 1)
         for round in 0..<4 {
             Thread.sleep(forTimeInterval: 0.25)
+            #expect(run.coordinator.process.isRunning, "the job was over before a worker was killed")
             run.workers[round].kill()
             try run.addWorker(lanes: 1)
         }
@@ -52,6 +53,7 @@ struct ExactnessTests {
         let run = try ClusterRun(job, in: scratch.url, workers: 2, lanes: 1)
         for _ in 0..<3 {
             Thread.sleep(forTimeInterval: 0.5)
+            #expect(run.coordinator.process.isRunning, "the job was over before the coordinator was killed")
             run.coordinator.kill()
             _ = try run.coordinator.exitCode()
             try run.restartCoordinator()

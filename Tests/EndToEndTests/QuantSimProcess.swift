@@ -62,7 +62,7 @@ final class QuantSimProcess {
     }
 
     private static func file(_ url: URL) throws -> FileHandle {
-        FileManager.default.createFile(atPath: url.path, contents: nil)
+        try Data().write(to: url)
         return try FileHandle(forWritingTo: url)
     }
 }
