@@ -4,7 +4,7 @@ turn on one machine, so that their ratios mean something.
     python3 Benchmarks/throughput.py mobilenet_v2 [--quantsim .build/release/quantsim] [--rounds 3] [--samples 256]
 
 The model is torchvision's with random weights (speed does not depend on them) at 224x224. QuantSim calibrates with one
-worker of one lane and with as many one-lane workers as there are cores, from an .npz of float32 images: reading, sending and
+worker of one lane and with as many one-lane workers as there are cores, from a tar of JPEG images: reading, sending and
 decoding them is part of its time. ONNX Runtime uses all cores and gets batches of 16 that lie in memory. aimet-onnx gets the
 same batches. Each row is the median over the rounds; ratios are of medians.
 """
@@ -23,7 +23,8 @@ import time
 JOB = """\
 model: model.onnx
 dataset:
-  calibration: {{path: images.npz, samples: {samples}}}
+  calibration: {{path: images.tar, samples: {samples}}}
+  image: {{size: [224, 224], mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]}}
   batch: 16
 quantization: {{config: default, scheme: tf_enhanced, activation_bitwidth: 8, parameter_bitwidth: 8}}
 post_training: [fold_batch_norms]
@@ -81,7 +82,7 @@ def main():
     parser.add_argument("model", help="name of a torchvision network")
     parser.add_argument("--quantsim", default=".build/release/quantsim")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--samples", type=int, default=256)
+    parser.add_argument("--samples", type=int, default=512)
     arguments = parser.parse_args()
     here = pathlib.Path(__file__).parent
     cores = len(os.sched_getaffinity(0))
@@ -96,7 +97,7 @@ def main():
         folder = pathlib.Path(temporary)
         model = folder / "model.onnx"
         subprocess.run([sys.executable, here / "export_torchvision.py", arguments.model, model], check=True)
-        subprocess.run([sys.executable, here / "make_dataset.py", folder / "images.npz", "--samples",
+        subprocess.run([sys.executable, here / "make_dataset.py", folder / "images.tar", "--samples",
                         str(arguments.samples)], check=True)
         (folder / "job.yml").write_text(JOB.format(samples=arguments.samples))
         for _ in range(arguments.rounds):
