@@ -15,7 +15,7 @@ import Testing
     }
 
     @Test func decodingGivesWhatWasEncoded() throws {
-        for seed in UInt64(0)..<200 {
+        for seed in UInt64(0)..<50 {
             let set = Self.set(seed)
             #expect(try StatisticsSet(decoding: set.encoded()) == set, "seed \(seed)")
         }
@@ -30,9 +30,11 @@ import Testing
     /// Whatever bytes come in, decoding throws or gives a set that is encoded as exactly these bytes and can be merged.
     @Test func decodingNeverTrapsAndAcceptsOneFormOnly() throws {
         var accepted = 0
-        for seed in UInt64(0)..<4000 {
+        let sets = (UInt64(0)..<20).map(Self.set)
+        for seed in UInt64(0)..<2000 {
+            let original = sets[Int(seed) % sets.count]
             var random = CounterRandom(key: 77, seed)
-            var bytes = [UInt8](Self.set(seed % 50).encoded())
+            var bytes = [UInt8](original.encoded())
             switch random.next() % 3 {
             case 0: bytes.removeLast(Int(random.next() % UInt64(bytes.count)) + 1)
             case 1: bytes[Int(random.next() % UInt64(bytes.count))] ^= UInt8(1 << (random.next() % 8))
@@ -45,9 +47,9 @@ import Testing
             accepted += 1
             #expect([UInt8](set.encoded()) == bytes, "seed \(seed)")
             set.merge(set)
-            set.merge(Self.set(seed % 50))
+            set.merge(original)
         }
-        #expect(accepted < 2000)
+        #expect(accepted < 1000)
     }
 
     @Test func otherVersionsAndTrailingBytesAreRefused() throws {
