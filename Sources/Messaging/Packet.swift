@@ -33,7 +33,8 @@ public struct Packet: Equatable, Sendable {
         self.init(control: control, bulk: frames.count == 2 ? frames.dropFirst().first : nil)
     }
 
-    init(body: Data, bulk: Data?, version: UInt16 = WireLimits.protocolVersion) {
+    /// Puts a header ahead of any body; tests make bad bodies with it.
+    package init(sealing body: Data, bulk: Data?, version: UInt16 = WireLimits.protocolVersion) {
         control = FrameHeader(version: version, body: body, bulk: bulk).encoded() + body
         self.bulk = bulk
     }

@@ -121,7 +121,7 @@ public final class Coordinator: Sendable {
     package func abandon() {
         shared.withLock { $0.isClosed = true }
         inbox.put(.close)
-        outputs.put(.failed(ClusterError(.closed)))
         thread.join(timeout: .seconds(10))
+        outputs.put(.failed(ClusterError(.closed)))
     }
 }

@@ -61,7 +61,11 @@ final class CoordinatorLoop {
                 let timeout = outboxes.isEmpty ? untilTick : min(2, untilTick)
                 try Waiting.poll([router, monitor.socket], inbox.wakeUp, timeoutMilliseconds: timeout)
                 try receive()
-                for input in inbox.takeAll() { take(input) }
+                for input in inbox.takeAll() {
+                    take(input)
+                    // A crash says nothing more.
+                    if isClosed { return }
+                }
                 try watch()
                 let now = Moment.now
                 if now >= nextTick {
