@@ -13,12 +13,13 @@ public enum Inference {
         if let best = ComputeLibrary.supportedInstructionSets.last { try ComputeLibrary.pin(best) }
         let arrays = try attributingErrors(to: options.input.path) { try NPZ.read(options.input) }
         let inputs = Dictionary(arrays.map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
+        let graph = try attributingErrors(to: options.model.path) {
+            try Graph(importing: ONNXFile.read(options.model)).foldingConstants()
+        }
         let encodings = try options.encodings.map { url in
-            try EncodingsFile.read(readFile(url), file: url.path)
+            try EncodingsFile.read(readFile(url), file: url.path).resolvingAxes(in: graph, file: url.path)
         }
-        let outputs = try attributingErrors(to: options.model.path) {
-            try compute(Graph(importing: ONNXFile.read(options.model)), inputs, encodings)
-        }
+        let outputs = try attributingErrors(to: options.model.path) { try compute(graph, inputs, encodings) }
         try NPZ.write(outputs, to: options.output)
     }
 
@@ -28,8 +29,7 @@ public enum Inference {
     ) throws -> [(name: String, tensor: Tensor)] {
         let constants = Set(original.constants.keys)
         let constantActivations = (encodings?.activations ?? [:]).filter { constants.contains($0.key) }
-        let parameters = original.locatingChannels(of: encodings?.parameters ?? [:])
-            .merging(constantActivations) { own, _ in own }
+        let parameters = (encodings?.parameters ?? [:]).merging(constantActivations) { own, _ in own }
         let activations = (encodings?.activations ?? [:]).filter { !constants.contains($0.key) }
         try checkNames(in: original, parameters: parameters, activations: activations)
         let graph = try original.simulatingParameters(parameters)
