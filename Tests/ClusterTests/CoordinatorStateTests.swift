@@ -3,88 +3,13 @@ import Foundation
 import Messaging
 import Testing
 
-/// The coordinator's protocol, event by event.
+/// The coordinator's protocol, event by event: who takes part, and how a pass goes.
 @Suite struct CoordinatorStateTests {
-    /// Drives a state with events and keeps what it did.
-    struct Script {
-        var state: CoordinatorState
-        var now = Moment(nanoseconds: 0)
-        var sequences: [PeerID: UInt64] = [:]
-
-        init(limits: ProtocolLimits = ProtocolLimits(), epoch: UInt32 = 2) {
-            state = CoordinatorState(
-                identity: .init(job: "job", epoch: epoch, library: "lib 1", isa: "avx2"), limits: limits)
-        }
-
-        mutating func on(_ event: CoordinatorState.Event) -> [CoordinatorState.Action] {
-            defer { #expect(state.invariantViolations().isEmpty) }
-            return state.handle(event, now: now)
-        }
-
-        mutating func says(_ peer: PeerID, _ message: WorkerMessage) -> [CoordinatorState.Action] {
-            let sequence = sequences[peer, default: 0] + 1
-            sequences[peer] = sequence
-            return on(
-                .received(RoutingID(peer: peer, channel: .control), Envelope(sequence: sequence, message: message)))
-        }
-
-        mutating func beats(_ peer: PeerID, sent: UInt64? = nil) -> [CoordinatorState.Action] {
-            let counts = HeartbeatMessage(sent: sent ?? sequences[peer] ?? 0, received: 0)
-            return on(
-                .received(
-                    RoutingID(peer: peer, channel: .heartbeat), Envelope(sequence: 0, message: .heartbeat(counts))))
-        }
-
-        mutating func joins(
-            _ peer: PeerID, lanes: Int = 1, library: String = "lib 1", isas: [String] = ["sse41", "avx2"]
-        ) -> [CoordinatorState.Action] {
-            says(
-                peer,
-                .hello(
-                    .init(
-                        peer: peer, lanes: lanes, compute: ComputeIdentity(library: library, supportedISAs: isas),
-                        host: "h", process: 1)))
-        }
-
-        /// A pass of so many shards of one byte each.
-        mutating func begins(shards: Int, committed: CommittedShards = CommittedShards()) -> [CoordinatorState.Action] {
-            var actions = on(
-                .passBegan(
-                    .init(pass: 0, name: "p", descriptor: Data("d".utf8), artifacts: [], committed: committed)))
-            for shard in 0..<shards where !committed.contains(shard) {
-                actions += on(.shardRead(Shard(index: shard, sampleCount: 10, payload: Data([UInt8(shard)]))))
-            }
-            return actions + on(.sourceEnded(shards: shards))
-        }
-
-        mutating func results(_ peer: PeerID, _ lease: CoordinatorMessage.LeaseMessage, _ result: String = "r")
-            -> [CoordinatorState.Action]
-        {
-            let data = Data(result.utf8)
-            return says(
-                peer,
-                .result(
-                    .init(
-                        pass: 0, shard: lease.shard, token: lease.token, digest: SHA256Digest(of: data),
-                        size: data.count, computeNanoseconds: 5, chunk: data)))
-        }
-
-        mutating func waits(_ seconds: Double, _ peers: [PeerID] = []) -> [CoordinatorState.Action] {
-            var actions: [CoordinatorState.Action] = []
-            for _ in 0..<Int(seconds * 4) {
-                now = now + .milliseconds(250)
-                for peer in peers { actions += beats(peer) }
-                actions += on(.tick)
-            }
-            return actions
-        }
-    }
-
     let alice = PeerID(worker: "alice", incarnation: 1)
     let bob = PeerID(worker: "bob", incarnation: 1)
 
     @Test func aWorkerThatFitsIsWelcome() {
-        var script = Script()
+        var script = CoordinatorScript()
         let messages = script.joins(alice).messages(to: alice)
         #expect(
             messages == [
@@ -96,7 +21,7 @@ import Testing
     }
 
     @Test func aWorkerOfAnotherLibraryOrMachineIsRefused() {
-        var script = Script()
+        var script = CoordinatorScript()
         #expect(
             script.joins(alice, library: "lib 2").messages(to: alice) == [
                 .refused(Refusal(.library, expected: "lib 1", found: "lib 2"))
@@ -109,7 +34,7 @@ import Testing
     }
 
     @Test func anotherProtocolVersionIsRefusedAndTheRestIgnored() {
-        var script = Script()
+        var script = CoordinatorScript()
         let source = RoutingID(peer: alice, channel: .control)
         let actions = script.on(.undecodable(source, WireError(.protocolVersion, expected: "1", found: "9")))
         #expect(
@@ -120,7 +45,7 @@ import Testing
     }
 
     @Test func shardsAreLeasedForCreditsAndAcknowledgedOnceCommitted() throws {
-        var script = Script()
+        var script = CoordinatorScript()
         _ = script.joins(alice)
         #expect(script.begins(shards: 3).leases(to: alice).isEmpty)
         let leases = script.says(alice, .request(pass: 0, credits: 2)).leases(to: alice)
@@ -134,7 +59,7 @@ import Testing
     }
 
     @Test func aPassEndsWithItsLastCommit() throws {
-        var script = Script()
+        var script = CoordinatorScript()
         _ = script.joins(alice)
         _ = script.begins(shards: 2)
         let leases = script.says(alice, .request(pass: 0, credits: 2)).leases(to: alice)
@@ -146,14 +71,14 @@ import Testing
     }
 
     @Test func aPassOfNothingEndsAtOnce() {
-        var script = Script()
+        var script = CoordinatorScript()
         #expect(script.begins(shards: 0).completions == [.init(samples: 0, shards: 0, seconds: 0)])
     }
 
     @Test func readingAheadFollowsCredits() {
         var limits = ProtocolLimits()
         limits.readAhead = 3
-        var script = Script(limits: limits)
+        var script = CoordinatorScript(limits: limits)
         _ = script.joins(alice)
         let start = CoordinatorState.PassStart(
             pass: 0, name: "p", descriptor: Data(), artifacts: [], committed: CommittedShards())
@@ -165,7 +90,7 @@ import Testing
     }
 
     @Test func aSilentWorkersShardsGoToAnother() {
-        var script = Script()
+        var script = CoordinatorScript()
         _ = script.joins(alice)
         _ = script.joins(bob)
         _ = script.begins(shards: 2)
@@ -178,7 +103,7 @@ import Testing
     }
 
     @Test func anUnreachableWorkersShardsGoToAnotherAtOnce() {
-        var script = Script()
+        var script = CoordinatorScript()
         _ = script.joins(alice)
         _ = script.joins(bob)
         _ = script.begins(shards: 1)
@@ -186,309 +111,5 @@ import Testing
         _ = script.says(bob, .request(pass: 0, credits: 1))
         let actions = script.on(.unreachable(RoutingID(peer: alice, channel: .heartbeat)))
         #expect(actions.leases(to: bob).map(\.shard) == [0])
-    }
-
-    @Test func aLateResultIsComparedAndNotMerged() throws {
-        var script = Script()
-        _ = script.joins(alice)
-        _ = script.joins(bob)
-        _ = script.begins(shards: 2)
-        let first = script.says(alice, .request(pass: 0, credits: 1)).leases(to: alice)
-        // Alice comes back as a new incarnation while her lane still computes; Bob gets the shard.
-        let again = PeerID(worker: "alice", incarnation: 2)
-        _ = script.joins(again)
-        let second = script.says(bob, .request(pass: 0, credits: 1)).leases(to: bob)
-        #expect(second.map(\.shard) == [0])
-        #expect(script.results(bob, second[0]).merges.count == 1)
-        #expect(script.results(again, first[0]).merges.isEmpty)
-        // Both are told once it is committed.
-        let actions = script.on(.committed([0]))
-        #expect(actions.acks(to: bob) == [second[0].token])
-        #expect(actions.acks(to: again) == [first[0].token])
-    }
-
-    @Test func aLateResultOfAShardThatWaitsIsWelcome() throws {
-        var script = Script()
-        _ = script.joins(alice)
-        _ = script.begins(shards: 1)
-        let lease = try #require(script.says(alice, .request(pass: 0, credits: 1)).leases(to: alice).first)
-        let again = PeerID(worker: "alice", incarnation: 2)
-        _ = script.joins(again)
-        #expect(script.results(again, lease).merges.map(\.shard) == [0])
-        #expect(script.says(again, .request(pass: 0, credits: 1)).leases(to: again).isEmpty)
-    }
-
-    @Test(arguments: [false, true]) func resultsThatDifferFailTheJob(isCommitted: Bool) throws {
-        var script = Script()
-        _ = script.joins(alice)
-        _ = script.joins(bob)
-        _ = script.begins(shards: 2)
-        let first = try #require(script.says(alice, .request(pass: 0, credits: 1)).leases(to: alice).first)
-        let again = PeerID(worker: "alice", incarnation: 2)
-        _ = script.joins(again)
-        let second = try #require(script.says(bob, .request(pass: 0, credits: 1)).leases(to: bob).first)
-        _ = script.results(bob, second, "one")
-        if isCommitted { _ = script.on(.committed([0])) }
-        let actions = script.results(again, first, "another")
-        #expect(actions.failures.map(\.code) == [.resultsDiffer])
-        #expect(actions.failures.first?.shard == 0)
-        #expect(actions.failures.first?.worker == "alice")
-        #expect(actions.messages(to: bob) == [.shutdown(reason: .jobFailed, detail: "resultsDiffer")])
-        #expect(
-            script.joins(PeerID(worker: "carol", incarnation: 1)).messages(to: PeerID(worker: "carol", incarnation: 1))
-                == [.shutdown(reason: .jobFailed, detail: "resultsDiffer")])
-    }
-
-    @Test func tokensOfAFormerLifeAreFenced() {
-        var script = Script(epoch: 5)
-        _ = script.joins(alice)
-        _ = script.begins(shards: 1)
-        let stale = CoordinatorMessage.LeaseMessage(
-            pass: 0, shard: 0, token: LeaseToken(epoch: 4, counter: 1), sampleCount: 1, size: 1, chunk: Data())
-        let actions = script.results(alice, stale)
-        #expect(actions.merges.isEmpty)
-        #expect(actions.acks(to: alice) == [stale.token])
-    }
-
-    @Test func committedShardsOfAFormerLifeAreNotLeased() {
-        var committed = CommittedShards()
-        committed.insert(0, digest: SHA256Digest(of: Data()), samples: 10)
-        committed.insert(2, digest: SHA256Digest(of: Data()), samples: 10)
-        var script = Script()
-        _ = script.joins(alice)
-        _ = script.begins(shards: 4, committed: committed)
-        let leases = script.says(alice, .request(pass: 0, credits: 9)).leases(to: alice)
-        #expect(leases.map(\.shard) == [1, 3])
-        for lease in leases { _ = script.results(alice, lease) }
-        #expect(script.on(.committed([1, 3])).completions.map(\.samples) == [40])
-    }
-
-    @Test func aLeaseExpiresAndItsLateResultStillCounts() throws {
-        var script = Script()
-        _ = script.joins(alice)
-        _ = script.joins(bob)
-        _ = script.begins(shards: 1)
-        let first = try #require(script.says(alice, .request(pass: 0, credits: 2)).leases(to: alice).first)
-        _ = script.says(bob, .request(pass: 0, credits: 1))
-        let actions = script.waits(31, [alice, bob])
-        // Not to Alice, though she has credit: she holds it.
-        #expect(actions.leases(to: alice).isEmpty)
-        #expect(actions.leases(to: bob).map(\.shard) == [0])
-        #expect(actions.messages(to: alice).contains(.revoke(tokens: [first.token])))
-        let late = script.results(alice, first)
-        #expect(late.merges.map(\.shard) == [0])
-        #expect(late.messages(to: bob).contains { if case .revoke = $0 { true } else { false } })
-    }
-
-    @Test func aWorkerWhoseLanesHangIsToldToGo() {
-        var script = Script()
-        _ = script.joins(alice)
-        _ = script.begins(shards: 3)
-        _ = script.says(alice, .request(pass: 0, credits: 1))
-        let actions = script.waits(301, [alice])
-        #expect(actions.messages(to: alice).contains(.shutdown(reason: .expelled, detail: "hung")))
-        let again = PeerID(worker: "alice", incarnation: 2)
-        #expect(script.joins(again).messages(to: again) == [.shutdown(reason: .expelled, detail: "")])
-    }
-
-    @Test func stragglersAreRepeatedByIdleWorkers() throws {
-        var script = Script()
-        _ = script.joins(alice)
-        _ = script.joins(bob)
-        _ = script.begins(shards: 2)
-        let first = script.says(alice, .request(pass: 0, credits: 2)).leases(to: alice)
-        script.now = script.now + .milliseconds(500)
-        _ = script.results(alice, first[0])
-        _ = script.says(bob, .request(pass: 0, credits: 2))
-        #expect(script.waits(0.75, [alice, bob]).leases(to: bob).isEmpty)
-        // Three medians after it was granted; once only.
-        let repeated = script.waits(5, [alice, bob]).leases(to: bob)
-        #expect(repeated.map(\.shard) == [1])
-        let actions = script.results(bob, try #require(repeated.first))
-        #expect(actions.merges.count == 1)
-        #expect(actions.messages(to: alice).contains(.revoke(tokens: [first[1].token])))
-    }
-
-    @Test func returnedLeasesAreGivenAgainInOrder() {
-        var script = Script()
-        _ = script.joins(alice)
-        _ = script.joins(bob)
-        _ = script.begins(shards: 4)
-        let leases = script.says(alice, .request(pass: 0, credits: 3)).leases(to: alice)
-        _ = script.says(alice, .returned(tokens: leases.map(\.token)))
-        #expect(script.says(bob, .request(pass: 0, credits: 4)).leases(to: bob).map(\.shard) == [0, 1, 2, 3])
-    }
-
-    @Test func aPermanentFailureEndsTheJob() throws {
-        var script = Script()
-        _ = script.joins(alice)
-        _ = script.begins(shards: 1)
-        let lease = try #require(script.says(alice, .request(pass: 0, credits: 1)).leases(to: alice).first)
-        let failure = ShardFailure(permanent: true, code: "decode", fields: ["file": "a.jpg"])
-        let actions = script.says(alice, .shardFailed(pass: 0, shard: 0, token: lease.token, failure))
-        #expect(
-            actions.failures == [
-                ClusterError(.shardFailed, pass: "p", shard: 0, worker: "alice", failure: failure)
-            ])
-    }
-
-    @Test func aFailureThatMayPassIsTriedAgainAFewTimes() throws {
-        var script = Script()
-        _ = script.joins(alice)
-        _ = script.begins(shards: 1)
-        let failure = ShardFailure(permanent: false, code: "memory")
-        var actions = script.says(alice, .request(pass: 0, credits: 9))
-        for attempt in 1...3 {
-            let lease = try #require(actions.leases(to: alice).first)
-            actions = script.says(alice, .shardFailed(pass: 0, shard: 0, token: lease.token, failure))
-            #expect(actions.failures.count == (attempt == 3 ? 1 : 0))
-        }
-    }
-
-    @Test func aShardThatKillsItsWorkersEndsTheJob() {
-        var limits = ProtocolLimits()
-        limits.shardLosses = 3
-        var script = Script(limits: limits)
-        _ = script.begins(shards: 1)
-        for number in 1...3 {
-            let peer = PeerID(worker: "w\(number)", incarnation: 1)
-            _ = script.joins(peer)
-            #expect(script.says(peer, .request(pass: 0, credits: 1)).leases(to: peer).count == 1)
-            let actions = script.on(.unreachable(RoutingID(peer: peer, channel: .control)))
-            #expect(actions.failures.map(\.code) == (number == 3 ? [.shardLost] : []))
-        }
-    }
-
-    @Test func missingMessagesEndTheSession() {
-        var script = Script()
-        _ = script.joins(alice)
-        _ = script.begins(shards: 1)
-        #expect(script.says(alice, .request(pass: 0, credits: 1)).leases(to: alice).count == 1)
-        script.sequences[alice] = 5
-        #expect(script.says(alice, .passReady(pass: 0)).messages(to: alice) == [.rejoin])
-        #expect(script.says(alice, .passReady(pass: 0)).messages(to: alice) == [.rejoin])
-        #expect(script.state.workersAlive == 0)
-    }
-
-    @Test func aControlConnectionThatStandsStillEndsTheSession() {
-        var script = Script()
-        _ = script.joins(alice)
-        _ = script.waits(60, [alice])
-        #expect(script.state.workersAlive == 1)
-        // Heartbeats tell of a message that never comes.
-        var actions: [CoordinatorState.Action] = []
-        for _ in 0..<44 {
-            script.now = script.now + .milliseconds(250)
-            actions += script.beats(alice, sent: 2) + script.on(.tick)
-        }
-        #expect(script.state.workersAlive == 0)
-        #expect(actions.messages(to: alice).contains(.rejoin))
-    }
-
-    @Test func resultsInChunksArePutTogether() throws {
-        var script = Script()
-        _ = script.joins(alice)
-        _ = script.begins(shards: 1)
-        let lease = try #require(script.says(alice, .request(pass: 0, credits: 1)).leases(to: alice).first)
-        let data = Data("abcdefgh".utf8)
-        _ = script.says(
-            alice,
-            .result(
-                .init(
-                    pass: 0, shard: 0, token: lease.token, digest: SHA256Digest(of: data), size: 8,
-                    computeNanoseconds: 0, chunk: data.prefix(3))))
-        _ = script.says(alice, .resultChunk(token: lease.token, offset: 3, chunk: data[3..<6]))
-        let actions = script.says(alice, .resultChunk(token: lease.token, offset: 6, chunk: data[6...]))
-        #expect(actions.merges.map(\.result) == [data])
-    }
-
-    @Test(arguments: [2, 4, 9]) func aChunkOutOfPlaceEndsTheSession(offset: Int) throws {
-        var script = Script()
-        _ = script.joins(alice)
-        _ = script.begins(shards: 1)
-        let lease = try #require(script.says(alice, .request(pass: 0, credits: 1)).leases(to: alice).first)
-        _ = script.says(
-            alice,
-            .result(
-                .init(
-                    pass: 0, shard: 0, token: lease.token, digest: SHA256Digest(of: Data()), size: 8,
-                    computeNanoseconds: 0, chunk: Data([1, 2, 3]))))
-        _ = script.says(alice, .resultChunk(token: lease.token, offset: offset, chunk: Data([1])))
-        #expect(script.state.workersAlive == 0)
-    }
-
-    @Test func aDamagedResultIsComputedAgainByAnother() throws {
-        var script = Script()
-        _ = script.joins(alice)
-        _ = script.joins(bob)
-        _ = script.begins(shards: 1)
-        let lease = try #require(script.says(alice, .request(pass: 0, credits: 1)).leases(to: alice).first)
-        _ = script.says(bob, .request(pass: 0, credits: 1))
-        _ = script.results(alice, lease)
-        let actions = script.on(.resultRejected(shard: 0))
-        #expect(actions.leases(to: bob).map(\.shard) == [0])
-        #expect(actions.messages(to: alice) == [.shutdown(reason: .expelled, detail: "expelled")])
-    }
-
-    @Test func finishingTellsEveryoneAndWaitsForGoodbyes() {
-        var script = Script()
-        _ = script.joins(alice)
-        #expect(script.on(.finish).messages(to: alice) == [.shutdown(reason: .finished, detail: "")])
-        #expect(script.joins(bob).messages(to: bob) == [.shutdown(reason: .finished, detail: "")])
-        #expect(!script.state.isFinished)
-        _ = script.says(alice, .goodbye)
-        #expect(script.state.isFinished)
-    }
-}
-
-struct Completion: Equatable {
-    var samples: Int
-    var shards: Int
-    var seconds: Double
-}
-
-extension [CoordinatorState.Action] {
-    func messages(to peer: PeerID) -> [CoordinatorMessage] {
-        compactMap { action in
-            if case .send(let target, let envelope) = action, target.peer == peer, target.channel == .control {
-                envelope.message
-            } else {
-                nil
-            }
-        }
-    }
-
-    func leases(to peer: PeerID) -> [CoordinatorMessage.LeaseMessage] {
-        messages(to: peer).compactMap { if case .lease(let lease) = $0 { lease } else { nil } }
-    }
-
-    func acks(to peer: PeerID) -> [LeaseToken] {
-        messages(to: peer).flatMap { if case .ack(let tokens) = $0 { tokens } else { [LeaseToken]() } }
-    }
-
-    var merges: [CoordinatorState.ReceivedResult] {
-        compactMap { if case .merge(let result) = $0 { result } else { nil } }
-    }
-
-    var failures: [ClusterError] {
-        compactMap { if case .jobFailed(let error) = $0 { error } else { nil } }
-    }
-
-    var completions: [Completion] {
-        compactMap {
-            if case .passCompleted(let samples, let shards, let seconds, _) = $0 {
-                Completion(samples: samples, shards: shards, seconds: seconds)
-            } else {
-                nil
-            }
-        }
-    }
-
-    var reads: Int {
-        reduce(0) { if case .readShards(let count) = $1 { $0 + count } else { $0 } }
-    }
-
-    var logs: [String] {
-        compactMap { if case .log(let event) = $0 { event.message } else { nil } }
     }
 }

@@ -129,7 +129,7 @@ import Testing
                     if read.withLock({
                         $0 += 1; return $0
                     }) == 50, life < 3 {
-                        Thread { coordinator.abandon() }.start()
+                        Thread { coordinator.suspend() }.start()
                         usleep(50000)
                     }
                 }

@@ -53,6 +53,8 @@ final class CoordinatorLoop {
     }
 
     func run() {
+        // Whoever waits for a pass must not wait for ever.
+        defer { outputs.put(.failed(ClusterError(.closed))) }
         do {
             var nextTick = Moment.now
             while !isClosed {
