@@ -39,6 +39,11 @@ public struct Packet: Equatable, Sendable {
         self.bulk = bulk
     }
 
+    /// The same message as a program of another version of the protocol sends it.
+    package func ofVersion(_ version: UInt16) -> Packet {
+        Packet(body: control.dropFirst(FrameHeader.size), bulk: bulk, version: version)
+    }
+
     /// The checked body.
     func verifiedBody() throws(WireError) -> Data {
         let header = try FrameHeader(decoding: control)

@@ -14,6 +14,8 @@ public enum JobRunner {
         let service = try JobService(
             job: options.job, output: options.output, endpoint: "tcp://127.0.0.1:*", resume: false, display: display)
         defer { service.coordinator.finish() }
+        try TerminationSignals.watch { [coordinator = service.coordinator] _ in coordinator.fail(ClusterError(.closed))
+        }
         let workers = launch(options.workers, for: service.coordinator, display: display)
         try workers.start()
         defer { workers.stop(withinSeconds: 10) }
@@ -40,6 +42,8 @@ public enum JobRunner {
             job: options.job, output: options.output, endpoint: options.endpoint, resume: options.resume,
             display: display)
         defer { service.coordinator.finish() }
+        // Workers are not told: they wait for the coordinator that goes on with the job.
+        try TerminationSignals.watch { [coordinator = service.coordinator] _ in coordinator.abandon() }
         display.message("workers connect to \(service.coordinator.boundEndpoint)")
         return try service.run { nil }
     }
@@ -61,6 +65,7 @@ private struct JobService {
     private let calibration: DatasetSource
     private let evaluation: DatasetSource?
     private let folder: OutputFolder
+    private let lock: FolderLock
     private let instructionSet: Execution.InstructionSet
     private let display: ProgressDisplay
     private let monitor: ProgressMonitor
@@ -74,6 +79,7 @@ private struct JobService {
         try ComputeLibrary.pin(instructionSet)
         preparation = try ModelPreparation(job, source: calibration)
         folder = try OutputFolder(creating: output)
+        lock = try FolderLock(output)
         self.display = display
         let monitor = ProgressMonitor(display)
         self.monitor = monitor

@@ -13,15 +13,19 @@ import Tensors
 public struct Failure: Equatable, Sendable {
     public var sentence: String
     public var exitReason: ExitReason
+    /// The file that the sentence names, if any.
+    public var file: String?
 
     /// - Parameter file: the file being worked on, for errors that do not know theirs.
     public init(_ error: any Error, file: String? = nil) {
         let (sentence, status) = Self.describe(error, file: file)
         self.sentence = sentence.text
+        self.file = sentence.file
         self.exitReason = status
     }
 
-    package init(sentence: String, exitReason: ExitReason) {
+    package init(sentence: String, exitReason: ExitReason, file: String? = nil) {
+        self.file = file
         self.sentence = sentence
         self.exitReason = exitReason
     }

@@ -33,7 +33,7 @@ final class ModelLane {
     }
 
     /// - Parameters:
-    ///   - inputs: float arrays with `count` samples on axis 0.
+    ///   - inputs: float arrays with `count` samples on axis 0; of any shapes where one tile takes them whole.
     ///   - tile: samples per forward pass; the last one takes what remains.
     ///   - outputs: receives the plan after each tile, with the samples that it holds.
     func run(
@@ -42,7 +42,10 @@ final class ModelLane {
     ) throws {
         for start in stride(from: 0, to: count, by: tile) {
             let samples = start..<min(start + tile, count)
-            let shapes = inputs.mapValues { Shape([samples.count] + $0.shape.dimensions.dropFirst()) }
+            let isWhole = samples.count == count
+            let shapes = inputs.mapValues {
+                isWhole ? $0.shape : Shape([samples.count] + $0.shape.dimensions.dropFirst())
+            }
             let plan = try plan(shapes)
             try plan.run(
                 feed: { name, place in
@@ -50,8 +53,9 @@ final class ModelLane {
                         throw ExecutionError(.inputMismatch, tensor: name, expected: "an array", found: "none")
                     }
                     let size = tensor.count / count
+                    let range = isWhole ? 0..<tensor.count : start * size..<samples.upperBound * size
                     tensor.withUnsafeElements(as: Float.self) { elements in
-                        let rows = UnsafeBufferPointer(rebasing: elements[start * size..<samples.upperBound * size])
+                        let rows = UnsafeBufferPointer(rebasing: elements[range])
                         _ = place.update(fromContentsOf: rows)
                     }
                 }, tap: tap)

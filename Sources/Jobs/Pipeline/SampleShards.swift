@@ -4,13 +4,13 @@ import Foundation
 
 /// A dataset cut into shards of consecutive samples. The cut depends on the job alone, so a shard is the same samples
 /// whoever computes it and whenever.
-struct SampleShards: ShardSource {
+package struct SampleShards: ShardSource {
     /// Samples per shard; the last shard takes what remains.
-    let shardSize: Int
+    package let shardSize: Int
     /// Shards in all.
-    let count: Int
+    package let count: Int
     /// Samples in all, bad ones included.
-    let sampleCount: Int
+    package let sampleCount: Int
     private let stream: any SampleStream
     private let skipsBadSamples: Bool
     private var nextIndex = 0
@@ -20,7 +20,7 @@ struct SampleShards: ShardSource {
     private static let elementsPerShard = 1 << 20
     private static let samplesPerShard = 256
 
-    init(_ source: DatasetSource, inputElements: Int, batch: Int, skipsBadSamples: Bool) throws {
+    package init(_ source: DatasetSource, inputElements: Int, batch: Int, skipsBadSamples: Bool) throws {
         let wanted = min(Self.elementsPerShard / max(inputElements, 1), Self.samplesPerShard)
         shardSize = batch * max(wanted / batch, 1)
         sampleCount = try source.count()
@@ -30,14 +30,14 @@ struct SampleShards: ShardSource {
     }
 
     /// Passes over the next shard, which is done already.
-    mutating func skip() throws -> Bool {
+    package mutating func skip() throws -> Bool {
         guard nextIndex < count else { return false }
         _ = try stream.skip(min(shardSize, sampleCount - nextIndex * shardSize))
         nextIndex += 1
         return true
     }
 
-    mutating func next() throws -> Shard? {
+    package mutating func next() throws -> Shard? {
         guard nextIndex < count else { return nil }
         let wanted = min(shardSize, sampleCount - nextIndex * shardSize)
         var samples: [Sample] = []
