@@ -50,9 +50,10 @@ final class PlanBuilder {
     private var values: [String: Operand] = [:]
     /// Copies of values in other layouts.
     private var copies: [String: [Operand]] = [:]
-    private let useCounts: [String: Int]
-    /// Uses still to come of what lies in a buffer; a graph output is one use that never ends.
-    private var pendingUses: [Int: Int] = [:]
+    /// Uses of each value that are still to come; a graph output is one use that never ends.
+    private var pendingUses: [String: Int]
+    /// The values that a buffer holds: several where they are the same elements under other shapes.
+    private var residents: [Int: Set<String>] = [:]
 
     init(graph: SpecializedGraph, units: [Unit], weights: WeightStore, taps: Set<String>, engine: Engine) {
         self.graph = graph
@@ -62,7 +63,7 @@ final class PlanBuilder {
         var counts: [String: Int] = [:]
         for input in units.flatMap(\.inputs) { counts[input, default: 0] += 1 }
         for output in graph.outputs { counts[output, default: 0] += 1 }
-        useCounts = counts
+        pendingUses = counts
     }
 
     // MARK: Values
@@ -107,6 +108,8 @@ final class PlanBuilder {
         let copy = allocate(layout)
         try reorder(original, to: copy)
         copies[value, default: []].append(copy)
+        // Another value may come to lie there too, and must not be overwritten as long as this one may be read there.
+        residents[copy.buffer] = [value]
         return copy
     }
 
@@ -152,17 +155,17 @@ final class PlanBuilder {
         return copy
     }
 
-    /// Whether nobody needs the value's memory after the unit.
+    /// Whether nobody needs the value's memory after the unit, under whatever name.
     func canOverwrite(_ value: String, by unit: Unit) -> Bool {
-        guard let operand = values[value], case .arena = buffers[operand.buffer] else { return false }
-        let uses = unit.inputs.count { values[$0]?.buffer == operand.buffer }
-        return uses == 1 && pendingUses[operand.buffer] == 1
+        guard let buffer = values[value]?.buffer, case .arena = buffers[buffer] else { return false }
+        let pending = residents[buffer, default: []].reduce(0) { $0 + pendingUses[$1, default: 0] }
+        return pending == 1 && unit.inputs.contains(value)
     }
 
-    /// States where a value lies from now on. A tapped value is shown to the caller at once.
+    /// States where a value lies from now on. A tapped value is shown to the caller at once, before anyone reads or copies it.
     func define(_ value: String, at operand: Operand) {
         values[value] = operand
-        pendingUses[operand.buffer, default: 0] += useCounts[value] ?? 0
+        residents[operand.buffer, default: []].insert(value)
         if taps.contains(value) { instructions.append(.tap(value, operand)) }
     }
 
@@ -175,10 +178,9 @@ final class PlanBuilder {
         define(value, at: copy)
     }
 
+    /// The unit is compiled: what it reads is used once less.
     func finish(_ unit: Unit) {
-        for input in unit.inputs {
-            if let buffer = values[input]?.buffer { pendingUses[buffer, default: 0] -= 1 }
-        }
+        for input in unit.inputs { pendingUses[input, default: 0] -= 1 }
     }
 
     // MARK: Instructions
