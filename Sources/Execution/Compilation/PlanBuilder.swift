@@ -12,7 +12,8 @@ struct Operand {
 enum Buffer {
     /// A place in the arena, shared over time with others.
     case arena(byteCount: Int)
-    case constant(TensorStorage, byteOffset: Int)
+    /// Read only: other lanes compute with the same memory.
+    case constant(TensorStorage)
 }
 
 /// One thing that a plan does.
@@ -66,8 +67,25 @@ final class PlanBuilder {
         pendingUses = counts
     }
 
+    /// Compiles a unit; units come in the order in which they are computed.
+    /// - Throws: `ExecutionError` naming the unit's node.
+    func add(_ unit: Unit) throws {
+        do {
+            guard let executable = unit.operator as? any ExecutableOperator else {
+                throw ExecutionError(.unsupportedForm)
+            }
+            try executable.build(unit, in: self)
+        } catch var error as ExecutionError {
+            error.node = error.node ?? unit.node.name
+            error.opType = error.opType ?? unit.node.opType
+            throw error
+        }
+        for input in unit.inputs { pendingUses[input, default: 0] -= 1 }
+    }
+
     // MARK: Values
 
+    /// - Throws: `ExecutionError` `.unsupportedForm` for values that are not of float32.
     func shape(_ value: String) throws -> Shape {
         guard let type = graph.types[value] else {
             throw ExecutionError(.unsupportedForm, tensor: value, expected: "a known shape")
@@ -178,11 +196,6 @@ final class PlanBuilder {
         define(value, at: copy)
     }
 
-    /// The unit is compiled: what it reads is used once less.
-    func finish(_ unit: Unit) {
-        for input in unit.inputs { pendingUses[input, default: 0] -= 1 }
-    }
-
     // MARK: Instructions
 
     func emit(_ primitive: Primitive, _ arguments: [(argument: Int32, operand: Operand)]) {
@@ -203,14 +216,20 @@ final class PlanBuilder {
 
     /// A constant in `layout`, made once for all lanes.
     /// - Parameters:
+    ///   - name: of the constant, for errors.
     ///   - natural: how the tensor's row-major elements are to be read; by default as they are.
-    ///   - variant: names what `transform` computes from the elements.
+    ///   - variant: names what `transform` computes from the elements, or that `natural` is not row-major order.
+    /// - Throws: `ExecutionError` `.unsupportedForm` for a constant that is not of float32.
     func weight(
         _ name: String, _ tensor: Tensor, as layout: MemoryDescriptor, from natural: MemoryDescriptor? = nil,
         variant: String = "", transform: ([Float]) -> [Float] = { $0 }
     ) throws -> Operand {
-        let key = WeightStore.Key(name: name, variant: variant, layout: layout.key)
-        let storage = try weights.storage(key) {
+        guard tensor.elementType == .float32 else {
+            throw ExecutionError(
+                .unsupportedForm, tensor: name, expected: ElementType.float32.rawValue,
+                found: tensor.elementType.rawValue)
+        }
+        let storage = try weights.storage(of: tensor, variant: variant, as: layout) {
             let natural = try natural ?? MemoryDescriptor(plain: tensor.shape)
             var elements = transform(tensor.elements(as: Float.self))
             return try TensorStorage(byteCount: layout.byteCount) { bytes in
@@ -221,7 +240,7 @@ final class PlanBuilder {
                 }
             }
         }
-        buffers.append(.constant(storage, byteOffset: 0))
+        buffers.append(.constant(storage))
         return Operand(buffer: buffers.count - 1, layout: layout)
     }
 
