@@ -48,7 +48,8 @@ struct RandomGraph {
     }
 
     private mutating func addInput(_ name: String, _ shape: Shape) {
-        graph.inputs.append(ValueInfo(name: name, elementType: .float32, dimensions: shape.dimensions.map { .fixed($0) }))
+        graph.inputs.append(
+            ValueInfo(name: name, elementType: .float32, dimensions: shape.dimensions.map { .fixed($0) }))
         inputs[name] = tensor(shape)
         values.append((name, shape))
     }
@@ -116,7 +117,8 @@ struct RandomGraph {
         let weight = constant(tensor([outputs, inputs, kernel, kernel], scale: scale))
         let bias = pick([true, false]) ? [constant(tensor([outputs]))] : []
         let y = node(
-            "Conv", [x, weight] + bias, [shape[0], outputs, shape[2] + 2 * padding - kernel + 1, shape[3] + 2 * padding - kernel + 1],
+            "Conv", [x, weight] + bias,
+            [shape[0], outputs, shape[2] + 2 * padding - kernel + 1, shape[3] + 2 * padding - kernel + 1],
             [
                 "group": .int(groups), "kernel_shape": .ints([kernel, kernel]),
                 "pads": .ints([padding, padding, padding, padding]),

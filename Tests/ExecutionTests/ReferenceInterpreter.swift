@@ -14,7 +14,8 @@ struct ReferenceInterpreter {
         subscript(broadcast position: [Int]) -> Double {
             let own = position.suffix(shape.rank)
             let strides = shape.strides
-            return elements[zip(own, shape.dimensions.indices).reduce(0) { $0 + (shape[$1.1] == 1 ? 0 : $1.0) * strides[$1.1] }]
+            return elements[
+                zip(own, shape.dimensions.indices).reduce(0) { $0 + (shape[$1.1] == 1 ? 0 : $1.0) * strides[$1.1] }]
         }
 
         subscript(position: [Int]) -> Double {
