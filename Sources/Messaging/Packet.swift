@@ -41,7 +41,7 @@ public struct Packet: Equatable, Sendable {
 
     /// The same message as a program of another version of the protocol sends it.
     package func ofVersion(_ version: UInt16) -> Packet {
-        Packet(body: control.dropFirst(FrameHeader.size), bulk: bulk, version: version)
+        Packet(sealing: control.dropFirst(FrameHeader.size), bulk: bulk, version: version)
     }
 
     /// The checked body.
