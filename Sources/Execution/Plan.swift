@@ -40,6 +40,7 @@ public final class Plan {
     ///   have, are ignored.
     /// - Throws: `ExecutionError` naming the node that cannot be compiled.
     public init(_ graph: SpecializedGraph, weights: WeightStore, taps: Set<String> = []) throws {
+        try ComputeLibrary.pinDefault()
         ComputeLibrary.useOneThread()
         engine = try Engine()
         let units = Fusion.units(of: graph, taps: taps)
