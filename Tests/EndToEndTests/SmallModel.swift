@@ -7,6 +7,7 @@ enum SmallModel {
     typealias Step = (type: String, inputs: [String], output: String, attributes: [String: Int])
 
     /// A linear classifier of 28 x 28 gray images: input [batch, 1, 28, 28], output [batch, 10].
+    /// - Parameter batch: baked into a Reshape, so that the model takes no other.
     static func linear(
         weightColumns: Int = 784, followedBy steps: [Step] = [], batch: Int? = nil
     ) -> ONNXModelProto {
@@ -14,9 +15,12 @@ enum SmallModel {
         let weight = random([10, weightColumns], key: 1)
         return model(
             input: [1, 28, 28], batch: batch,
-            constants: [("weight", weight), ("zero", Tensor(shape: [1], [Float(0)]))],
+            constants: [
+                ("weight", weight), ("zero", Tensor(shape: [1], [Float(0)])),
+                ("extents", Tensor(shape: [2], [Int64(batch ?? 0), 784])),
+            ],
             [
-                ("Flatten", ["input"], "flat", [:]),
+                batch == nil ? ("Flatten", ["input"], "flat", [:]) : ("Reshape", ["input", "extents"], "flat", [:]),
                 ("Gemm", ["flat", "weight"], last, ["transB": 1]),
             ] + steps)
     }
