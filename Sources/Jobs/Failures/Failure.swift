@@ -13,21 +13,22 @@ import Tensors
 public struct Failure: Equatable, Sendable {
     public var sentence: String
     public var exitReason: ExitReason
-    /// The file that the sentence names, if any.
-    public var file: String?
 
     /// - Parameter file: the file being worked on, for errors that do not know theirs.
     public init(_ error: any Error, file: String? = nil) {
         let (sentence, status) = Self.describe(error, file: file)
         self.sentence = sentence.text
-        self.file = sentence.file
         self.exitReason = status
     }
 
-    package init(sentence: String, exitReason: ExitReason, file: String? = nil) {
-        self.file = file
+    package init(sentence: String, exitReason: ExitReason) {
         self.sentence = sentence
         self.exitReason = exitReason
+    }
+
+    /// The file that the sentence of an error names, if any.
+    package static func file(namedBy error: any Error) -> String? {
+        describe(error, file: nil).0.file
     }
 
     private static func describe(_ error: any Error, file: String?) -> (Sentence, ExitReason) {

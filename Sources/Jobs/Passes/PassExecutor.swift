@@ -105,6 +105,8 @@ extension ShardFailure {
         let failure = Failure(error)
         self.init(
             permanent: failure.exitReason != .temporary, code: "computation",
-            fields: ["sentence": failure.sentence].merging(failure.file.map { ["file": $0] } ?? [:]) { $1 })
+            fields: ["sentence": failure.sentence].merging(Failure.file(namedBy: error).map { ["file": $0] } ?? [:]) {
+                $1
+            })
     }
 }
