@@ -207,6 +207,11 @@ final class PlanBuilder {
         _ name: String, _ tensor: Tensor, as layout: MemoryDescriptor, from natural: MemoryDescriptor? = nil,
         variant: String = "", transform: ([Float]) -> [Float] = { $0 }
     ) throws -> Operand {
+        guard tensor.elementType == .float32 else {
+            throw ExecutionError(
+                .unsupportedForm, tensor: name, expected: ElementType.float32.rawValue,
+                found: tensor.elementType.rawValue)
+        }
         let key = WeightStore.Key(name: name, variant: variant, layout: layout.key)
         let storage = try weights.storage(key) {
             let natural = try natural ?? MemoryDescriptor(plain: tensor.shape)
