@@ -114,8 +114,8 @@ final class PassRun {
         inbox.put(.event(.committed(batch.map(\.shard))))
         batch = []
         lastCommit = .now
-        // Committing takes at most a tenth of the time, however large the state is.
-        pause = min(max(commitInterval, (lastCommit - began) * 10), .seconds(2))
+        // Committing takes at most a fiftieth of the time, however large the state is, since a worker may want this core.
+        pause = min(max(commitInterval, (lastCommit - began) * 50), .seconds(2))
     }
 
     private func complete(

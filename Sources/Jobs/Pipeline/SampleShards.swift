@@ -17,9 +17,9 @@ package struct SampleShards: ShardSource {
     private let skipsBadSamples: Bool
     private var nextIndex = 0
 
-    /// About so many input elements make a shard, so that one costs a fraction of a second of computing and a few MB of
+    /// About so many input elements make a shard, so that one costs a fraction of a second of computing and 20 MB of
     /// memory, whatever the network.
-    private static let elementsPerShard = 1 << 20
+    private static let elementsPerShard = 5 << 20
     /// More would make shards of tiny samples too few to share out.
     private static let samplesPerShard = 256
 
