@@ -24,10 +24,10 @@ import Testing
         try ShardPayload(decoding: shard.payload).samples.compactMap(\.label)
     }
 
-    /// Whole batches of about a million elements, at most 256 samples.
+    /// Whole batches of about five million elements, at most 256 samples.
     @Test(arguments: [
-        (1, 32, 256), (3 * 32 * 32, 50, 250), (3 * 224 * 224, 32, 32), (3 * 224 * 224, 4, 4), (0, 1, 256),
-        (1 << 22, 1, 1), (100, 300, 300), (1 << 13, 10, 120),
+        (1, 32, 256), (3 * 32 * 32, 50, 250), (3 * 224 * 224, 32, 32), (3 * 224 * 224, 4, 32), (0, 1, 256),
+        (1 << 22, 1, 1), (100, 300, 300), (1 << 15, 10, 160),
     ])
     func sizes(_ elements: Int, _ batch: Int, _ expected: Int) throws {
         let scratch = try ScratchFolder()
@@ -36,7 +36,7 @@ import Testing
 
     @Test(arguments: [1, 99, 100, 101, 250]) func cutting(_ samples: Int) throws {
         let scratch = try ScratchFolder()
-        var shards = try shards(source(scratch, samples: samples), elements: 1 << 14, batch: 50)
+        var shards = try shards(source(scratch, samples: samples), elements: 1 << 17, batch: 50)
         #expect(shards.shardSize == 50)
         #expect(shards.sampleCount == samples)
         var found: [Int] = []
@@ -58,12 +58,12 @@ import Testing
     @Test func skippingEqualsReading() throws {
         let scratch = try ScratchFolder()
         let source = try source(scratch, samples: 170, limit: 165)
-        var reading = try shards(source, elements: 1 << 15, batch: 16)
+        var reading = try shards(source, elements: 5 << 15, batch: 16)
         var all: [Shard] = []
         while let shard = try reading.next() { all.append(shard) }
         #expect(all.count == 6 && all.last?.sampleCount == 165 - 5 * 32)
         for pattern in 0..<64 {
-            var shards = try shards(source, elements: 1 << 15, batch: 16)
+            var shards = try shards(source, elements: 5 << 15, batch: 16)
             for (index, expected) in all.enumerated() {
                 if pattern >> index & 1 == 0 {
                     #expect(try shards.skip())
