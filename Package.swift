@@ -51,6 +51,7 @@ let package = Package(
         module("Simulation", ["Graph", "Quantization", "Tensors"]),
         module("PostTraining", ["Graph", "Tensors"]),
         module("Datasets", ["CSPNG", "CTurboJPEG", "Tensors"]),
+        module("Training", ["CKernels", "CSodium", "Quantization", "Tensors"]),
         module("Messaging", ["CSodium", "CZeroMQ", protobuf], exclude: ["messages.proto"]),
         module("Cluster", ["Messaging", logging, .product(name: "GRDB", package: "GRDB.swift")]),
         module(
@@ -77,6 +78,7 @@ let package = Package(
         tests("SimulationTests", ["Graph", "ONNX", "Quantization", "Simulation", "Tensors"]),
         tests("PostTrainingTests", ["Graph", "ONNX", "PostTraining", "Tensors"]),
         tests("DatasetsTests", ["Datasets", "Tensors"]),
+        tests("TrainingTests", ["CKernels", "Quantization", "Tensors", "Training"]),
         tests("MessagingTests", ["Messaging", "Tensors"]),
         tests("ClusterTests", ["Cluster", "Messaging", "Tensors"]),
         tests("ClusterSimulationTests", ["Cluster", "Messaging", "Tensors"]),
