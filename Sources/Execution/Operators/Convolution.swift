@@ -27,7 +27,7 @@ extension Convolution: PostOperable, ExecutableOperator {
         try withUnsafePointer(to: &biases) { biases in
             try check(
                 dnnl_dilated_convolution_forward_desc_init(
-                    &operation, dnnl_forward_inference, dnnl_convolution_direct, &source, &weights,
+                    &operation, plan.propagation, dnnl_convolution_direct, &source, &weights,
                     bias == nil ? nil : biases, &target,
                     kernel.indices.map { Int64(window.stride($0)) },
                     kernel.indices.map { Int64(window.dilation($0) - 1) },
@@ -44,7 +44,7 @@ extension Convolution: PostOperable, ExecutableOperator {
         ]
         if let bias { arguments.append((DNNL_ARG_BIAS, try plan.plainOperand(bias))) }
         let output = try plan.destination(primitive.layout(dnnl_query_dst_md), of: unit)
-        plan.emit(primitive, arguments + [(DNNL_ARG_DST, output)])
+        plan.emit(primitive, arguments + [(DNNL_ARG_DST, output)], for: unit)
         plan.define(unit.outputs[0], at: output)
     }
 }

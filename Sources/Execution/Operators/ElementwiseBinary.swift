@@ -93,7 +93,7 @@ extension PlanBuilder {
     }
 
     /// The value as oneDNN broadcasts it onto `layout`: of the same rank, extents equal or one.
-    fileprivate func broadcastOperand(_ value: String, onto layout: MemoryDescriptor) throws -> Operand {
+    func broadcastOperand(_ value: String, onto layout: MemoryDescriptor) throws -> Operand {
         let shape = try shape(value)
         let full = layout.shape
         if shape == full { return try operand(value, as: layout) }

@@ -123,7 +123,7 @@ extension MatrixProduct: PostOperable, ExecutableOperator {
 }
 
 extension PlanBuilder {
-    fileprivate func emitMatrixProduct(
+    func emitMatrixProduct(
         _ left: Operand, _ right: Operand, _ output: Operand, post: [PostOperation]
     ) throws {
         var (a, b, y) = (left.layout.raw, right.layout.raw, output.layout.raw)

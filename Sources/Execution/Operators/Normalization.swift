@@ -10,7 +10,7 @@ extension BatchNormalization: ExecutableOperator {
         let flags = dnnl_use_global_stats.rawValue | dnnl_use_scale.rawValue | dnnl_use_shift.rawValue
         try check(
             dnnl_batch_normalization_forward_desc_init(
-                &operation, dnnl_forward_inference, &layout, epsilon, flags), "batch normalization")
+                &operation, plan.propagation, &layout, epsilon, flags), "batch normalization")
         let primitive = try Primitive(&operation, named: "batch normalization", engine: plan.engine)
         let target = try plan.allocate(source.layout, overwriting: unit.node.inputs[0], usedBy: unit)
         plan.emit(
@@ -20,7 +20,7 @@ extension BatchNormalization: ExecutableOperator {
                 (DNNL_ARG_SHIFT, try plan.plainOperand(unit.node.inputs[2])),
                 (DNNL_ARG_MEAN, try plan.plainOperand(unit.node.inputs[3])),
                 (DNNL_ARG_VARIANCE, try plan.plainOperand(unit.node.inputs[4])), (DNNL_ARG_DST, target),
-            ])
+            ], for: unit)
         plan.define(unit.outputs[0], at: target)
     }
 }
@@ -32,11 +32,15 @@ extension LocalResponseNormalization: ExecutableOperator {
         var operation = dnnl_lrn_desc_t()
         try check(
             dnnl_lrn_forward_desc_init(
-                &operation, dnnl_forward_inference, dnnl_lrn_across_channels, &layout, dnnl_dim_t(size), alpha, beta,
+                &operation, plan.propagation, dnnl_lrn_across_channels, &layout, dnnl_dim_t(size), alpha, beta,
                 bias), "local response normalization")
         let primitive = try Primitive(&operation, named: "local response normalization", engine: plan.engine)
         let target = plan.allocate(source.layout)
-        plan.emit(primitive, [(DNNL_ARG_SRC, source), (DNNL_ARG_DST, target)])
+        var arguments: [(argument: Int32, operand: Operand)] = [(DNNL_ARG_SRC, source), (DNNL_ARG_DST, target)]
+        if plan.tape != nil {
+            arguments.append((DNNL_ARG_WORKSPACE, try plan.allocate(primitive.layout(dnnl_query_workspace_md))))
+        }
+        plan.emit(primitive, arguments, for: unit)
         plan.define(unit.outputs[0], at: target)
     }
 }
@@ -56,7 +60,7 @@ extension LayerNormalization: ExecutableOperator {
         let flags = dnnl_use_scale.rawValue | (hasBias ? dnnl_use_shift.rawValue : 0)
         try check(
             dnnl_layer_normalization_forward_desc_init(
-                &operation, dnnl_forward_inference, &layout, &statistics, epsilon, flags), "layer normalization")
+                &operation, plan.propagation, &layout, &statistics, epsilon, flags), "layer normalization")
         let primitive = try Primitive(&operation, named: "layer normalization", engine: plan.engine)
         let target = plan.allocate(rows)
         func parameter(_ index: Int) throws -> Operand {
@@ -66,7 +70,11 @@ extension LayerNormalization: ExecutableOperator {
             (DNNL_ARG_SRC, source), (DNNL_ARG_SCALE, try parameter(1)), (DNNL_ARG_DST, target),
         ]
         if hasBias { arguments.append((DNNL_ARG_SHIFT, try parameter(2))) }
-        plan.emit(primitive, arguments)
+        if plan.tape != nil {
+            arguments.append((DNNL_ARG_MEAN, plan.allocate(MemoryDescriptor(statistics))))
+            arguments.append((DNNL_ARG_VARIANCE, plan.allocate(MemoryDescriptor(statistics))))
+        }
+        plan.emit(primitive, arguments, for: unit)
         plan.define(
             unit.outputs[0], at: Operand(buffer: target.buffer, layout: try MemoryDescriptor(plain: shape)))
     }

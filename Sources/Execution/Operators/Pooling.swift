@@ -32,6 +32,20 @@ extension Pooling: ExecutableOperator {
         plan.define(unit.outputs[0], at: output)
     }
 
+    /// What `build` does to averages of windows that reach beyond the padding, done to their gradient.
+    func correctAverageGradient(_ gradient: Operand, _ unit: Unit, _ plan: PlanBuilder) throws {
+        let extents = Array(try plan.shape(unit.node.inputs[0]).dimensions.dropFirst(2))
+        guard kind == .average, countsPadding, let kernel = window.kernel else { return }
+        let (begin, end) = window.resolvedPadding(input: extents, kernel: kernel)
+        let reaches = extents.indices.contains { axis in
+            let covered = (kernel[axis] - 1) * window.dilation(axis) + 1
+            let last = (gradient.layout.shape[axis + 2] - 1) * window.stride(axis)
+            return last + covered > begin[axis] + extents[axis] + end[axis]
+        }
+        guard reaches else { return }
+        try correctAverages(gradient, plan, input: extents, kernel: kernel, begin: begin, end: end)
+    }
+
     /// Where padding is counted, what ceil mode adds behind it is not (opset 19): oneDNN has divided by the whole kernel,
     /// so averages of windows that reach further are scaled by kernel / covered.
     private func correctAverages(
@@ -82,12 +96,17 @@ extension PlanBuilder {
         var operation = dnnl_pooling_v2_desc_t()
         try check(
             dnnl_pooling_v2_forward_desc_init(
-                &operation, dnnl_forward_inference, algorithm, &sourceLayout, &target, strides.map(Int64.init),
+                &operation, propagation, algorithm, &sourceLayout, &target, strides.map(Int64.init),
                 kernel.map(Int64.init), dilations.map { Int64($0 - 1) }, begin.map(Int64.init), end.map(Int64.init)),
             "pooling")
         let primitive = try Primitive(&operation, named: "pooling", engine: engine)
         let output = try allocate(primitive.layout(dnnl_query_dst_md))
-        emit(primitive, [(DNNL_ARG_SRC, source), (DNNL_ARG_DST, output)])
+        var arguments: [(argument: Int32, operand: Operand)] = [(DNNL_ARG_SRC, source), (DNNL_ARG_DST, output)]
+        if tape != nil, algorithm == dnnl_pooling_max {
+            // Where each maximum came from, for the gradient.
+            arguments.append((DNNL_ARG_WORKSPACE, try allocate(primitive.layout(dnnl_query_workspace_md))))
+        }
+        emit(primitive, arguments, for: unit)
         return output
     }
 }
