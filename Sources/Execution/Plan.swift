@@ -1,3 +1,4 @@
+import Foundation
 import Graph
 import Tensors
 
@@ -15,48 +16,50 @@ public final class Plan {
 
     /// Bytes of the memory that values share.
     public var arenaByteCount: Int { program.arenaByteCount }
-    private let graph: SpecializedGraph
     private let program: Program
-    private let inputs: [(name: String, operand: Operand)]
-    private let outputs: [String: Operand]
+    /// In the graph's order.
+    private let inputs: [(name: String, elements: UnsafeMutableBufferPointer<Float>)]
+    private let outputs: [String: UnsafeBufferPointer<Float>]
 
-    /// - Parameter taps: values that each run shows to the caller.
+    /// - Parameter taps: values that each run shows to the caller. Names of constants, and of values that the graph does not
+    ///   have, are ignored.
     /// - Throws: `ExecutionError` naming the node that cannot be compiled.
     public init(_ graph: SpecializedGraph, weights: WeightStore, taps: Set<String> = []) throws {
         ComputeLibrary.useOneThread()
-        self.graph = graph
         let units = Fusion.units(of: graph, taps: taps)
         let builder = PlanBuilder(graph: graph, units: units, weights: weights, taps: taps, engine: try Engine())
-        inputs = try graph.inputs.map { ($0, try builder.defineInput($0)) }
-        for unit in units { try builder.build(unit) }
-        outputs = Dictionary(
-            try graph.outputs.map { ($0, try builder.plainOperand($0)) }, uniquingKeysWith: { first, _ in first })
-        program = try Program(builder, entries: inputs.map(\.operand), results: Array(outputs.values))
+        let fed = try graph.inputs.map { ($0, try builder.defineInput($0)) }
+        for unit in units { try builder.add(unit) }
+        let results = try graph.outputs.map { ($0, try builder.plainOperand($0)) }
+        let program = try Program(builder, entries: fed.map(\.1), results: results.map(\.1))
+        self.program = program
+        inputs = fed.map { ($0, program.logicalElements($1)) }
+        outputs = Dictionary(results.map { ($0, UnsafeBufferPointer(program.logicalElements($1))) }) { $1 }
     }
 
-    /// Computes the graph once.
+    /// Computes the graph once. Must be called on the thread that made the plan.
     /// - Parameters:
     ///   - feed: writes the elements of each input, row-major, into its place.
     ///   - tap: receives each tapped value right after it is computed.
     public func run(
         feed: (String, UnsafeMutableBufferPointer<Float>) throws -> Void, tap: (Tap) throws -> Void = { _ in }
     ) throws {
-        for (name, operand) in inputs { try feed(name, logical(operand, name)) }
+        program.checkThread()
+        for (name, elements) in inputs { try feed(name, elements) }
         try program.run { event in
             if case .tap(let value) = event { try tap(value) }
         }
     }
 
-    /// The elements of a graph output after a run, row-major.
+    /// The elements of a graph output after a run, row-major. Valid until the next run and as long as the plan lives.
     public func output(_ name: String) -> UnsafeBufferPointer<Float> {
-        guard let operand = outputs[name] else { return UnsafeBufferPointer(start: nil, count: 0) }
-        return UnsafeBufferPointer(logical(operand, name))
+        guard let elements = outputs[name] else { preconditionFailure("the plan's graph has no output \(name)") }
+        return elements
     }
 
     /// oneDNN's implementation names in order, for profiles.
     package var implementations: [String] { program.implementations }
-
-    private func logical(_ operand: Operand, _ name: String) -> UnsafeMutableBufferPointer<Float> {
-        UnsafeMutableBufferPointer(rebasing: program.elements(operand)[0..<(graph.types[name]?.shape.count ?? 0)])
-    }
 }
+
+@available(*, unavailable)
+extension Plan: Sendable {}

@@ -40,6 +40,21 @@ public struct Tensor: Sendable {
 
     public var count: Int { shape.count }
 
+    /// Which bytes a tensor views: equal for copies and reshaped copies of one tensor. Means something only while the tensor,
+    /// or another over the same storage, is alive.
+    package struct Identity: Hashable {
+        private let storage: ObjectIdentifier
+        private let byteOffset, byteCount: Int
+
+        fileprivate init(_ tensor: Tensor) {
+            storage = ObjectIdentifier(tensor.storage)
+            byteOffset = tensor.byteOffset
+            byteCount = tensor.count * tensor.elementType.size
+        }
+    }
+
+    package var identity: Identity { Identity(self) }
+
     /// Calls `body` with the bytes of the elements, row-major, in the machine's byte order.
     public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
         try withExtendedLifetime(storage) {

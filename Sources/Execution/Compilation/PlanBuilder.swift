@@ -12,7 +12,8 @@ struct Operand {
 enum Buffer {
     /// A place in the arena, shared over time with others.
     case arena(byteCount: Int)
-    case constant(TensorStorage, byteOffset: Int)
+    /// Read only: other lanes compute with the same memory.
+    case constant(TensorStorage)
 }
 
 /// One thing that a plan does.
@@ -59,9 +60,10 @@ final class PlanBuilder {
     private var values: [String: Operand] = [:]
     /// Copies of values in other layouts.
     private var copies: [String: [Operand]] = [:]
-    private let useCounts: [String: Int]
-    /// Uses still to come of what lies in a buffer; a graph output is one use that never ends.
-    private var pendingUses: [Int: Int] = [:]
+    /// Uses of each value that are still to come; a graph output is one use that never ends.
+    private var pendingUses: [String: Int]
+    /// The values that a buffer holds: several where they are the same elements under other shapes.
+    private var residents: [Int: Set<String>] = [:]
 
     init(
         graph: SpecializedGraph, units: [Unit], weights: WeightStore, taps: Set<String>, tape: Tape? = nil,
@@ -75,11 +77,35 @@ final class PlanBuilder {
         var counts: [String: Int] = [:]
         for input in units.flatMap(\.inputs) { counts[input, default: 0] += 1 }
         for output in graph.outputs { counts[output, default: 0] += 1 }
-        useCounts = counts
+        pendingUses = counts
+    }
+
+    /// Compiles a unit; units come in the order in which they are computed.
+    /// - Throws: `ExecutionError` naming the unit's node.
+    func add(_ unit: Unit) throws {
+        try naming(unit) {
+            guard let executable = unit.operator as? any ExecutableOperator else {
+                throw ExecutionError(.unsupportedForm)
+            }
+            try executable.build(unit, in: self)
+        }
+        for input in unit.inputs { pendingUses[input, default: 0] -= 1 }
+    }
+
+    /// Adds the unit's node to errors that do not name one.
+    func naming<Result>(_ unit: Unit, _ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch var error as ExecutionError {
+            error.node = error.node ?? unit.node.name
+            error.opType = error.opType ?? unit.node.opType
+            throw error
+        }
     }
 
     // MARK: Values
 
+    /// - Throws: `ExecutionError` `.unsupportedForm` for values that are not of float32.
     func shape(_ value: String) throws -> Shape {
         guard let type = graph.types[value] else {
             throw ExecutionError(.unsupportedForm, tensor: value, expected: "a known shape")
@@ -129,6 +155,8 @@ final class PlanBuilder {
         let copy = allocate(layout)
         try reorder(original, to: copy)
         copies[value, default: []].append(copy)
+        // Another value may come to lie there too, and must not be overwritten as long as this one may be read there.
+        residents[copy.buffer] = [value]
         return copy
     }
 
@@ -181,22 +209,23 @@ final class PlanBuilder {
         return copy
     }
 
-    /// Whether nobody needs the value's memory after the unit.
+    /// Whether nobody needs the value's memory after the unit, under whatever name.
     func canOverwrite(_ value: String, by unit: Unit) -> Bool {
         // The backward pass may read every value again.
-        guard tape == nil, let operand = values[value], case .arena = buffers[operand.buffer] else { return false }
-        let uses = unit.inputs.count { values[$0]?.buffer == operand.buffer }
-        return uses == 1 && pendingUses[operand.buffer] == 1
+        guard tape == nil, let buffer = values[value]?.buffer, case .arena = buffers[buffer] else { return false }
+        let pending = residents[buffer, default: []].reduce(0) { $0 + pendingUses[$1, default: 0] }
+        return pending == 1 && unit.inputs.contains(value)
     }
 
-    /// States where a value lies from now on. A tapped value is shown to the caller at once.
+    /// States where a value lies from now on. A tapped value is shown to the caller at once, before anyone reads or copies it.
     func define(_ value: String, at operand: Operand) {
         values[value] = operand
-        pendingUses[operand.buffer, default: 0] += useCounts[value] ?? 0
+        residents[operand.buffer, default: []].insert(value)
         guard taps.contains(value) else { return }
         if let tape, tape.keptBeforeTap.contains(value) {
             let copy = allocate(operand.layout)
-            emit([operand, copy]) { $0[1].update(from: $0[0], count: operand.layout.byteCount / 4) }
+            let count = operand.layout.byteCount / MemoryLayout<Float>.stride
+            emit([operand, copy]) { $0[1].update(from: $0[0], count: count) }
             tape.beforeTap[value] = copy
         }
         instructions.append(.tap(value, operand))
@@ -211,32 +240,6 @@ final class PlanBuilder {
         let copy = allocate(operand.layout)
         try reorder(operand, to: copy)
         define(value, at: copy)
-    }
-
-    /// Compiles the unit.
-    func build(_ unit: Unit) throws {
-        guard let executable = unit.operator as? any ExecutableOperator else {
-            throw ExecutionError(.unsupportedForm, node: unit.node.name, opType: unit.node.opType)
-        }
-        try naming(unit) { try executable.build(unit, in: self) }
-        finish(unit)
-    }
-
-    /// Adds the unit's node to errors that do not name one.
-    func naming<Result>(_ unit: Unit, _ body: () throws -> Result) throws -> Result {
-        do {
-            return try body()
-        } catch var error as ExecutionError {
-            error.node = error.node ?? unit.node.name
-            error.opType = error.opType ?? unit.node.opType
-            throw error
-        }
-    }
-
-    private func finish(_ unit: Unit) {
-        for input in unit.inputs {
-            if let buffer = values[input]?.buffer { pendingUses[buffer, default: 0] -= 1 }
-        }
     }
 
     // MARK: Instructions
@@ -273,14 +276,20 @@ final class PlanBuilder {
 
     /// A constant in `layout`, made once for all lanes.
     /// - Parameters:
+    ///   - name: of the constant, for errors.
     ///   - natural: how the tensor's row-major elements are to be read; by default as they are.
-    ///   - variant: names what `transform` computes from the elements.
+    ///   - variant: names what `transform` computes from the elements, or that `natural` is not row-major order.
+    /// - Throws: `ExecutionError` `.unsupportedForm` for a constant that is not of float32.
     func weight(
         _ name: String, _ tensor: Tensor, as layout: MemoryDescriptor, from natural: MemoryDescriptor? = nil,
         variant: String = "", transform: ([Float]) -> [Float] = { $0 }
     ) throws -> Operand {
-        let key = WeightStore.Key(name: name, variant: variant, layout: layout.key)
-        let storage = try weights.storage(key) {
+        guard tensor.elementType == .float32 else {
+            throw ExecutionError(
+                .unsupportedForm, tensor: name, expected: ElementType.float32.rawValue,
+                found: tensor.elementType.rawValue)
+        }
+        let storage = try weights.storage(of: tensor, variant: variant, as: layout) {
             let natural = try natural ?? MemoryDescriptor(plain: tensor.shape)
             var elements = transform(tensor.elements(as: Float.self))
             return try TensorStorage(byteCount: layout.byteCount) { bytes in
@@ -291,7 +300,7 @@ final class PlanBuilder {
                 }
             }
         }
-        buffers.append(.constant(storage, byteOffset: 0))
+        buffers.append(.constant(storage))
         return Operand(buffer: buffers.count - 1, layout: layout)
     }
 

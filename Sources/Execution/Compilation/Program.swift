@@ -1,4 +1,5 @@
 import COneDNN
+import Foundation
 import Tensors
 
 /// The instructions of a plan, bound to memory: one arena for all values, and the scratchpad behind it.
@@ -19,12 +20,15 @@ final class Program {
 
     /// Bytes of the memory that values share.
     let arenaByteCount: Int
+    private let owner = pthread_self()
     private let engine: Engine
+    /// The values' memory, then the primitives' scratchpad.
     private let arena: UnsafeMutableRawPointer
     private let buffers: [Buffer]
-    /// Offset in bytes of each arena buffer.
-    private var places: [Int: Int] = [:]
+    /// Places in the arena by buffer, in bytes.
+    private let places: [Int: Int]
     private var actions: [Action] = []
+    /// What the actions' arguments point to.
     private var memories: [Memory] = []
 
     /// - Parameters:
@@ -33,9 +37,22 @@ final class Program {
     init(_ builder: PlanBuilder, entries: [Operand], results: [Operand]) throws {
         engine = builder.engine
         buffers = builder.buffers
+        let byteCount: Int
+        (places, byteCount) = Self.place(builder, entries: entries, results: results)
+        arenaByteCount = byteCount
+        let total = byteCount + builder.scratchpadByteCount + Arena.alignment
+        arena = UnsafeMutableRawPointer.allocate(byteCount: total, alignment: Arena.alignment)
+        arena.initializeMemory(as: UInt8.self, repeating: 0, count: total)
+        try bind(builder.instructions)
+    }
 
-        // Lifetimes: entries live from before the first instruction, results until after the last.
-        let end = builder.instructions.count
+    deinit { arena.deallocate() }
+
+    /// Places in the arena by buffer, in bytes, and the bytes of all. A buffer lives from the first instruction that touches it
+    /// to the last; entries live from before the first instruction, results until after the last.
+    private static func place(
+        _ builder: PlanBuilder, entries: [Operand], results: [Operand]
+    ) -> (places: [Int: Int], byteCount: Int) {
         var lifetimes: [Int: ClosedRange<Int>] = [:]
         func touch(_ buffer: Int, at time: Int) {
             let lifetime = lifetimes[buffer] ?? time...time
@@ -45,25 +62,23 @@ final class Program {
         for (time, instruction) in builder.instructions.enumerated() {
             for buffer in instruction.buffers { touch(buffer, at: time) }
         }
-        for operand in results { touch(operand.buffer, at: end) }
+        for operand in results { touch(operand.buffer, at: builder.instructions.count) }
 
+        var buffers: [Int] = []
         var requests: [Arena.Request] = []
-        var requestOf: [Int: Int] = [:]
-        for (index, buffer) in buffers.enumerated() {
+        for (index, buffer) in builder.buffers.enumerated() {
             guard case .arena(let byteCount) = buffer, let lifetime = lifetimes[index] else { continue }
-            requestOf[index] = requests.count
+            buffers.append(index)
             requests.append(.init(byteCount: byteCount, lifetime: lifetime))
         }
         let (offsets, byteCount) = Arena.place(requests)
-        arenaByteCount = byteCount
-        let total = byteCount + builder.scratchpadByteCount + Arena.alignment
-        arena = UnsafeMutableRawPointer.allocate(byteCount: total, alignment: Arena.alignment)
-        arena.initializeMemory(as: UInt8.self, repeating: 0, count: total)
-        places = requestOf.mapValues { offsets[$0] }
-        try bind(builder.instructions)
+        return (Dictionary(uniqueKeysWithValues: zip(buffers, offsets)), byteCount)
     }
 
-    deinit { arena.deallocate() }
+    /// OpenMP would compute with more than one thread elsewhere, and oneDNN's stream is not to be shared.
+    func checkThread() {
+        precondition(pthread_equal(owner, pthread_self()) != 0, "a plan was run on a thread that did not make it")
+    }
 
     /// Executes the instructions in order.
     func run(_ receive: (Event) throws -> Void) throws {
@@ -82,6 +97,11 @@ final class Program {
             start: pointer(operand), count: operand.layout.byteCount / MemoryLayout<Float>.stride)
     }
 
+    /// The elements of a row-major operand.
+    func logicalElements(_ operand: Operand) -> UnsafeMutableBufferPointer<Float> {
+        UnsafeMutableBufferPointer(start: pointer(operand), count: operand.layout.shape.count)
+    }
+
     /// oneDNN's implementation names in order, for profiles.
     var implementations: [String] {
         actions.compactMap { if case .primitive(let primitive, _) = $0 { primitive.implementation } else { nil } }
@@ -90,10 +110,14 @@ final class Program {
     private func address(_ operand: Operand) -> UnsafeMutableRawPointer {
         switch buffers[operand.buffer] {
         case .arena:
-            return arena + (places[operand.buffer] ?? 0)
-        case .constant(let storage, let byteOffset):
+            guard let place = places[operand.buffer] else {
+                preconditionFailure("buffer \(operand.buffer) is used but has no place")
+            }
+            return arena + place
+        case .constant(let storage):
+            guard let start = storage.bytes.baseAddress else { preconditionFailure("a constant without memory") }
             // oneDNN takes mutable handles for what it only reads.
-            return UnsafeMutableRawPointer(mutating: storage.bytes.baseAddress.unsafelyUnwrapped + byteOffset)
+            return UnsafeMutableRawPointer(mutating: start)
         }
     }
 
@@ -126,10 +150,7 @@ final class Program {
             case .native(let operands, let body): actions.append(.native(body, operands.map(pointer)))
             case .tap(let name, let operand): actions.append(.event(.tap(shown(name, operand))))
             case .parameter(let name, let operand):
-                // Parameters are row-major: what the caller writes is all there is.
-                let count = operand.layout.shape.count
-                actions.append(
-                    .event(.parameter(name, UnsafeMutableBufferPointer(start: pointer(operand), count: count))))
+                actions.append(.event(.parameter(name, logicalElements(operand))))
             case .loss: actions.append(.event(.loss))
             case .gradientTap(let name, let operand): actions.append(.event(.gradientTap(shown(name, operand))))
             }

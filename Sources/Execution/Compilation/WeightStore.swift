@@ -4,32 +4,48 @@ import Tensors
 /// Constants in the layouts that primitives want, shared by the lanes of a worker so that each exists once.
 public final class WeightStore: Sendable {
     struct Key: Hashable {
-        /// Name of the constant.
-        var name: String
+        /// The constant's bytes, and not its name: a constant that is folded from a shape has other values under the same
+        /// name in a plan for another number of samples.
+        var constant: Tensor.Identity
         /// What was computed from it, empty for the constant itself.
         var variant: String
         /// `MemoryDescriptor.key` of the layout.
         var layout: [UInt8]
-    }
 
-    private let entries = Mutex<[Key: TensorStorage]>([:])
-
-    public init() {}
-
-    /// The stored memory under `key`, or what `make` gives, which is then stored. Two lanes may make the same memory at the
-    /// same time; the first to finish is kept.
-    func storage(_ key: Key, make: () throws -> TensorStorage) rethrows -> TensorStorage {
-        if let stored = entries.withLock({ $0[key] }) { return stored }
-        let made = try make()
-        return entries.withLock { entries in
-            if let stored = entries[key] { return stored }
-            entries[key] = made
-            return made
+        init(_ constant: Tensor, variant: String, layout: MemoryDescriptor) {
+            self.constant = constant.identity
+            self.variant = variant
+            self.layout = layout.key
         }
     }
 
-    /// Bytes held.
+    private struct Entry {
+        let storage: TensorStorage
+        /// Kept so that its identity stays its own.
+        let constant: Tensor
+    }
+
+    private let entries = Mutex<[Key: Entry]>([:])
+
+    public init() {}
+
+    /// The memory that is stored for the constant in a layout, or what `make` gives, which is then stored. Two lanes may make
+    /// the same memory at the same time; the first to finish is kept.
+    func storage(
+        of constant: Tensor, variant: String, as layout: MemoryDescriptor, make: () throws -> TensorStorage
+    ) rethrows -> TensorStorage {
+        let key = Key(constant, variant: variant, layout: layout)
+        if let stored = entries.withLock({ $0[key] }) { return stored.storage }
+        let made = Entry(storage: try make(), constant: constant)
+        return entries.withLock { entries in
+            if let stored = entries[key] { return stored.storage }
+            entries[key] = made
+            return made.storage
+        }
+    }
+
+    /// Bytes held, layout padding included; the constants themselves are not counted.
     public var byteCount: Int {
-        entries.withLock { $0.values.reduce(0) { $0 + $1.bytes.count } }
+        entries.withLock { $0.values.reduce(0) { $0 + $1.storage.bytes.count } }
     }
 }

@@ -2,21 +2,21 @@ import COneDNN
 import Tensors
 
 /// How the float32 elements of a tensor lie in memory: oneDNN's memory descriptor.
-struct MemoryDescriptor: Equatable, CustomStringConvertible {
-    private(set) var raw: dnnl_memory_desc_t
+package struct MemoryDescriptor: Equatable, CustomStringConvertible {
+    package private(set) var raw: dnnl_memory_desc_t
 
-    init(_ raw: dnnl_memory_desc_t) {
+    package init(_ raw: dnnl_memory_desc_t) {
         self.raw = raw
     }
 
     /// Row-major. A scalar is a vector of one element, since oneDNN has no rank 0.
-    init(plain shape: Shape) throws {
+    package init(plain shape: Shape) throws {
         let shape = shape.rank == 0 ? Shape([1]) : shape
         try self.init(shape: shape, strides: shape.strides)
     }
 
     /// - Parameter strides: in elements, one per axis.
-    init(shape: Shape, strides: [Int]) throws {
+    package init(shape: Shape, strides: [Int]) throws {
         raw = dnnl_memory_desc_t()
         try check(
             dnnl_memory_desc_init_by_strides(
@@ -25,7 +25,7 @@ struct MemoryDescriptor: Equatable, CustomStringConvertible {
     }
 
     /// A layout for the primitive to choose.
-    init(any shape: Shape) throws {
+    package init(any shape: Shape) throws {
         raw = dnnl_memory_desc_t()
         try check(
             dnnl_memory_desc_init_by_tag(
@@ -33,34 +33,23 @@ struct MemoryDescriptor: Equatable, CustomStringConvertible {
             "memory descriptor \(shape)")
     }
 
-    /// Channels innermost ([N, H, W, C] in memory for logical [N, C, H, W]).
-    init(channelsLast shape: Shape) throws {
-        let inner = [0] + Array(2..<shape.rank) + [1]
-        var strides = [Int](repeating: 1, count: shape.rank)
-        var stride = 1
-        for axis in inner.reversed() {
-            strides[axis] = stride
-            stride *= shape[axis]
-        }
-        try self.init(shape: shape, strides: strides)
-    }
-
-    var shape: Shape {
+    /// Extents of the logical tensor; [1] for a scalar.
+    package var shape: Shape {
         withUnsafeBytes(of: raw.dims) { bytes in
             Shape(bytes.bindMemory(to: Int64.self).prefix(Int(raw.ndims)).map(Int.init))
         }
     }
 
     /// Bytes of the memory, layout padding included.
-    var byteCount: Int {
+    package var byteCount: Int {
         withUnsafePointer(to: raw) { dnnl_memory_desc_get_size($0) }
     }
 
     /// Zero elements that the layout adds after the logical ones.
-    var paddingCount: Int { byteCount / MemoryLayout<Float>.stride - shape.count }
+    package var paddingCount: Int { byteCount / MemoryLayout<Float>.stride - shape.count }
 
     /// Axis `i` of the result is axis `permutation[i]` of this descriptor.
-    func permuted(_ permutation: [Int]) throws -> MemoryDescriptor {
+    package func permuted(_ permutation: [Int]) throws -> MemoryDescriptor {
         // oneDNN wants the inverse: where each axis goes.
         var inverse = [Int32](repeating: 0, count: permutation.count)
         for (target, source) in permutation.enumerated() { inverse[source] = Int32(target) }
@@ -71,20 +60,8 @@ struct MemoryDescriptor: Equatable, CustomStringConvertible {
         return MemoryDescriptor(result)
     }
 
-    /// The same memory under another shape, where the layout allows it.
-    func reshaped(_ shape: Shape) throws -> MemoryDescriptor {
-        let shape = shape.rank == 0 ? Shape([1]) : shape
-        var result = dnnl_memory_desc_t()
-        try withUnsafePointer(to: raw) {
-            try check(
-                dnnl_memory_desc_reshape(&result, $0, Int32(shape.rank), shape.dimensions.map(Int64.init)),
-                "reshape of \(self) to \(shape)")
-        }
-        return MemoryDescriptor(result)
-    }
-
     /// A box of the memory, `offsets` elements from the start of each axis.
-    func box(_ shape: Shape, offsets: [Int]) throws -> MemoryDescriptor {
+    package func box(_ shape: Shape, offsets: [Int]) throws -> MemoryDescriptor {
         var result = dnnl_memory_desc_t()
         try withUnsafePointer(to: raw) {
             try check(
@@ -95,24 +72,18 @@ struct MemoryDescriptor: Equatable, CustomStringConvertible {
         return MemoryDescriptor(result)
     }
 
-    /// True where memory order is row-major order without gaps.
-    var isPlain: Bool {
-        guard let plain = try? MemoryDescriptor(plain: shape) else { return false }
-        return self == plain
-    }
-
     /// The bytes that say how elements lie, for use as a key.
     var key: [UInt8] {
         withUnsafeBytes(of: raw) { Array($0) }
     }
 
-    static func == (left: MemoryDescriptor, right: MemoryDescriptor) -> Bool {
+    package static func == (left: MemoryDescriptor, right: MemoryDescriptor) -> Bool {
         withUnsafePointer(to: left.raw) { a in
             withUnsafePointer(to: right.raw) { b in dnnl_memory_desc_equal(a, b) != 0 }
         }
     }
 
-    var description: String {
+    package var description: String {
         let blocking = raw.format_desc.blocking
         let strides = withUnsafeBytes(of: blocking.strides) {
             $0.bindMemory(to: Int64.self).prefix(Int(raw.ndims)).map(Int.init)

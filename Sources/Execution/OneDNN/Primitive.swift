@@ -1,35 +1,5 @@
 import COneDNN
 
-/// oneDNN's CPU engine and an in-order stream on it. Belongs to one thread, as everything made with it does.
-final class Engine {
-    let engine: dnnl_engine_t
-    let stream: dnnl_stream_t
-
-    init() throws {
-        var engine: dnnl_engine_t?
-        try check(dnnl_engine_create(&engine, dnnl_cpu, 0), "engine")
-        guard let engine else { throw ExecutionError(.library, operation: "engine") }
-        var stream: dnnl_stream_t?
-        try check(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags.rawValue), "stream")
-        guard let stream else { throw ExecutionError(.library, operation: "stream") }
-        self.engine = engine
-        self.stream = stream
-    }
-
-    deinit {
-        dnnl_stream_destroy(stream)
-        dnnl_engine_destroy(engine)
-    }
-}
-
-/// What is done to each output element before a primitive stores it.
-enum PostOperation: Equatable {
-    /// `x -> f(x)`, with oneDNN's meaning of alpha and beta.
-    case eltwise(dnnl_alg_kind_t, alpha: Float, beta: Float)
-    /// Adds what the destination held before.
-    case sum
-}
-
 /// A primitive for fixed shapes and layouts, and the layouts that it chose.
 final class Primitive {
     /// Memory that the primitive needs while it runs, in bytes.
@@ -136,47 +106,4 @@ final class Primitive {
         try check(
             dnnl_primitive_execute(primitive, engine.stream, Int32(arguments.count), arguments), implementation)
     }
-}
-
-/// Primitive attributes: scratchpad from the caller, and post-operations.
-private final class Attributes {
-    let handle: dnnl_primitive_attr_t
-
-    init(post: [PostOperation]) throws {
-        var attributes: dnnl_primitive_attr_t?
-        try check(dnnl_primitive_attr_create(&attributes), "attributes")
-        guard let attributes else { throw ExecutionError(.library, operation: "attributes") }
-        handle = attributes
-        try check(dnnl_primitive_attr_set_scratchpad_mode(handle, dnnl_scratchpad_mode_user), "scratchpad mode")
-        guard !post.isEmpty else { return }
-        var chain: dnnl_post_ops_t?
-        try check(dnnl_post_ops_create(&chain), "post-operations")
-        defer { dnnl_post_ops_destroy(chain) }
-        for operation in post {
-            switch operation {
-            case .eltwise(let algorithm, let alpha, let beta):
-                try check(dnnl_post_ops_append_eltwise(chain, 1, algorithm, alpha, beta), "post-operation")
-            case .sum:
-                try check(dnnl_post_ops_append_sum(chain, 1), "post-operation sum")
-            }
-        }
-        try check(dnnl_primitive_attr_set_post_ops(handle, chain), "post-operations")
-    }
-
-    deinit { dnnl_primitive_attr_destroy(handle) }
-}
-
-/// oneDNN's handle for a piece of memory that someone else owns.
-final class Memory {
-    let handle: dnnl_memory_t
-
-    init(_ layout: MemoryDescriptor, at address: UnsafeMutableRawPointer, engine: Engine) throws {
-        var memory: dnnl_memory_t?
-        var raw = layout.raw
-        try check(dnnl_memory_create(&memory, &raw, engine.engine, address), "memory \(layout)")
-        guard let memory else { throw ExecutionError(.library, operation: "memory \(layout)") }
-        handle = memory
-    }
-
-    deinit { dnnl_memory_destroy(handle) }
 }

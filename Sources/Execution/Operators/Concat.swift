@@ -25,20 +25,3 @@ extension Concat: ExecutableOperator {
         plan.define(unit.outputs[0], at: target)
     }
 }
-
-extension Split: ExecutableOperator {
-    func build(_ unit: Unit, in plan: PlanBuilder) throws {
-        let source = try plan.plainOperand(unit.node.inputs[0])
-        let rank = source.layout.shape.rank
-        let axis = self.axis < 0 ? self.axis + rank : self.axis
-        var offsets = [Int](repeating: 0, count: rank)
-        for output in unit.outputs where !output.isEmpty {
-            let shape = try plan.shape(output)
-            let box = Operand(buffer: source.buffer, layout: try source.layout.box(shape, offsets: offsets))
-            let target = plan.allocate(try MemoryDescriptor(plain: shape))
-            try plan.reorder(box, to: target)
-            plan.define(output, at: target)
-            offsets[axis] += shape[axis]
-        }
-    }
-}

@@ -13,20 +13,6 @@ extension ElementwiseUnary: ExecutableOperator {
     }
 }
 
-extension Clip: ExecutableOperator {
-    func build(_ unit: Unit, in plan: PlanBuilder) throws {
-        try plan.buildEltwise(unit, Clip.eltwise(bounds(inputs: plan.operatorInputs(unit))))
-    }
-}
-
-extension Clip {
-    /// The bounds as oneDNN's function of one element, which takes no infinities.
-    static func eltwise(_ bounds: (minimum: Float, maximum: Float)) -> PostOperation {
-        let limit = Float.greatestFiniteMagnitude
-        return .eltwise(dnnl_eltwise_clip, alpha: max(bounds.minimum, -limit), beta: min(bounds.maximum, limit))
-    }
-}
-
 extension ElementwiseUnary.Function {
     /// oneDNN's function of one element, where it has one.
     var eltwise: PostOperation? {
@@ -87,7 +73,7 @@ extension ElementwiseUnary.Function {
 }
 
 extension PlanBuilder {
-    fileprivate func buildEltwise(_ unit: Unit, _ operation: PostOperation) throws {
+    func buildEltwise(_ unit: Unit, _ operation: PostOperation) throws {
         guard case .eltwise(let algorithm, let alpha, let beta) = operation else { return }
         let source = try operand(unit.node.inputs[0])
         let target = try allocate(source.layout, overwriting: unit.node.inputs[0], usedBy: unit)

@@ -73,20 +73,8 @@ extension Pooling: ExecutableOperator {
     }
 }
 
-extension GlobalPooling: ExecutableOperator {
-    func build(_ unit: Unit, in plan: PlanBuilder) throws {
-        let extents = Array(try plan.shape(unit.node.inputs[0]).dimensions.dropFirst(2))
-        let ones = extents.map { _ in 1 }
-        let zeros = extents.map { _ in 0 }
-        let output = try plan.pool(
-            unit, kind == .max ? dnnl_pooling_max : dnnl_pooling_avg_exclude_padding, kernel: extents, strides: ones,
-            dilations: ones, begin: zeros, end: zeros)
-        plan.define(unit.outputs[0], at: output)
-    }
-}
-
 extension PlanBuilder {
-    fileprivate func pool(
+    func pool(
         _ unit: Unit, _ algorithm: dnnl_alg_kind_t, kernel: [Int], strides: [Int], dilations: [Int], begin: [Int],
         end: [Int]
     ) throws -> Operand {

@@ -1,0 +1,37 @@
+import COneDNN
+
+/// What is done to each output element before a primitive stores it.
+package enum PostOperation: Equatable {
+    /// `x -> f(x)`, with oneDNN's meaning of alpha and beta.
+    case eltwise(dnnl_alg_kind_t, alpha: Float, beta: Float)
+    /// Adds what the destination held before.
+    case sum
+}
+
+/// Primitive attributes: scratchpad from the caller, and post-operations.
+final class Attributes {
+    let handle: dnnl_primitive_attr_t
+
+    init(post: [PostOperation]) throws {
+        var attributes: dnnl_primitive_attr_t?
+        try check(dnnl_primitive_attr_create(&attributes), "attributes")
+        guard let attributes else { throw ExecutionError(.library, operation: "attributes") }
+        handle = attributes
+        try check(dnnl_primitive_attr_set_scratchpad_mode(handle, dnnl_scratchpad_mode_user), "scratchpad mode")
+        guard !post.isEmpty else { return }
+        var chain: dnnl_post_ops_t?
+        try check(dnnl_post_ops_create(&chain), "post-operations")
+        defer { dnnl_post_ops_destroy(chain) }
+        for operation in post {
+            switch operation {
+            case .eltwise(let algorithm, let alpha, let beta):
+                try check(dnnl_post_ops_append_eltwise(chain, 1, algorithm, alpha, beta), "post-operation")
+            case .sum:
+                try check(dnnl_post_ops_append_sum(chain, 1), "post-operation sum")
+            }
+        }
+        try check(dnnl_primitive_attr_set_post_ops(handle, chain), "post-operations")
+    }
+
+    deinit { dnnl_primitive_attr_destroy(handle) }
+}
