@@ -12,11 +12,8 @@ extension Convolution: PostOperable, ExecutableOperator {
         let outputShape = try plan.shape(unit.outputs[0])
         let weightShape = try plan.shape(weight)
 
-        // oneDNN keeps groups apart: [groups, outputs / group, inputs / group, kernel...].
         let kernel = Array(weightShape.dimensions.dropFirst(2))
-        let grouped =
-            groups == 1
-            ? weightShape : Shape([groups, weightShape[0] / groups, weightShape[1]] + kernel)
+        let grouped = groupedShape(weightShape)
         let padding = window.resolvedPadding(input: Array(inputShape.dimensions.dropFirst(2)), kernel: kernel)
 
         var source = try MemoryDescriptor(any: inputShape).raw
@@ -46,5 +43,11 @@ extension Convolution: PostOperable, ExecutableOperator {
         let output = try plan.destination(primitive.layout(dnnl_query_dst_md), of: unit)
         plan.emit(primitive, arguments + [(DNNL_ARG_DST, output)], for: unit)
         plan.define(unit.outputs[0], at: output)
+    }
+
+    /// The weight's shape as oneDNN wants it, groups apart: [groups, outputs / group, inputs / group, kernel...].
+    func groupedShape(_ weight: Shape) -> Shape {
+        groups == 1
+            ? weight : Shape([groups, weight[0] / groups, weight[1]] + weight.dimensions.dropFirst(2))
     }
 }

@@ -27,29 +27,34 @@ extension Pooling: ExecutableOperator {
             unit, algorithm, kernel: kernel, strides: kernel.indices.map(window.stride),
             dilations: kernel.indices.map(window.dilation), begin: begin, end: exactEnd)
         if kind == .average, countsPadding, zip(exactEnd, end).contains(where: { $0 > $1 }) {
-            try correctAverages(output, plan, input: extents, kernel: kernel, begin: begin, end: end)
+            try correctAverages(output, to: output, plan, input: extents, kernel: kernel, begin: begin, end: end)
         }
         plan.define(unit.outputs[0], at: output)
     }
 
-    /// What `build` does to averages of windows that reach beyond the padding, done to their gradient.
-    func correctAverageGradient(_ gradient: Operand, _ unit: Unit, _ plan: PlanBuilder) throws {
+    /// Does to the gradient of averages what `build` does to averages of windows that reach beyond the padding.
+    /// - Returns: the gradient, in new memory where it was changed.
+    func correctAverageGradient(_ gradient: Operand, _ unit: Unit, _ plan: PlanBuilder) throws -> Operand {
         let extents = Array(try plan.shape(unit.node.inputs[0]).dimensions.dropFirst(2))
-        guard kind == .average, countsPadding, let kernel = window.kernel else { return }
+        guard kind == .average, countsPadding, let kernel = window.kernel else { return gradient }
         let (begin, end) = window.resolvedPadding(input: extents, kernel: kernel)
         let reaches = extents.indices.contains { axis in
             let covered = (kernel[axis] - 1) * window.dilation(axis) + 1
             let last = (gradient.layout.shape[axis + 2] - 1) * window.stride(axis)
             return last + covered > begin[axis] + extents[axis] + end[axis]
         }
-        guard reaches else { return }
-        try correctAverages(gradient, plan, input: extents, kernel: kernel, begin: begin, end: end)
+        guard reaches else { return gradient }
+        let corrected = plan.allocate(gradient.layout)
+        try correctAverages(
+            gradient, to: corrected, plan, input: extents, kernel: kernel, begin: begin, end: end)
+        return corrected
     }
 
     /// Where padding is counted, what ceil mode adds behind it is not (opset 19): oneDNN has divided by the whole kernel,
     /// so averages of windows that reach further are scaled by kernel / covered.
     private func correctAverages(
-        _ output: Operand, _ plan: PlanBuilder, input: [Int], kernel: [Int], begin: [Int], end: [Int]
+        _ output: Operand, to target: Operand, _ plan: PlanBuilder, input: [Int], kernel: [Int], begin: [Int],
+        end: [Int]
     ) throws {
         let shape = output.layout.shape
         let spatial = Shape(Array(shape.dimensions.dropFirst(2)))
@@ -69,7 +74,7 @@ extension Pooling: ExecutableOperator {
         plan.emit([correction]) { [factors] pointers in
             for (index, factor) in factors.enumerated() { pointers[0][index] = factor }
         }
-        try plan.emitBinary(dnnl_binary_mul, output, correction, to: output, post: [])
+        try plan.emitBinary(dnnl_binary_mul, output, correction, to: target, post: [])
     }
 }
 
