@@ -55,7 +55,7 @@ extension Augmentation.Choice {
             let line = output + row * width * 3
             let sourceRow = row + down
             // Columns of the output, before mirroring, that show the image; the others are padding.
-            let shown = max(-right, 0)..<max(min(width, width - right), 0)
+            let shown = min(max(-right, 0), width)..<min(max(width - right, 0), width)
             guard (0..<height).contains(sourceRow), !shown.isEmpty else {
                 line.update(repeating: 0, count: width * 3)
                 continue
