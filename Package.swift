@@ -58,7 +58,7 @@ let package = Package(
             "Jobs",
             [
                 "Cluster", "Datasets", "Execution", "Graph", "ONNX", "PostTraining", "Quantization", "Simulation",
-                "Tensors", "Yams", logging,
+                "Tensors", "Training", "Yams", logging,
             ], resources: [.copy("Demo")]),
         .executableTarget(
             name: "quantsim",

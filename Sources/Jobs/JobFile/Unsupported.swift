@@ -3,9 +3,6 @@ extension JobFile {
     /// - Throws: `JobError(.unsupported)` at the first such key of the file, listing all of them.
     func checkSupported() throws {
         var features: [(key: String, name: String)] = []
-        if training != nil {
-            features.append(("training", "training"))
-        }
         if quantization.config == .named("htp_v73") {
             features.append(("quantization.config", "quantization.config: htp_v73"))
         }

@@ -14,16 +14,16 @@ struct ModelPreparation: Sendable {
     /// The file as the user gave it; what is exported keeps its metadata.
     let original: ONNXFile
     /// With folded weights, as it is exported.
-    let graph: Graph
+    private(set) var graph: Graph
     /// What workers compute: the graph for any number of samples where that is possible, as a file with its data inside.
-    let artifact: Data
+    private(set) var artifact: Data
     let inputs: [PassSpecification.Input]
     /// The graph output that is evaluated: the first.
     let output: String
     /// Samples per forward pass.
     let tile: Int
     let placement: QuantizerPlacement
-    let parameterEncodings: [String: TensorEncodings]
+    private(set) var parameterEncodings: [String: TensorEncodings]
 
     /// - Parameter source: where calibration samples come from; the first one tells the inputs' extents.
     init(_ job: JobFile, source: DatasetSource) throws {
@@ -53,6 +53,21 @@ struct ModelPreparation: Sendable {
             throw ErrorInFile(GraphError(.missingOutput, expected: "an output", found: "none"), file: url.path)
         }
         output = first.name
+    }
+
+    /// The same model with other values of some constants, and the encodings of these.
+    func replacing(_ constants: [(name: String, tensor: Tensor)]) throws -> ModelPreparation {
+        var replaced = replacingWeights(constants)
+        replaced.artifact = try Self.forTiles(replaced.graph, inputs).exported(over: original).encoded()
+        return replaced
+    }
+
+    /// As `replacing`, but for the artifact, which workers do not need while they are fed the weights of each step.
+    func replacingWeights(_ constants: [(name: String, tensor: Tensor)]) -> ModelPreparation {
+        var replaced = self
+        for (name, tensor) in constants { replaced.graph.constants[name] = tensor }
+        replaced.parameterEncodings = ParameterEncodings.compute(graph: replaced.graph, placement: placement)
+        return replaced
     }
 
     /// Input shapes for a number of samples.

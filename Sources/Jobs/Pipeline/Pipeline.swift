@@ -14,10 +14,10 @@ struct Pipeline {
     let output: OutputFolder
     let coordinator: Coordinator
     let display: ProgressDisplay
-    private let preparation: ModelPreparation
+    private var preparation: ModelPreparation
     private let calibration: DatasetSource
     private let evaluation: DatasetSource?
-    private let model: ArtifactID
+    private var model: ArtifactID
     private var stages: [Report.Stage] = []
 
     init(
@@ -44,6 +44,14 @@ struct Pipeline {
                 evaluation, as: .quantized, parameters: preparation.constantEncodings(activations),
                 activations: preparation.valueEncodings(activations))
         }
+        if let training = job.training, let source = job.dataset.training {
+            try train(training, on: job.source(source), activations)
+            if let evaluation {
+                try evaluate(
+                    evaluation, as: .trained, parameters: preparation.constantEncodings(activations),
+                    activations: preparation.valueEncodings(activations))
+            }
+        }
         return (stages, try export(activations))
     }
 
@@ -65,6 +73,23 @@ struct Pipeline {
         display.end()
         return ActivationEncodings.compute(
             graph: preparation.graph, placement: preparation.placement, statistics: result.statistics)
+    }
+
+    private mutating func train(
+        _ training: JobFile.Training, on source: DatasetSource, _ activations: [String: TensorEncodings]
+    ) throws {
+        let stage = try TrainingStage(job, training, preparation, source: source, activations: activations)
+        display.begin(stage: "train", total: stage.sampleCount)
+        let (trained, progress) = try stage.run(on: coordinator, model: model) { [display] progress in
+            display.update(done: progress.samples + progress.skipped, workers: 0)
+        }
+        preparation = trained
+        model = coordinator.addArtifact(trained.artifact)
+        stages.append(
+            Report.Stage(
+                "train", kind: .training, samples: progress.samples, skipped: progress.skipped,
+                seconds: progress.seconds))
+        display.end(note: String(format: "loss %.4f", progress.loss))
     }
 
     private mutating func evaluate(
