@@ -61,6 +61,17 @@ import Testing
         try job.expectInferenceRefused(naming: "node \"node_output\" (Gemm)", "784", "[10, 700]")
     }
 
+    @Test func weightsOfAnotherElementType() throws {
+        let job = try SpoiledJob()
+        var model = SmallModel.linear()
+        let weight = Tensor(shape: [10, 784], [Double](repeating: 0.5, count: 7840))
+        model.graph.initializer[0] = ONNXTensorProto(weight, name: "weight")
+        try job.write(model)
+        try job.expectRefused(
+            naming: "model.onnx", "node \"node_output\" (Gemm)", "tensor \"weight\"", "expected float32, found float64")
+        try job.expectInferenceRefused(naming: "tensor \"weight\"", "expected float32, found float64")
+    }
+
     @Test func imagesOfAnotherSize() throws {
         let job = try SpoiledJob()
         try job.write(SmallModel.convolution(classes: 3, height: 32, width: 32))
