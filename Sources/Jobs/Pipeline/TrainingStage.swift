@@ -91,7 +91,7 @@ struct TrainingStage {
             optimizer.step(
                 parameters: &weights, gradients: gradient,
                 learningRate: schedule.learningRate(step: step, stepsPerEpoch: composer.stepsPerEpoch))
-            current = try current.replacingWeights(layout.tensors(of: weights))
+            current = current.replacingWeights(layout.tensors(of: weights))
             progress.loss = Double(loss)
             progress.samples += sum.samples
             progress.skipped += sum.skipped
