@@ -4,7 +4,7 @@ import Graph
 package struct Unit {
     package var node: Node
     var `operator`: any Operator
-    /// The value that the unit defines last; for a fused unit the last follower's output.
+    /// The values that the unit defines: the node's outputs, or the last follower's where something is fused.
     package var outputs: [String]
     /// What is done to each element before it is stored, in order.
     package var post: [PostOperation] = []

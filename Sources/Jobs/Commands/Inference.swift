@@ -43,48 +43,58 @@ public enum Inference {
             }
             fed[input.name] = Tensor(shape: array.shape) { array.copyAsFloats(into: $0) }
         }
-        let (count, tile) = try tiling(graph, fed)
-        let model = SharedModel(graph)
-        let lane = ModelLane(model, taps: Set(activations.keys))
         let quantizers = try activations.mapValues { try FakeQuantizer($0) }
-        var parts: [String: [Float]] = [:]
-        try lane.run(
-            fed, count: count, tile: tile, tap: { quantizers.apply(to: $0) },
-            outputs: { _, plan in
-                for output in graph.outputs { parts[output.name, default: []] += plan.output(output.name) }
-            })
-        // A tile's shapes hold for the whole but for the number of samples.
-        let tileShapes = fed.mapValues { tile < count ? Shape([tile] + $0.shape.dimensions.dropFirst()) : $0.shape }
-        let types = try model.specialized(tileShapes).types
+        if let tiles = try tiles(of: graph, fed) { return try compute(tiles, fed, quantizers) }
+        let model = SharedModel(graph)
+        let plan = try ModelLane(model, taps: Set(activations.keys))
+            .run(whole: fed, tap: { quantizers.apply(to: $0) })
+        let types = try model.specialized(fed.mapValues(\.shape)).types
         return graph.outputs.compactMap { output in
-            guard let shape = types[output.name]?.shape, let elements = parts[output.name] else { return nil }
-            return (
-                output.name,
-                Tensor(shape: tile < count ? Shape([count] + shape.dimensions.dropFirst()) : shape, elements)
-            )
+            types[output.name].map { (output.name, Tensor(shape: $0.shape, Array(plan.output(output.name)))) }
         }
     }
 
-    /// How the first axis may be cut: in tiles where all inputs and outputs have the samples there, else not at all.
-    private static func tiling(_ graph: Graph, _ inputs: [String: Tensor]) throws -> (count: Int, tile: Int) {
-        let whole = inputs.mapValues(\.shape)
-        let counts = Set(whole.values.map { $0.dimensions.first ?? 1 })
-        guard counts.count == 1, let count = counts.first, count > 0 else { return (1, 1) }
-        func withSamples(_ samples: Int) -> [String: Shape] {
-            whole.mapValues { Shape([samples] + $0.dimensions.dropFirst()) }
+    /// How arrays are cut along their first axis, which is of samples.
+    private struct Tiles {
+        let graph: Graph
+        /// Samples in all, and per forward pass.
+        let count, tile: Int
+        /// Extents of one sample of each output.
+        let outputs: [(name: String, dimensions: [Int])]
+    }
+
+    /// Nil where the first axis is not one of samples in all inputs and outputs, so that the arrays are computed whole.
+    private static func tiles(of graph: Graph, _ inputs: [String: Tensor]) throws -> Tiles? {
+        guard let count = inputs.values.first?.shape.dimensions.first, count > 0,
+            inputs.values.allSatisfy({ $0.shape.dimensions.first == count })
+        else { return nil }
+        let samples = inputs.mapValues { Shape(Array($0.shape.dimensions.dropFirst())) }
+        let open = graph.openingBatch(samples: samples)
+        // A model for one sample and no other computes one after the other.
+        guard open != nil || (graph.fixedBatch == 1 && count > 1) else { return nil }
+        let single = try (open ?? graph).specialized(inputShapes: samples.mapValues { Shape([1] + $0.dimensions) })
+        let outputs = graph.outputs.compactMap { output in
+            single.types[output.name].map { (name: output.name, dimensions: Array($0.shape.dimensions.dropFirst())) }
         }
-        guard let single = try? graph.specialized(inputShapes: withSamples(1)),
-            let double = try? graph.specialized(inputShapes: withSamples(2)),
-            graph.outputs.allSatisfy({
-                single.types[$0.name]?.shape.dimensions.first == 1 && double.types[$0.name]?.shape.dimensions.first == 2
+        guard graph.outputs.allSatisfy({ single.types[$0.name]?.shape.dimensions.first == 1 }) else { return nil }
+        return Tiles(
+            graph: open ?? graph, count: count, tile: open == nil ? 1 : TileSize.samples(for: single, batch: count),
+            outputs: outputs)
+    }
+
+    private static func compute(
+        _ tiles: Tiles, _ inputs: [String: Tensor], _ quantizers: [String: FakeQuantizer]
+    ) throws -> [(name: String, tensor: Tensor)] {
+        let lane = ModelLane(SharedModel(tiles.graph), taps: Set(quantizers.keys))
+        var parts: [String: [Float]] = [:]
+        try lane.run(
+            inputs, count: tiles.count, tile: tiles.tile, tap: { quantizers.apply(to: $0) },
+            outputs: { _, plan in
+                for output in tiles.outputs { parts[output.name, default: []] += plan.output(output.name) }
             })
-        else {
-            // An axis that is not of samples, or a fixed batch: all at once, or one by one where only that fits.
-            let fitsWhole = (try? graph.specialized(inputShapes: whole)) != nil
-            let fitsSingle = (try? graph.specialized(inputShapes: withSamples(1))) != nil
-            return (count, fitsSingle && !fitsWhole ? 1 : count)
+        return tiles.outputs.compactMap { name, dimensions in
+            parts[name].map { (name, Tensor(shape: Shape([tiles.count] + dimensions), $0)) }
         }
-        return (count, TileSize.samples(for: single, batch: count))
     }
 
     private static func checkNames(

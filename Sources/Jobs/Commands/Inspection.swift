@@ -19,7 +19,9 @@ public enum Inspection {
 
     static func describe(_ graph: Graph) -> String {
         var values = TextTable([.init(""), .init("tensor"), .init("type"), .init("shape")])
-        for input in graph.inputs { values.append(["input", input.name, "\(input.elementType)", text(input.dimensions)]) }
+        for input in graph.inputs {
+            values.append(["input", input.name, "\(input.elementType)", text(input.dimensions)])
+        }
         for output in graph.outputs {
             values.append(["output", output.name, "\(output.elementType)", text(output.dimensions)])
         }
@@ -51,7 +53,8 @@ public enum Inspection {
                 let high = tensor.encodings.map(\.max).max() ?? first.max
                 let single = tensor.encodings.count == 1
                 table.append([
-                    name, "\(first.bitwidth)", first.symmetric ? "yes" : "no", single ? "" : "\(tensor.encodings.count)",
+                    name, "\(first.bitwidth)", first.symmetric ? "yes" : "no",
+                    single ? "" : "\(tensor.encodings.count)",
                     String(format: "%.6g", low), String(format: "%.6g", high),
                     single ? String(format: "%.6g", first.delta) : "", single ? "\(first.offset)" : "",
                 ])

@@ -30,12 +30,14 @@ extension JobFile {
         }
     }
 
-    /// Digest of everything that the job's results depend on: the job, the model, and the sizes of the data's files.
+    /// Digest of everything that the job's results depend on: the job, the model as workers compute it, the config where it is
+    /// a file, and the names and sizes of the data's files.
     func fingerprint(_ preparation: ModelPreparation, sources: [DatasetSource]) throws -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         var bytes = try encoder.encode(self)
-        bytes.append(try preparation.original.encoded())
+        bytes.append(SHA256Digest(of: preparation.artifact).bytes)
+        if case .path(let path) = quantization.config { bytes.append(try readFile(url(for: path))) }
         for source in sources {
             for file in source.files {
                 let size = try FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int

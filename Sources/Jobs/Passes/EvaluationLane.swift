@@ -1,6 +1,7 @@
 import Cluster
 import Execution
 import Foundation
+import Graph
 import Quantization
 import Tensors
 
@@ -9,12 +10,17 @@ final class EvaluationLane: ShardLane {
     private let lane: ModelLane
     private let tile: Int
     private let output: String
+    /// Scores per sample.
+    private let classes: Int
     private let quantizers: [String: FakeQuantizer]
 
-    init(_ model: SharedModel, activations: [String: TensorEncodings], output: String, tile: Int) throws {
+    init(
+        _ model: SharedModel, activations: [String: TensorEncodings], output: String, classes: Int, tile: Int
+    ) throws {
         lane = ModelLane(model, taps: Set(activations.keys))
         self.tile = tile
         self.output = output
+        self.classes = classes
         quantizers = try activations.mapValues { try FakeQuantizer($0) }
     }
 
@@ -25,10 +31,14 @@ final class EvaluationLane: ShardLane {
         try lane.run(
             batch.inputs, count: batch.count, tile: tile,
             tap: { [quantizers] tap in quantizers.apply(to: tap) },
-            outputs: { [output] samples, plan in
+            outputs: { [output, classes] samples, plan in
                 guard !batch.labels.isEmpty else { return }
                 let scores = plan.output(output)
-                let classes = scores.count / samples.count
+                guard scores.count == samples.count * classes else {
+                    throw GraphError(
+                        .shapeMismatch, tensor: output, expected: "\(samples.count) rows of \(classes) scores",
+                        found: "\(scores.count) elements")
+                }
                 for (row, sample) in samples.enumerated() {
                     let own = UnsafeBufferPointer(rebasing: scores[row * classes..<(row + 1) * classes])
                     result.count(scores: own, label: batch.labels[sample])

@@ -58,7 +58,7 @@ struct EvaluationExecutor: ShardExecutor {
     private let specification: PassSpecification
     private let model: SharedModel
     private let activations: [String: TensorEncodings]
-    /// Number of classes: the last extent of the evaluated output.
+    /// Scores per sample: the elements of a row of the evaluated output, whose further axes may be of extent one.
     private let classes: Int
 
     init(
@@ -69,7 +69,8 @@ struct EvaluationExecutor: ShardExecutor {
         self.activations = activations
         let shapes = Dictionary(
             uniqueKeysWithValues: specification.inputs.map { ($0.name, Shape([specification.tile] + $0.dimensions)) })
-        classes = try model.specialized(shapes).types[specification.output]?.shape.dimensions.last ?? 0
+        let scores = try model.specialized(shapes).types[specification.output]?.shape
+        classes = scores?.dimensions.dropFirst().reduce(1, *) ?? 0
     }
 
     func prepare(shard: Int, payload: Data) throws -> SampleBatch {
@@ -81,7 +82,7 @@ struct EvaluationExecutor: ShardExecutor {
 
     func makeLane() throws -> EvaluationLane {
         try EvaluationLane(
-            model, activations: activations, output: specification.output, tile: specification.tile)
+            model, activations: activations, output: specification.output, classes: classes, tile: specification.tile)
     }
 }
 

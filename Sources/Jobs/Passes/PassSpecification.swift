@@ -26,7 +26,7 @@ struct PassSpecification: Codable, Equatable, Sendable {
     /// Digest of the artifact that holds the model: an ONNX file with its data inline.
     var model: Data
     var inputs: [Input]
-    /// Graph output whose largest element along the last axis is the predicted class.
+    /// Graph output, [samples, classes...]: the largest element of a row tells the predicted class.
     var output: String
     /// Encodings of the constants that are replaced by their quantized and dequantized values.
     var parameters: [String: TensorEncodings]

@@ -16,38 +16,52 @@ struct SampleBatch: Sendable {
     /// - Parameter classes: labels must be below; nil where labels do not matter.
     init(decoding samples: [Sample], as specification: PassSpecification, classes: Int? = nil) throws {
         let decoder = ImageDecoder()
+        // Samples are decoded into the memory of the tensors; what bad ones leave unused at the end is not part of them.
+        let columns = specification.inputs.map { Column($0, capacity: samples.count) }
         var labels: [Int] = []
         var unlabelled = 0
-        var kept = 0
-        var storages: [String: [Float]] = [:]
-        for input in specification.inputs {
-            storages[input.name] = [Float](
-                repeating: 0, count: samples.count * input.dimensions.reduce(1, *))
-        }
-        var skipped = 0
+        count = 0
+        skipped = 0
         for sample in samples {
             do {
-                for input in specification.inputs {
-                    let size = input.dimensions.reduce(1, *)
-                    try storages[input.name, default: []].withUnsafeMutableBufferPointer { buffer in
-                        let place = UnsafeMutableBufferPointer(rebasing: buffer[kept * size..<(kept + 1) * size])
-                        try Self.fill(place, from: sample, as: input, using: decoder)
-                    }
+                for column in columns {
+                    try Self.fill(column[count], from: sample, as: column.input, using: decoder)
                 }
                 if let classes { try Self.checkLabel(of: sample, classes: classes) }
                 if let label = sample.label { labels.append(label) } else { unlabelled += 1 }
-                kept += 1
+                count += 1
             } catch let error as DatasetError where error.isBadSample && specification.skipsBadSamples {
                 skipped += 1
             }
         }
-        count = kept
-        self.skipped = skipped
         self.labels = unlabelled == 0 ? labels : []
         inputs = [:]
-        for input in specification.inputs {
-            let elements = (storages[input.name] ?? []).prefix(kept * input.dimensions.reduce(1, *))
-            inputs[input.name] = Tensor(shape: Shape([kept] + input.dimensions), Array(elements))
+        for column in columns { inputs[column.input.name] = column.tensor(count: count) }
+    }
+
+    /// The memory of one input's tensor while it is filled.
+    private struct Column {
+        let input: PassSpecification.Input
+        /// Elements of one sample.
+        private let size: Int
+        private let memory: UnsafeMutableBufferPointer<Float>
+        private let storage: TensorStorage
+
+        init(_ input: PassSpecification.Input, capacity: Int) {
+            self.input = input
+            size = input.dimensions.reduce(1, *)
+            let memory = UnsafeMutableBufferPointer<Float>.allocate(capacity: max(capacity * size, 1))
+            self.memory = memory
+            storage = TensorStorage(borrowing: UnsafeRawBufferPointer(memory)) { memory.deallocate() }
+        }
+
+        subscript(sample: Int) -> UnsafeMutableBufferPointer<Float> {
+            UnsafeMutableBufferPointer(rebasing: memory[sample * size..<(sample + 1) * size])
+        }
+
+        /// The first samples. Nothing may be written afterwards.
+        func tensor(count: Int) -> Tensor {
+            Tensor(shape: Shape([count] + input.dimensions), elementType: .float32, storage: storage)
         }
     }
 
@@ -82,46 +96,6 @@ struct SampleBatch: Sendable {
                     expected: "\(input.name) of shape \(Shape(input.dimensions))", found: "\(array.shape)")
             }
             array.copyAsFloats(into: place)
-        }
-    }
-}
-
-extension Tensor {
-    /// Writes the elements as float32, unscaled.
-    func copyAsFloats(into place: UnsafeMutableBufferPointer<Float>) {
-        func convert<Element: TensorElement>(_ type: Element.Type, _ convert: (Element) -> Float) {
-            withUnsafeElements(as: type) { elements in
-                for (index, element) in elements.enumerated() { place[index] = convert(element) }
-            }
-        }
-        switch elementType {
-        case .float32: withUnsafeBytes { UnsafeMutableRawBufferPointer(place).copyMemory(from: $0) }
-        case .float64: convert(Double.self) { Float($0) }
-        case .int8: convert(Int8.self) { Float($0) }
-        case .int16: convert(Int16.self) { Float($0) }
-        case .int32: convert(Int32.self) { Float($0) }
-        case .int64: convert(Int64.self) { Float($0) }
-        case .uint8: convert(UInt8.self) { Float($0) }
-        case .uint16: convert(UInt16.self) { Float($0) }
-        case .uint32: convert(UInt32.self) { Float($0) }
-        case .uint64: convert(UInt64.self) { Float($0) }
-        case .bool:
-            withUnsafeBytes { bytes in
-                for (index, byte) in bytes.enumerated() { place[index] = byte == 0 ? 0 : 1 }
-            }
-        case .float16:
-            withUnsafeBytes { bytes in
-                for index in place.indices {
-                    place[index] = Float(bytes.loadUnaligned(fromByteOffset: 2 * index, as: Float16.self))
-                }
-            }
-        case .bfloat16:
-            withUnsafeBytes { bytes in
-                for index in place.indices {
-                    let bits = UInt32(bytes.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self))
-                    place[index] = Float(bitPattern: bits << 16)
-                }
-            }
         }
     }
 }

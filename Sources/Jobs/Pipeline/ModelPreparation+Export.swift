@@ -27,14 +27,20 @@ extension ModelPreparation {
                 scheme: job.quantization.simulationScheme.nameInEncodingsFile))
     }
 
-    /// SHA-256 over the graph's constants: names in order, shapes, element types and bytes.
+    /// SHA-256 over the graph's constants: names in order, element types, shapes and the digests of their bytes. (Digests of
+    /// digests, so that the weights need not be in memory a second time.)
     var weightsDigest: SHA256Digest {
-        var bytes = Data()
+        var text = ""
         for (name, tensor) in graph.constants.sorted(by: { $0.key < $1.key }) {
-            bytes.append(contentsOf: "\(name) \(tensor.elementType) \(tensor.shape)\n".utf8)
-            tensor.withUnsafeBytes { bytes.append(contentsOf: $0) }
+            let digest = tensor.withUnsafeBytes { bytes in
+                guard let start = bytes.baseAddress else { return SHA256Digest(of: Data()) }
+                return SHA256Digest(
+                    of: Data(
+                        bytesNoCopy: UnsafeMutableRawPointer(mutating: start), count: bytes.count, deallocator: .none))
+            }
+            text += "\(name) \(tensor.elementType) \(tensor.shape) \(digest)\n"
         }
-        return SHA256Digest(of: bytes)
+        return SHA256Digest(of: Data(text.utf8))
     }
 }
 

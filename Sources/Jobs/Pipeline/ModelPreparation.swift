@@ -13,10 +13,14 @@ import Tensors
 struct ModelPreparation: Sendable {
     /// The file as the user gave it; what is exported keeps its metadata.
     let original: ONNXFile
+    /// With folded weights, as it is exported.
     let graph: Graph
+    /// What workers compute: the graph for any number of samples where that is possible, as a file with its data inside.
+    let artifact: Data
     let inputs: [PassSpecification.Input]
     /// The graph output that is evaluated: the first.
     let output: String
+    /// Samples per forward pass.
     let tile: Int
     let placement: QuantizerPlacement
     let parameterEncodings: [String: TensorEncodings]
@@ -26,20 +30,24 @@ struct ModelPreparation: Sendable {
         let url = job.url(for: job.model)
         let file = try ONNXFile.read(url)
         original = file
-        (graph, inputs, tile, placement, parameterEncodings) = try attributingErrors(to: url.path) {
+        (graph, artifact, inputs, tile, placement, parameterEncodings) = try attributingErrors(to: url.path) {
             // Constants first: batch norms fold into weights that some exporters compute from other constants.
             var graph = try Graph(importing: file).foldingConstants()
             if job.postTraining.contains(.foldBatchNorms) { graph = BatchNormFolding.fold(graph).graph }
             let inputs = try Self.inputs(of: graph, job, source)
-            let single = try graph.specialized(inputShapes: Self.shapes(inputs, of: graph, samples: 1))
+            let computed = try Self.forTiles(graph, inputs)
+            let single = try computed.specialized(inputShapes: Self.shapes(inputs, samples: 1))
             try ExecutionSupport.check(single)
-            let tile = Self.fixedBatch(of: graph) ?? TileSize.samples(for: single, batch: job.dataset.batch)
-            _ = try graph.specialized(inputShapes: Self.shapes(inputs, of: graph, samples: tile))
+            let tile = computed.fixedBatch ?? TileSize.samples(for: single, batch: job.dataset.batch)
+            _ = try computed.specialized(inputShapes: Self.shapes(inputs, samples: tile))
             let placement = try QuantizerPlacement(
                 graph: graph, config: Self.config(of: job),
                 activationBitwidth: job.quantization.activationBitwidth,
                 parameterBitwidth: job.quantization.parameterBitwidth, scheme: job.quantization.simulationScheme)
-            return (graph, inputs, tile, placement, ParameterEncodings.compute(graph: graph, placement: placement))
+            return (
+                graph, try computed.exported(over: file).encoded(), inputs, tile, placement,
+                ParameterEncodings.compute(graph: graph, placement: placement)
+            )
         }
         guard let first = graph.outputs.first else {
             throw ErrorInFile(GraphError(.missingOutput, expected: "an output", found: "none"), file: url.path)
@@ -48,16 +56,23 @@ struct ModelPreparation: Sendable {
     }
 
     /// Input shapes for a number of samples.
-    static func shapes(_ inputs: [PassSpecification.Input], of graph: Graph, samples: Int) -> [String: Shape] {
-        Dictionary(
-            uniqueKeysWithValues: inputs.map {
-                ($0.name, Shape([fixedBatch(of: graph) ?? samples] + $0.dimensions))
-            })
+    private static func shapes(_ inputs: [PassSpecification.Input], samples: Int) -> [String: Shape] {
+        Dictionary(uniqueKeysWithValues: inputs.map { ($0.name, Shape([samples] + $0.dimensions)) })
     }
 
-    /// The batch extent, where the model was exported with a fixed one.
-    private static func fixedBatch(of graph: Graph) -> Int? {
-        if case .fixed(let extent)? = graph.inputs.first?.dimensions?.first { extent } else { nil }
+    /// The graph as it is computed in tiles: for any number of samples, or for one.
+    /// - Throws: `GraphError(.inputShapeMismatch)` for a graph that takes a fixed number of samples and no other: the last
+    ///   samples of a shard would not fill a tile.
+    private static func forTiles(_ graph: Graph, _ inputs: [PassSpecification.Input]) throws -> Graph {
+        guard let fixed = graph.fixedBatch else { return graph }
+        let samples = Dictionary(uniqueKeysWithValues: inputs.map { ($0.name, Shape($0.dimensions)) })
+        if let open = graph.openingBatch(samples: samples) { return open }
+        guard fixed == 1 else {
+            throw GraphError(
+                .inputShapeMismatch, tensor: graph.inputs.first?.name, expected: "a batch of 1 or of any size",
+                found: "\(fixed)")
+        }
+        return graph
     }
 
     private static func inputs(

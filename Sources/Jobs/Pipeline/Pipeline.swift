@@ -23,7 +23,7 @@ struct Pipeline {
     init(
         _ job: JobFile, _ preparation: ModelPreparation, calibration: DatasetSource, evaluation: DatasetSource?,
         output: OutputFolder, coordinator: Coordinator, display: ProgressDisplay
-    ) throws {
+    ) {
         self.job = job
         self.preparation = preparation
         self.calibration = calibration
@@ -31,7 +31,7 @@ struct Pipeline {
         self.output = output
         self.coordinator = coordinator
         self.display = display
-        model = coordinator.addArtifact(try preparation.graph.exported(over: preparation.original).encoded())
+        model = coordinator.addArtifact(preparation.artifact)
     }
 
     /// Runs all stages and writes their results.

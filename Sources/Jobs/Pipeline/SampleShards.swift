@@ -11,6 +11,8 @@ struct SampleShards: ShardSource {
     let count: Int
     /// Samples in all, bad ones included.
     let sampleCount: Int
+    /// The files, as they are called where they do not hold what was counted in them.
+    private let files: String
     private let stream: any SampleStream
     private let skipsBadSamples: Bool
     private var nextIndex = 0
@@ -18,6 +20,7 @@ struct SampleShards: ShardSource {
     /// About so many input elements make a shard, so that one costs a fraction of a second of computing and a few MB of
     /// memory, whatever the network.
     private static let elementsPerShard = 1 << 20
+    /// More would make shards of tiny samples too few to share out.
     private static let samplesPerShard = 256
 
     init(_ source: DatasetSource, inputElements: Int, batch: Int, skipsBadSamples: Bool) throws {
@@ -25,18 +28,24 @@ struct SampleShards: ShardSource {
         shardSize = batch * max(wanted / batch, 1)
         sampleCount = try source.count()
         count = (sampleCount + shardSize - 1) / shardSize
+        files = source.files.map(\.path).joined(separator: ", ")
         stream = try source.open()
         self.skipsBadSamples = skipsBadSamples
     }
 
     /// Passes over the next shard, which is done already.
+    /// - Throws: `DatasetError`, as `next` does.
     mutating func skip() throws -> Bool {
         guard nextIndex < count else { return false }
-        _ = try stream.skip(min(shardSize, sampleCount - nextIndex * shardSize))
+        let wanted = min(shardSize, sampleCount - nextIndex * shardSize)
+        try checkComplete(wanted: wanted, found: try stream.skip(wanted))
         nextIndex += 1
         return true
     }
 
+    /// The next shard; nil behind the last.
+    /// - Throws: what reading the samples throws, and `DatasetError(.truncatedSource)` where there are fewer samples than were
+    ///   counted, as in files that changed meanwhile.
     mutating func next() throws -> Shard? {
         guard nextIndex < count else { return nil }
         let wanted = min(shardSize, sampleCount - nextIndex * shardSize)
@@ -51,7 +60,17 @@ struct SampleShards: ShardSource {
                 samples.append(Sample(key: error.key, source: error.file, content: .image(Data())))
             }
         }
+        try checkComplete(wanted: wanted, found: samples.count)
         defer { nextIndex += 1 }
         return Shard(index: nextIndex, sampleCount: samples.count, payload: ShardPayload(samples: samples).encoded())
+    }
+
+    /// A shard that lacks samples would change the result without a word.
+    private func checkComplete(wanted: Int, found: Int) throws {
+        guard found == wanted else {
+            throw DatasetError(
+                .truncatedSource, file: files, expected: "\(sampleCount) samples",
+                found: "\(nextIndex * shardSize + found)")
+        }
     }
 }

@@ -17,6 +17,8 @@ enum TileSize {
                 return sum + type.shape.count * type.elementType.size
             }
         }
+        // A network that computes nothing takes what it is given.
+        guard !footprints.isEmpty else { return batch }
         // The median operator: a few large ones at the network's start should not starve the rest.
         let typical = footprints.sorted()[footprints.count / 2]
         return min(max(budgetByteCount / max(typical, 1), 2), batch)

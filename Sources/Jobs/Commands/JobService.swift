@@ -1,0 +1,57 @@
+import Cluster
+import Datasets
+import Execution
+import Foundation
+import Logging
+
+/// A job that is ready for workers.
+struct JobService {
+    let coordinator: Coordinator
+    private let job: JobFile
+    private let preparation: ModelPreparation
+    private let calibration: DatasetSource
+    private let evaluation: DatasetSource?
+    private let folder: OutputFolder
+    private let instructionSet: Execution.InstructionSet
+    private let display: ProgressDisplay
+    private let monitor: ProgressMonitor
+
+    init(job path: String, output: URL, endpoint: String, resume: Bool, display: ProgressDisplay) throws {
+        job = try JobFile.read(path)
+        try job.checkSupported()
+        calibration = try job.source(job.dataset.calibration)
+        evaluation = try job.dataset.evaluation.map(job.source)
+        instructionSet = try job.pinnedInstructionSet()
+        try ComputeLibrary.pin(instructionSet)
+        preparation = try ModelPreparation(job, source: calibration)
+        folder = try OutputFolder(creating: output)
+        self.display = display
+        let monitor = ProgressMonitor(display)
+        self.monitor = monitor
+
+        var configuration = CoordinatorConfiguration(
+            endpoint: endpoint, library: ComputeLibrary.version, isa: instructionSet.rawValue)
+        configuration.journalPath = folder.journal.path
+        configuration.resume = resume
+        configuration.fingerprint = try job.fingerprint(
+            preparation, sources: [calibration, evaluation].compactMap(\.self))
+        configuration.logger = Logger(label: "quantsim.coordinator") { _ in DisplayLogHandler(display: display) }
+        configuration.progress = { monitor.take($0) }
+        coordinator = try Coordinator(configuration: configuration)
+    }
+
+    /// - Parameter peakWorkerMemory: asked at the end; nil where unknown.
+    func run(peakWorkerMemory: () -> Int?) throws -> Report {
+        var pipeline = Pipeline(
+            job, preparation, calibration: calibration, evaluation: evaluation, output: folder,
+            coordinator: coordinator, display: display)
+        let (stages, digest) = try pipeline.run()
+        let report = Report(
+            job: job, stages: stages, digest: digest, instructionSet: instructionSet.rawValue,
+            workersSeen: monitor.mostWorkers,
+            peakMemory: Report.PeakMemoryReport(coordinator: PeakMemory.bytes(), worker: peakWorkerMemory()),
+            libraries: ["oneDNN": ComputeLibrary.version])
+        try writeAtomically(report.json(), to: folder.report)
+        return report
+    }
+}
