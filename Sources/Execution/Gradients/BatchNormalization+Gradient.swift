@@ -30,6 +30,7 @@ extension BatchNormalization: DifferentiableOperator {
             (DNNL_ARG_SRC, source), (DNNL_ARG_MEAN, try record[DNNL_ARG_MEAN]),
             (DNNL_ARG_VARIANCE, try record[DNNL_ARG_VARIANCE]), (DNNL_ARG_SCALE, try record[DNNL_ARG_SCALE]),
             (DNNL_ARG_DIFF_DST, try gradients.converted(gradient, to: source.layout)), (DNNL_ARG_DIFF_SRC, target),
+            (DNNL_ARG_SHIFT, try record[DNNL_ARG_SHIFT]),
         ]
         guard trainsAffine else {
             plan.emit(primitive, arguments)

@@ -26,7 +26,7 @@ extension LayerNormalization: DifferentiableOperator {
             (DNNL_ARG_DIFF_DST, try gradients.reshaped(gradient, source.layout.shape)), (DNNL_ARG_DIFF_SRC, target),
             (DNNL_ARG_DIFF_SCALE, diffScale),
         ]
-        if hasBias { arguments.append((DNNL_ARG_DIFF_SHIFT, diffShift)) }
+        if hasBias { arguments += [(DNNL_ARG_SHIFT, try record[DNNL_ARG_SHIFT]), (DNNL_ARG_DIFF_SHIFT, diffShift)] }
         plan.emit(primitive, arguments)
         var result: [Operand?] = [try gradients.reshaped(target, plan.shape(unit.node.inputs[0]))]
         result.append(try gradients.reshaped(diffScale, plan.shape(unit.node.inputs[1])))
