@@ -68,6 +68,10 @@ let package = Package(
             name: "lanes",
             dependencies: ["Execution", "Graph", "ONNX", "PostTraining", "Quantization", "Tensors"],
             path: "Benchmarks/Lanes", swiftSettings: strict),
+        .executableTarget(
+            name: "gradients",
+            dependencies: ["Execution", "Graph", "ONNX", "PostTraining", "Tensors"],
+            path: "Benchmarks/Gradients", swiftSettings: strict),
 
         .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("TensorsTests", ["Tensors"]),

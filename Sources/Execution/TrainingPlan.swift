@@ -125,6 +125,12 @@ public final class TrainingPlan {
     /// oneDNN's implementation names in order, for profiles.
     package var implementations: [String] { program.implementations }
 
+    /// Called after each step of a run with what it did, for profiles.
+    package var observer: ((String) -> Void)? {
+        get { program.observer }
+        set { program.observer = newValue }
+    }
+
     private static func write(
         _ name: String, _ elements: UnsafeMutableBufferPointer<Float>,
         _ body: (String, UnsafeMutableBufferPointer<Float>) throws -> Void

@@ -80,6 +80,9 @@ final class Program {
         precondition(pthread_equal(owner, pthread_self()) != 0, "a plan was run on a thread that did not make it")
     }
 
+    /// Called after each action with what it did, for profiles.
+    var observer: ((String) -> Void)?
+
     /// Executes the instructions in order.
     func run(_ receive: (Event) throws -> Void) throws {
         for action in actions {
@@ -88,6 +91,7 @@ final class Program {
             case .native(let body, let addresses): body(addresses)
             case .event(let event): try receive(event)
             }
+            if let observer { observer(Self.description(action)) }
         }
     }
 
@@ -105,6 +109,14 @@ final class Program {
     /// oneDNN's implementation names in order, for profiles.
     var implementations: [String] {
         actions.compactMap { if case .primitive(let primitive, _) = $0 { primitive.implementation } else { nil } }
+    }
+
+    private static func description(_ action: Action) -> String {
+        switch action {
+        case .primitive(let primitive, _): "\(primitive.implementation): \(primitive.name)"
+        case .native: "loop"
+        case .event: "caller"
+        }
     }
 
     private func address(_ operand: Operand) -> UnsafeMutableRawPointer {

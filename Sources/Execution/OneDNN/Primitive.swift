@@ -4,6 +4,8 @@ import COneDNN
 final class Primitive {
     /// Memory that the primitive needs while it runs, in bytes.
     let scratchpadByteCount: Int
+    /// What it computes, for errors and profiles.
+    let name: String
     private let descriptor: dnnl_primitive_desc_t
     private let primitive: dnnl_primitive_t
     private let engine: Engine
@@ -62,6 +64,7 @@ final class Primitive {
             dnnl_primitive_desc_destroy(descriptor)
             throw error
         }
+        self.name = name
         self.descriptor = descriptor
         self.engine = engine
         let scratchpad = dnnl_primitive_desc_query_md(descriptor, dnnl_query_scratchpad_md, 0)
