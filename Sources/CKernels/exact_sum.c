@@ -1,11 +1,8 @@
 #include "exact_sum.h"
 
-#include <math.h>
 #include <string.h>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include "environment.h"
 
 typedef unsigned __int128 wide;
 
@@ -104,52 +101,71 @@ void qs_exact_merge(
     }
 }
 
-static inline int length_of(uint64_t value) { return value == 0 ? 0 : 64 - __builtin_clzll(value); }
-
-/// magnitude * significand * 2^exponent units, rounded once.
-static float rounded(wide magnitude, uint64_t significand, int exponent) {
-    const wide bottom = (wide)(uint64_t)magnitude * significand;
-    const wide upper = (wide)(uint64_t)(magnitude >> 64) * significand + (uint64_t)(bottom >> 64);
-    const uint64_t limbs[3] = {(uint64_t)bottom, (uint64_t)upper, (uint64_t)(upper >> 64)};
-    const int used = limbs[2] != 0 ? 2 : limbs[1] != 0 ? 1 : 0;
-    const int length = 64 * used + length_of(limbs[used]);
-    if (length == 0) return 0;
-
-    // The 64 leading bits, and whether there is anything below them.
-    const int gap = 64 * (used + 1) - length;
-    uint64_t leading = limbs[used] << gap;
-    uint64_t below = 0;
-    if (used > 0) {
-        if (gap > 0) leading |= limbs[used - 1] >> (64 - gap);
-        below = gap > 0 ? limbs[used - 1] << gap : limbs[used - 1];
-    }
-    if (used > 1) below |= limbs[0];
-
-    // A float has 24 bits, fewer below 2^-126; the leading one stands for 2^place.
-    const int place = length - 1 + exponent - 80;
-    const int kept = place >= -126 ? 24 : 24 + (place + 126);
-    if (kept < 0) return 0;
-    const uint64_t whole = kept == 0 ? 0 : leading >> (64 - kept);
-    const uint64_t rest = kept == 0 ? leading : leading << kept;
-    const uint64_t half = (uint64_t)1 << 63;
-    const bool up = rest > half || (rest == half && (below != 0 || (whole & 1) != 0));
-    return ldexpf((float)(whole + up), place + 1 - kept);
+/// The float nearest to a number of which these are the 64 leading bits, the first of them 2^place.
+/// @param below whether there is anything but zeros behind them
+static inline float nearest(uint64_t leading, bool below, bool negative, int place) {
+    // A double holds 53 bits. The last one stands for all that follow: it decides whether they are less than, equal to
+    // or more than half a unit of the float, so the float is rounded once.
+    const int64_t kept = (int64_t)(leading >> 11 | (((leading & 0x7FF) | below) != 0));
+    // Powers beyond this give zero or infinity as these do.
+    const int power = place - 52 < -1000 ? -1000 : place - 52 > 900 ? 900 : place - 52;
+    const uint64_t bits = (uint64_t)(1023 + power) << 52;
+    double scale;
+    memcpy(&scale, &bits, sizeof scale);
+    return (float)((double)(negative ? -kept : kept) * scale);
 }
 
-void qs_exact_value(
+/// magnitude * 2^exponent units. Without branches that depend on the magnitude, which is no more likely to need one half
+/// than two.
+static inline float scaled_by_power(wide magnitude, bool negative, int exponent) {
+    const uint64_t high = (uint64_t)(magnitude >> 64), low = (uint64_t)magnitude;
+    const uint64_t upper = high != 0 ? high : low;
+    const uint64_t lower = high != 0 ? low : 0;
+    if (upper == 0) return 0;
+    const int gap = __builtin_clzll(upper);
+    const uint64_t leading = upper << gap | lower >> 1 >> (63 - gap);
+    return nearest(leading, lower << gap != 0, negative, (high != 0 ? 127 : 63) - gap + exponent - 80);
+}
+
+/// magnitude * significand * 2^exponent units.
+static float scaled(wide magnitude, bool negative, uint64_t significand, int exponent) {
+    const wide bottom = (wide)(uint64_t)magnitude * significand;
+    const wide upper = (wide)(uint64_t)(magnitude >> 64) * significand + (uint64_t)(bottom >> 64);
+    if (upper >> 64 == 0) return scaled_by_power(upper << 64 | (uint64_t)bottom, negative, exponent);
+    // Three limbs: the upper two, and the bottom one as part of what is below.
+    const uint64_t limbs[3] = {(uint64_t)bottom, (uint64_t)upper, (uint64_t)(upper >> 64)};
+    const int gap = __builtin_clzll(limbs[2]);
+    const uint64_t leading = limbs[2] << gap | limbs[1] >> 1 >> (63 - gap);
+    const bool below = (limbs[1] << gap | limbs[0]) != 0;
+    return nearest(leading, below, negative, 191 - gap + exponent - 80);
+}
+
+__attribute__((noinline)) static void value(
     const uint64_t *low, const uint64_t *high, size_t count, uint64_t significand, int exponent, float *y
 ) {
     for (size_t i = 0; i < count; i++) {
         const bool negative = high[i] >> 63 != 0;
         const wide sum = (wide)high[i] << 64 | low[i];
-        const float magnitude = rounded(negative ? -sum : sum, significand, exponent);
-        y[i] = negative && magnitude != 0 ? -magnitude : magnitude;
+        const wide magnitude = negative ? -sum : sum;
+        const float rounded = significand == 1 ? scaled_by_power(magnitude, negative, exponent)
+                                               : scaled(magnitude, negative, significand, exponent);
+        y[i] = rounded + 0.0f;  // -0 + 0 is +0
     }
+}
+
+void qs_exact_value(
+    const uint64_t *low, const uint64_t *high, size_t count, uint64_t significand, int exponent, float *y
+) {
+    QS_ENTER;
+    value(low, high, count, significand, exponent, y);
+    QS_LEAVE;
 }
 
 struct block_form {
     int skipped, stored;
 };
+
+static inline int length_of(uint64_t value) { return value == 0 ? 0 : 64 - __builtin_clzll(value); }
 
 static struct block_form form_of(const uint64_t *low, const uint64_t *high, size_t count) {
     uint64_t any_low = 0, any_high = 0, magnitude_low = 0, magnitude_high = 0;

@@ -94,7 +94,8 @@ private final class InflatedMember {
     func read(at offset: Int, into target: UnsafeMutableRawBufferPointer) throws {
         var done = 0
         while done < target.count {
-            let count = pread(descriptor, target.baseAddress.map { $0 + done }, target.count - done, off_t(offset + done))
+            let rest = target.baseAddress.map { $0 + done }
+            let count = pread(descriptor, rest, target.count - done, off_t(offset + done))
             guard count > 0 else {
                 if count < 0 && errno == EINTR { continue }
                 throw TensorFileError(.cannotOpen, found: count == 0 ? "" : String(cString: strerror(errno)))

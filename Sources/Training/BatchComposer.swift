@@ -17,7 +17,8 @@ public struct BatchComposer: Equatable, Sendable {
     public init(sampleCount: Int, globalBatch: Int, slots: Int) throws(TrainingError) {
         guard slots > 0, globalBatch > 0, globalBatch.isMultiple(of: slots) else {
             throw TrainingError(
-                .invalidSetting, key: "slots", expected: "a divisor of global_batch (\(globalBatch))", found: "\(slots)")
+                .invalidSetting, key: "slots", expected: "a divisor of global_batch (\(globalBatch))",
+                found: "\(slots)")
         }
         guard globalBatch <= sampleCount else {
             throw TrainingError(

@@ -19,7 +19,8 @@ import Testing
     }
 
     @Test func `crops and mirrored images have numpy's pixels`() throws {
-        let preprocessing = try ImagePreprocessing(height: 29, width: 37, mean: [0.485, 0.456, 0.406], std: [0.2, 0.3, 0.4])
+        let preprocessing = try ImagePreprocessing(
+            height: 29, width: 37, mean: [0.485, 0.456, 0.406], std: [0.2, 0.3, 0.4])
         let decoder = ImageDecoder()
         let expected = try NPZ.read(Self.golden.appendingPathComponent("augmented.npz"))
         #expect(expected.count == 7)

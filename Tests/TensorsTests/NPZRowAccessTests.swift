@@ -42,6 +42,7 @@ import Testing
         #expect(throws: TensorFileError.self) { try NPZRowAccess(url) }
         let nowhere = scratch.url.appendingPathComponent("nowhere")
         try NPZ.write([("x", Tensor(shape: [1], [1] as [Float]))], to: url, compression: .deflated)
-        #expect(#expect(throws: TensorFileError.self) { try NPZRowAccess(url, temporaryFolder: nowhere) }?.code == .cannotWrite)
+        let error = #expect(throws: TensorFileError.self) { try NPZRowAccess(url, temporaryFolder: nowhere) }
+        #expect(error?.code == .cannotWrite)
     }
 }

@@ -52,7 +52,8 @@ import Training
         let vector = (0..<11).map(Float.init)
         let tensors = Dictionary(uniqueKeysWithValues: layout.tensors(of: vector).map { ($0.name, $0.tensor) })
         #expect(try layout.vector(of: tensors) == vector)
-        #expect(TrainingError(.notFinite, index: 8).located(in: layout) == TrainingError(.notFinite, key: "c", index: 1))
+        let located = TrainingError(.notFinite, index: 8).located(in: layout)
+        #expect(located == TrainingError(.notFinite, key: "c", index: 1))
     }
 
     @Test func `tensors that do not fit are refused`() throws {

@@ -39,22 +39,20 @@ private struct WideInteger: Equatable {
         if value < 0 { self = negated }
     }
 
-    /// Times 2^-80, as decimal-free exact text would be: the nearest Float, ties to even, by trying neighbours.
+    /// Times 2^(exponent - 80), rounded bit by bit to the nearest Float, ties to even.
     func nearestFloat(scaledBy exponent: Int) -> Float {
         let magnitude = isNegative ? negated : self
         guard let top = (0..<192).last(where: { magnitude.bit($0) }) else { return 0 }
         // Keep 24 bits, or fewer where the result is denormal.
-        let place = top - 80 + exponent
         let last = max(top - 23, -149 + 80 - exponent)
         var whole = 0
         for bit in stride(from: top, through: max(last, 0), by: -1) {
-            whole = whole * 2 + (bit >= 0 && magnitude.bit(bit) ? 1 : 0)
+            whole = whole * 2 + (magnitude.bit(bit) ? 1 : 0)
         }
         if last < 0 { whole <<= -last }
         let half = last > 0 && magnitude.bit(last - 1)
         let below = last > 1 && (0..<last - 1).contains { magnitude.bit($0) }
         if half && (below || whole % 2 == 1) { whole += 1 }
-        _ = place
         let value = scalbn(Double(whole), last - 80 + exponent)
         return Float(isNegative && value != 0 ? -value : value)
     }
@@ -100,7 +98,9 @@ extension Float {
             let vectors = (0..<addends).map { _ in (0..<count).map { _ in Self.value(&random) } }
 
             var expected = [WideInteger](repeating: WideInteger(), count: count)
-            for vector in vectors { for (index, element) in vector.enumerated() { expected[index].add(.init(units: element)) } }
+            for vector in vectors {
+                for (index, element) in vector.enumerated() { expected[index].add(WideInteger(units: element)) }
+            }
 
             var reference: ExactSum?
             for _ in 0..<8 {

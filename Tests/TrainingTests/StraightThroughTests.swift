@@ -92,7 +92,8 @@ import Training
                 }
             }
             let g = (0..<shape.count).map { _ in random.normal() }
-            let plain = try FakeQuantizer(form, shape: shape).applied(to: Tensor(shape: shape, x)).elements(as: Float.self)
+            let quantizer = try FakeQuantizer(form, shape: shape)
+            let plain = quantizer.applied(to: Tensor(shape: shape, x)).elements(as: Float.self)
             var reference: (mask: GradientMask, gradient: [Float], sums: [RangeSums])?
             for set in Self.sets {
                 let estimator = try StraightThrough(form, shape: shape, instructionSet: set)
@@ -122,8 +123,6 @@ import Training
         }
     }
 
-    /// The gradients of the range against finite differences of a smooth loss of the quantized values, the grid's offset
-    /// held: rounding is passed over by the estimator, so the slope is that of the formula with rounding held too.
     @Test func `range sums are the definition's`() throws {
         var random = CounterRandom(key: 80)
         let range = LearnedRange(min: -0.8, max: 1.1, bitwidth: 4, symmetric: false)

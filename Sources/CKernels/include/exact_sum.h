@@ -2,9 +2,9 @@
 
 #include "CKernels.h"
 
-// Sums of float32 vectors that do not depend on the order of the addends. An element of the sum is a 128-bit integer in
-// two's complement, in units of 2^-80, its halves in two arrays: `low` and `high`, both [count]. Addition of integers is
-// associative and commutative, so any order and any grouping give the same bits.
+// Sums of float32 vectors that do not depend on the order of the addends. An element of the sum is a 128-bit integer
+// in two's complement, in units of 2^-80, its halves in two arrays: `low` and `high`, both [count]. Addition of integers
+// is associative and commutative, so any order and any grouping give the same bits.
 
 /// An addend of this magnitude or more is refused. 2^17 addends below 2^30 sum to less than 2^47, which 128 bits hold.
 #define QS_EXACT_BOUND 0x1p30f
@@ -33,9 +33,9 @@ void qs_exact_value(
 /// Bytes that qs_exact_encode writes for this sum.
 size_t qs_exact_encoded_size(const uint64_t *low, const uint64_t *high, size_t count);
 
-/// Writes blocks of QS_EXACT_BLOCK elements (the last one of what remains). A block is: the number of low bytes that are
-/// zero in all its elements; the number of bytes above them that its elements need, sign included; those bytes of each
-/// element, low byte first. A block of zeros is two zero bytes. Equal sums give equal bytes.
+/// Writes blocks of QS_EXACT_BLOCK elements (the last one of what remains). A block is: the number of low bytes that
+/// are zero in all its elements; the number of bytes above them that its elements need, sign included; those bytes of
+/// each element, low byte first. A block of zeros is two zero bytes. Equal sums give equal bytes.
 /// @param bytes as many as the size above says and 16 more, which may be written over
 void qs_exact_encode(const uint64_t *low, const uint64_t *high, size_t count, uint8_t *bytes);
 

@@ -2,8 +2,8 @@
 
 #include "CKernels.h"
 
-// Steps of optimizers over flat vectors, element by element: every operation is rounded to float on its own, in the order
-// written, so the bits depend on nothing but the elements. They run in the default floating-point environment.
+// Steps of optimizers over flat vectors, element by element: every operation is rounded to float on its own, in the
+// order written, so the bits depend on nothing but the elements. They run in the default floating-point environment.
 
 /// Stochastic gradient descent:
 ///

@@ -87,7 +87,8 @@ public struct Optimizer: Equatable, Sendable {
     ///   - gradients: of the loss with respect to them.
     ///   - learningRate: of this step; see `Schedule`.
     public mutating func step(parameters: inout [Float], gradients: [Float], learningRate: Double) {
-        precondition(parameters.count == gradients.count, "\(gradients.count) gradients of \(parameters.count) parameters")
+        precondition(
+            parameters.count == gradients.count, "\(gradients.count) gradients of \(parameters.count) parameters")
         precondition(
             settings.stateNames.isEmpty || first.count == parameters.count,
             "the state of \(first.count) parameters for \(parameters.count)")

@@ -35,7 +35,8 @@ extension ExactSum {
     /// - Throws: `TrainingError` (`.malformed`, `.lengthMismatch`) for any bytes that `encoded` does not write.
     public init(decoding data: Data, count: Int) throws(TrainingError) {
         guard data.count >= Self.headerBytes, data.starts(with: Self.magic + [Self.version]) else {
-            throw TrainingError(.malformed, key: "header", expected: "\(Self.headerBytes) bytes", found: "\(data.count)")
+            throw TrainingError(
+                .malformed, key: "header", expected: "\(Self.headerBytes) bytes", found: "\(data.count)")
         }
         let (addends, found) = data.withUnsafeBytes { bytes in
             (

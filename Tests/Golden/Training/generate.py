@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes the golden files of TrainingTests. Needs numpy, PyTorch 2, aimet-torch 2.42 and safetensors; run in this folder.
+"""Writes the golden files of TrainingTests. Needs numpy, PyTorch 2, aimet-torch 2.42, safetensors; run in this folder.
 
 optimizers.npz holds parameters after each step, twice: NAME.torch is PyTorch's, NAME.exact what the documented formulas
-give in numpy, each operation rounded to float32 on its own. The two must agree to a few units in the last place (PyTorch
-fuses multiplications with additions where the processor can).
+give in numpy, each operation rounded to float32 on its own. The two must agree to a few units in the last place
+(PyTorch fuses multiplications with additions where the processor can).
 """
 import json
 
@@ -184,6 +184,7 @@ numpy.savez_compressed("straight_through.npz", **arrays)
 
 save_file({
     "b": numpy.arange(6, dtype=f32).reshape(2, 3), "a/weight": random.normal(0, 1, (2, 2, 2)).astype(f32),
-    "scalar": numpy.array(2.5, dtype=f32), "empty": numpy.zeros((0, 4), dtype=f32), "n\u00e4me \"q\"": numpy.ones(1, f32),
+    "scalar": numpy.array(2.5, dtype=f32), "empty": numpy.zeros((0, 4), dtype=f32),
+    "n\u00e4me \"q\"": numpy.ones(1, f32),
 }, "reference.safetensors", metadata={"step": "7"})
 save_file({"halves": numpy.ones(3, numpy.float16)}, "float16.safetensors")
