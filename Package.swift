@@ -87,7 +87,8 @@ let package = Package(
         tests("ClusterTests", ["Cluster", "Messaging", "Tensors"]),
         tests("ClusterSimulationTests", ["Cluster", "Messaging", "Tensors"]),
         tests(
-            "JobsTests", ["Cluster", "Datasets", "Graph", "Jobs", "ONNX", "Quantization", "Tensors"]),
+            "JobsTests",
+            ["Cluster", "Datasets", "Graph", "Jobs", "ONNX", "Quantization", "Simulation", "Tensors", "Training"]),
         tests("EndToEndTests", ["Jobs", "Messaging", "ONNX", "Tensors", "quantsim"]),
     ]
 )

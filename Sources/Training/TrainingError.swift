@@ -40,6 +40,9 @@ public struct TrainingError: Error, Equatable, Sendable {
     }
 
     public var code: Code
+    /// The optimizer step, from 0, and the slot of it.
+    public var step: Int?
+    public var slot: Int?
     /// The file's path; nil where the bytes came from elsewhere.
     public var file: String?
     /// The tensor, the setting or the place in the file.

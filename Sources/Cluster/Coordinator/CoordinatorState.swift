@@ -64,15 +64,19 @@ package struct CoordinatorState {
         package var descriptor: Data
         package var artifacts: [ArtifactID]
         package var committed: CommittedShards
+        /// One of many short passes that are not journaled is not worth a line of the log.
+        package var isJournaled: Bool
 
         package init(
-            pass: Int, name: String, descriptor: Data, artifacts: [ArtifactID], committed: CommittedShards
+            pass: Int, name: String, descriptor: Data, artifacts: [ArtifactID], committed: CommittedShards,
+            isJournaled: Bool = true
         ) {
             self.pass = pass
             self.name = name
             self.descriptor = descriptor
             self.artifacts = artifacts
             self.committed = committed
+            self.isJournaled = isJournaled
         }
     }
 

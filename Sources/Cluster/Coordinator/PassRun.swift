@@ -74,8 +74,8 @@ final class PassRun {
             .passBegan(
                 CoordinatorState.PassStart(
                     pass: index, name: description.name, descriptor: description.descriptor,
-                    artifacts: description.artifacts, committed: committed),
-                shardCount: description.shardCount, reader: requests))
+                    artifacts: description.artifacts, committed: committed, isJournaled: description.isJournaled),
+                shardCount: description.shardCount, samplesBefore: description.samplesBefore, reader: requests))
         while true {
             var mustCommit = false
             let wait = batch.isEmpty ? Duration.seconds(1) : lastCommit + pause - .now
@@ -112,7 +112,8 @@ final class PassRun {
         let began = Moment.now
         if let journal {
             try journal.commit(
-                pass: journaledIndex, shards: batch, reducerState: reducer.state(), seconds: secondsBefore + elapsed.seconds)
+                pass: journaledIndex, shards: batch, reducerState: reducer.state(),
+                seconds: secondsBefore + elapsed.seconds)
         }
         inbox.put(.event(.committed(batch.map(\.shard))))
         batch = []

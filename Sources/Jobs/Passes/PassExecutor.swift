@@ -137,7 +137,7 @@ struct TrainingExecutor: ShardExecutor {
         try reportingFailure {
             let slot = try SlotPayload(decoding: payload)
             return try SampleBatch(
-                decoding: slot.samples, as: specification, classes: classes,
+                decoding: slot.samples, as: specification, classes: classes, needsLabels: true,
                 augment: { place in
                     step.augmentation?.choice(seed: step.seed, epoch: step.epoch, sample: slot.indices[place])
                 })

@@ -15,10 +15,11 @@ package struct SampleBatch: Sendable {
     /// Decodes samples in their order. Bad ones are left out and counted, or end the pass.
     /// - Parameters:
     ///   - classes: labels must be below; nil where labels do not matter.
+    ///   - needsLabels: a sample without one is bad.
     ///   - augment: what augmentation does to the image of a sample, by its place among `samples`.
     package init(
         decoding samples: [Sample], as specification: PassSpecification, classes: Int? = nil,
-        augment: (Int) -> Augmentation.Choice? = { _ in nil }
+        needsLabels: Bool = false, augment: (Int) -> Augmentation.Choice? = { _ in nil }
     ) throws {
         let decoder = ImageDecoder()
         // Samples are decoded into the memory of the tensors; what bad ones leave unused at the end is not part of them.
@@ -32,6 +33,10 @@ package struct SampleBatch: Sendable {
                 for column in columns {
                     try Self.fill(
                         column[count], from: sample, as: column.input, using: decoder, augmentedBy: augment(place))
+                }
+                if needsLabels, sample.label == nil {
+                    throw DatasetError(
+                        .invalidLabel, file: sample.source, key: sample.key, expected: "a class", found: "none")
                 }
                 if let classes { try Self.checkLabel(of: sample, classes: classes) }
                 if let label = sample.label { labels.append(label) } else { unlabelled += 1 }

@@ -78,27 +78,37 @@ package struct SlotSum: Equatable, Sendable {
 }
 
 /// Adds up slots as they arrive.
-struct SlotReducer: ResultReducer {
-    private let parameterCount: Int
+package struct SlotReducer: ResultReducer {
+    private let step: Int
+    private let layout: ParameterLayout
     private var sum: SlotSum
 
-    init(parameterCount: Int) {
-        self.parameterCount = parameterCount
-        sum = SlotSum(parameterCount: parameterCount)
+    package init(step: Int, layout: ParameterLayout) {
+        self.step = step
+        self.layout = layout
+        sum = SlotSum(parameterCount: layout.count)
     }
 
-    mutating func merge(shard: Int, result: Data) throws {
+    /// - Throws: `TrainingError` with step, slot and the first tensor whose gradient is not finite.
+    package mutating func merge(shard: Int, result: Data) throws {
         do {
-            try sum.add(SlotResult(decoding: result, parameterCount: parameterCount))
+            try sum.add(SlotResult(decoding: result, parameterCount: layout.count))
         } catch var error as TrainingError {
-            error.key = "slot \(shard)"
+            // The loss stands before the gradient.
+            if let index = error.index {
+                error.index = index > 0 ? index - 1 : nil
+                error = error.located(in: layout)
+                if index == 0 { error.key = "loss" }
+            }
+            error.step = step
+            error.slot = shard
             throw error
         }
     }
 
-    func state() -> Data { sum.encoded() }
+    package func state() -> Data { sum.encoded() }
 
-    mutating func restore(_ state: Data) throws {
-        sum = try SlotSum(decoding: state, parameterCount: parameterCount)
+    package mutating func restore(_ state: Data) throws {
+        sum = try SlotSum(decoding: state, parameterCount: layout.count)
     }
 }

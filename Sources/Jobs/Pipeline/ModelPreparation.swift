@@ -112,7 +112,7 @@ struct ModelPreparation: Sendable {
     private static func arrayInputs(
         of graph: Graph, _ job: JobFile, _ source: DatasetSource
     ) throws -> [PassSpecification.Input] {
-        guard let sample = try firstSample(of: source, skippingBad: job.dataset.onBadSample == .skip) else {
+        guard let sample = try source.firstSample(skippingBad: job.dataset.onBadSample == .skip) else {
             throw job.error(
                 .outOfRange, key: "dataset.calibration", expected: "at least one sample that can be read",
                 found: "none")
@@ -127,17 +127,6 @@ struct ModelPreparation: Sendable {
                     found: arrays.keys.sorted().joined(separator: ", "))
             }
             return PassSpecification.Input(name: input.name, dimensions: array.shape.dimensions, preprocessing: nil)
-        }
-    }
-
-    private static func firstSample(of source: DatasetSource, skippingBad: Bool) throws -> Sample? {
-        let stream = try source.open()
-        while true {
-            do {
-                return try stream.next()
-            } catch let error as DatasetError where error.isBadSample && skippingBad {
-                continue
-            }
         }
     }
 

@@ -4,7 +4,7 @@ import Foundation
 import Training
 
 /// The slots of one optimizer step as shards: samples by the epoch's order, whoever computes them.
-struct SlotShards: ShardSource {
+package struct SlotShards: ShardSource {
     private let access: SampleAccess
     private let composer: BatchComposer
     private let order: EpochOrder
@@ -12,7 +12,7 @@ struct SlotShards: ShardSource {
     private let skipsBadSamples: Bool
     private var nextSlot = 0
 
-    init(
+    package init(
         _ index: SampleIndex, composer: BatchComposer, step: Int, seed: UInt64, skipsBadSamples: Bool
     ) {
         access = index.open()
@@ -22,7 +22,7 @@ struct SlotShards: ShardSource {
         self.skipsBadSamples = skipsBadSamples
     }
 
-    mutating func next() throws -> Shard? {
+    package mutating func next() throws -> Shard? {
         guard nextSlot < composer.slots else { return nil }
         let indices = composer.positions(step: step, slot: nextSlot).map { order[$0] }
         let samples = try indices.map { index in

@@ -10,26 +10,16 @@ import Training
 /// slots' gradients up exactly and takes the optimizer's step on the shadow weights, which no worker's number, order or
 /// death can change.
 struct TrainingStage {
-    /// What came of some steps, for the report and the display.
-    struct Progress: Sendable {
-        var loss = 0.0
-        var samples = 0
-        var skipped = 0
-        var correct = 0
-        var seconds = 0.0
-        var steps = 0
-    }
-
     private let preparation: ModelPreparation
     private let training: JobFile.Training
     private let index: SampleIndex
     private let composer: BatchComposer
     private let schedule: Schedule
+    private let settings: OptimizerSettings
     private let activations: [String: TensorEncodings]
     private let augmentation: Augmentation?
     private let skipsBadSamples: Bool
     private let layout: ParameterLayout
-    private let trained: [String]
 
     /// - Parameter activations: encodings of all activations, constants among them.
     init(
@@ -45,6 +35,7 @@ struct TrainingStage {
         schedule = try Schedule(
             learningRate: training.optimizer.learningRate,
             decay: training.schedule.map { .divide(by: $0.divideBy, everyEpochs: $0.everyEpochs) } ?? .constant)
+        settings = try OptimizerSettings(.sgd(momentum: training.optimizer.momentum, nesterov: false))
         augmentation = job.dataset.training?.augment.map {
             Augmentation(cropPadding: $0.cropPadding, horizontalFlip: $0.horizontalFlip)
         }
@@ -57,7 +48,6 @@ struct TrainingStage {
             }
         }
         layout = try ParameterLayout(parameters)
-        trained = layout.entries.map(\.name)
     }
 
     /// Samples of all steps.
@@ -70,75 +60,72 @@ struct TrainingStage {
         }
     }
 
-    /// Trains, and returns the model with its new weights.
-    /// - Parameter report: called after every step.
+    /// Trains from the last checkpoint on, and returns the model with its new weights.
+    /// - Parameter report: called at the beginning and after every step.
     func run(
-        on coordinator: Coordinator, model: ArtifactID, report: (Progress) -> Void
-    ) throws -> (preparation: ModelPreparation, progress: Progress) {
-        var weights = try layout.vector(of: preparation.graph.constants)
-        var optimizer = Optimizer(
-            try OptimizerSettings(.sgd(momentum: training.optimizer.momentum, nesterov: false)), count: layout.count)
-        var progress = Progress()
-        var current = preparation
-        for step in 0..<stepCount {
+        on coordinator: Coordinator, model: ArtifactID, checkpoints: TrainingCheckpoints,
+        report: (TrainingProgress, Float?) -> Void
+    ) throws -> (preparation: ModelPreparation, progress: TrainingProgress) {
+        var checkpoints = checkpoints
+        let saved = try checkpoints.latest(layout: layout, settings)
+        var weights = try saved?.weights ?? ShadowWeights(layout, of: preparation.graph.constants, settings)
+        var progress = saved?.progress ?? TrainingProgress()
+        var current = preparation.replacingWeights(weights.tensors)
+        report(progress, nil)
+        for step in progress.steps..<max(stepCount, progress.steps) {
             let began = ContinuousClock.now
             let encodings = current.constantEncodings(activations)
-            let artifact = coordinator.addArtifact(weights.withUnsafeBytes { Data($0) })
+            let artifact = coordinator.addArtifact(weights.bytes)
             defer { coordinator.removeArtifact(artifact) }
-            let sum = try run(step, on: coordinator, model: model, weights: artifact, encodings: encodings)
-            var (loss, gradient) = sum.lossAndGradient
-            try maskClipped(&gradient, weights: weights, encodings: encodings)
-            optimizer.step(
-                parameters: &weights, gradients: gradient,
-                learningRate: schedule.learningRate(step: step, stepsPerEpoch: composer.stepsPerEpoch))
-            current = current.replacingWeights(layout.tensors(of: weights))
-            progress.loss = Double(loss)
-            progress.samples += sum.samples
-            progress.skipped += sum.skipped
-            progress.correct += sum.correct
-            progress.steps += 1
-            progress.seconds += (ContinuousClock.now - began) / .seconds(1)
-            report(progress)
+            let sum: SlotSum
+            do {
+                sum = try run(
+                    step, on: coordinator, model: model, weights: artifact, encodings: encodings, progress)
+            } catch let error as ClusterError where error.code == .closed {
+                // Asked to end: whoever resumes the job need not repeat what is done.
+                try? checkpoints.write(weights, progress, epoch: composer.epoch(ofStep: step), now: true)
+                throw error
+            }
+            let (loss, gradient) = sum.lossAndGradient
+            let rate = schedule.learningRate(step: step, stepsPerEpoch: composer.stepsPerEpoch)
+            do {
+                try weights.step(gradient: gradient, encodings: encodings, learningRate: rate)
+            } catch var error as TrainingError {
+                error.step = step
+                throw error
+            }
+            current = current.replacingWeights(weights.tensors)
+            progress.add(
+                sum, loss: loss, epoch: composer.epoch(ofStep: step), learningRate: rate,
+                seconds: (ContinuousClock.now - began) / .seconds(1))
+            report(progress, loss)
+            let isLast = step + 1 == stepCount
+            let next = composer.epoch(ofStep: step + 1)
+            try checkpoints.write(
+                weights, progress, epoch: next, now: isLast || next != composer.epoch(ofStep: step))
         }
-        return (try preparation.replacing(layout.tensors(of: weights)), progress)
+        return (try preparation.replacing(weights.tensors), progress)
     }
 
     private func run(
         _ step: Int, on coordinator: Coordinator, model: ArtifactID, weights: ArtifactID,
-        encodings: [String: TensorEncodings]
+        encodings: [String: TensorEncodings], _ progress: TrainingProgress
     ) throws -> SlotSum {
         let specification = PassSpecification(
             task: .training(
                 TrainingStep(
-                    activations: preparation.valueEncodings(activations), trained: trained, weights: weights.bytes,
-                    loss: .crossEntropy, globalBatch: training.globalBatch, seed: UInt64(training.seed),
-                    epoch: composer.epoch(ofStep: step), augmentation: augmentation)),
+                    activations: preparation.valueEncodings(activations), trained: layout.entries.map(\.name),
+                    weights: weights.bytes, loss: .crossEntropy, globalBatch: training.globalBatch,
+                    seed: UInt64(training.seed), epoch: composer.epoch(ofStep: step), augmentation: augmentation)),
             model: model.bytes, inputs: preparation.inputs, output: preparation.output, parameters: encodings,
             tile: preparation.tile, skipsBadSamples: skipsBadSamples)
         let outcome = try coordinator.run(
             pass: PassDescription(
                 name: "train step \(step)", descriptor: specification.encoded(), artifacts: [model, weights],
-                shardCount: composer.slots, isJournaled: false),
+                shardCount: composer.slots, isJournaled: false, samplesBefore: progress.samples + progress.skipped),
             source: SlotShards(
                 index, composer: composer, step: step, seed: UInt64(training.seed), skipsBadSamples: skipsBadSamples),
-            reducer: SlotReducer(parameterCount: layout.count))
+            reducer: SlotReducer(step: step, layout: layout))
         return try SlotSum(decoding: outcome.state, parameterCount: layout.count)
-    }
-
-    /// The straight-through estimator for the weights: no gradient where a shadow weight is clipped.
-    private func maskClipped(
-        _ gradient: inout [Float], weights: [Float], encodings: [String: TensorEncodings]
-    ) throws {
-        for entry in layout.entries {
-            guard let encoding = encodings[entry.name] else { continue }
-            let estimator = try StraightThrough(encoding, shape: entry.shape)
-            var mask = GradientMask()
-            var simulated = Array(weights[entry.range])
-            simulated.withUnsafeMutableBufferPointer { estimator.forward(inPlace: $0, recording: &mask) }
-            gradient.withUnsafeMutableBufferPointer { gradient in
-                estimator.backward(
-                    inPlace: UnsafeMutableBufferPointer(rebasing: gradient[entry.range]), mask: mask)
-            }
-        }
     }
 }

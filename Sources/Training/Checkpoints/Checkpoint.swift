@@ -17,13 +17,18 @@ public struct Checkpoint: Sendable {
         /// SHA-256 in hexadecimal digits, by name: of the file of tensors, and whatever else the job wants to find
         /// unchanged, such as its own fingerprint.
         public var digests: [String: String]
+        /// What the job wants to find again, such as its progress for the report; has no part in training.
+        public var notes: [String: String]?
 
-        public init(step: Int, epoch: Int, seed: UInt64, digests: [String: String] = [:]) {
+        public init(
+            step: Int, epoch: Int, seed: UInt64, digests: [String: String] = [:], notes: [String: String]? = nil
+        ) {
             version = Self.version
             self.step = step
             self.epoch = epoch
             self.seed = seed
             self.digests = digests
+            self.notes = notes
         }
     }
 
