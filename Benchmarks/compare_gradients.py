@@ -71,6 +71,9 @@ def apply(node, inputs, attributes):
             pads = [int(pad) for pad in inputs[1].tolist()]
             ends = zip(reversed(pads[:x.ndim]), reversed(pads[x.ndim:]))
             return F.pad(x, [pad for pair in ends for pad in pair])
+        case "Shape": return torch.tensor(x.shape)
+        case "Gather": return torch.index_select(x, attributes.get("axis", 0), inputs[1].reshape(-1)).reshape(inputs[1].shape)
+        case "Unsqueeze": return x.reshape([1] * len(inputs[1]) + list(x.shape))
         case "Identity" | "Dropout": return x
         case other: raise NotImplementedError(other)
 
