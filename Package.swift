@@ -84,7 +84,8 @@ let package = Package(
         tests("MessagingTests", ["Messaging", "Tensors"]),
         tests("ClusterTests", ["Cluster", "Messaging", "Tensors"]),
         tests("ClusterSimulationTests", ["Cluster", "Messaging", "Tensors"]),
-        tests("JobsTests", ["Jobs", "Tensors"]),
-        tests("EndToEndTests", ["Jobs", "Tensors", "quantsim"]),
+        tests(
+            "JobsTests", ["Cluster", "Datasets", "Graph", "Jobs", "ONNX", "Quantization", "Tensors"]),
+        tests("EndToEndTests", ["Jobs", "Messaging", "ONNX", "Tensors", "quantsim"]),
     ]
 )

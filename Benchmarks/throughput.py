@@ -61,7 +61,7 @@ def quantsim(program, folder, workers):
         free.bind(("127.0.0.1", 0))
         endpoint = f"tcp://127.0.0.1:{free.getsockname()[1]}"
     coordinator = subprocess.Popen([program, "coordinator", folder / "job.yml", "--bind", endpoint, "--output", output],
-                                   stderr=subprocess.DEVNULL)
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     others = [subprocess.Popen([program, "worker", "--connect", endpoint, "--lanes", "1"], stderr=subprocess.DEVNULL)
               for _ in range(workers)]
     if coordinator.wait() != 0:

@@ -65,11 +65,11 @@ TARGET void qs_range_avx2(const float *x, size_t count, struct qs_range *range) 
     qs_range_scalar(x, count, range);
 }
 
-/// Bins times lanes of eight elements.
+/// Bins times lanes of eight elements; zeros of either sign are in bin 0.
 TARGET static inline __m256i slots_of(__m256 v, __m256 scale) {
     const __m256i truncated = _mm256_cvttps_epi32(_mm256_mul_ps(v, scale));
-    const __m256i bin = _mm256_add_epi32(truncated, _mm256_srai_epi32(_mm256_castps_si256(v), 31));
-    return _mm256_slli_epi32(bin, 2);
+    const __m256 is_negative = _mm256_cmp_ps(v, _mm256_setzero_ps(), _CMP_LT_OQ);
+    return _mm256_slli_epi32(_mm256_add_epi32(truncated, _mm256_castps_si256(is_negative)), 2);
 }
 
 TARGET void qs_histogram_avx2(
@@ -79,30 +79,25 @@ TARGET void qs_histogram_avx2(
         qs_histogram_scalar(x, count, block, scale, origin);
         return;
     }
-    const __m256 zero = _mm256_setzero_ps();
-    const __m256 scales = _mm256_set1_ps(scale);
     _Static_assert(QS_HISTOGRAM_LANES == 4, "the shift above multiplies by the lanes");
+    const __m256 scales = _mm256_set1_ps(scale);
+    const bool has_zeros = block->zeros > 0;
+    __m256i zeros = _mm256_setzero_si256();
     size_t i = 0;
-    if (block->zeros == 0) {
-        for (; i + 8 <= count; i += 8) {
-            int32_t slots[8];
-            _mm256_storeu_si256((__m256i *)slots, slots_of(_mm256_loadu_ps(x + i), scales));
-            for (int j = 0; j < 8; j++) origin[(ptrdiff_t)slots[j] + j % 4]++;
+    for (; i + 8 <= count; i += 8) {
+        int32_t slots[8];
+        const __m256 v = _mm256_loadu_ps(x + i);
+        _mm256_storeu_si256((__m256i *)slots, slots_of(v, scales));
+        if (has_zeros) {
+            const __m256 is_zero = _mm256_cmp_ps(v, _mm256_setzero_ps(), _CMP_EQ_OQ);
+            zeros = _mm256_sub_epi32(zeros, _mm256_castps_si256(is_zero));
         }
-    } else {
-        // Zeros are counted in counters of their own that nobody reads, one per vector lane.
-        uint32_t discarded[8] = {0};
-        for (; i + 8 <= count; i += 8) {
-            int32_t slots[8];
-            const __m256 v = _mm256_loadu_ps(x + i);
-            _mm256_storeu_si256((__m256i *)slots, slots_of(v, scales));
-            const int zeros = _mm256_movemask_ps(_mm256_cmp_ps(v, zero, _CMP_EQ_OQ));
-            for (int j = 0; j < 8; j++) {
-                uint32_t *counter = zeros >> j & 1 ? &discarded[j] : &origin[(ptrdiff_t)slots[j] + j % 4];
-                (*counter)++;
-            }
-        }
+        for (int j = 0; j < 8; j++) origin[(ptrdiff_t)slots[j] + j % 4]++;
     }
+    // Leaving zeros out of the loop costs more than taking them out of their bin again. Counts are modulo 2^32.
+    uint32_t counted[8];
+    _mm256_storeu_si256((__m256i *)counted, zeros);
+    for (int j = 0; j < 8; j++) origin[j % 4] -= counted[j];
     qs_histogram_scalar(x + i, count - i, block, scale, origin);
 }
 

@@ -31,6 +31,10 @@ public struct ClusterError: Error, Equatable, Sendable {
         case callback
         /// The coordinator does not take this worker: `expected` and `found` tell what does not agree.
         case refused
+        /// The coordinator wants this worker's process replaced; `found` is its reason.
+        case expelled
+        /// No coordinator has answered for as long as a worker's patience lasts; `found` is the endpoint.
+        case coordinatorLost
         /// No worker is left and none will come.
         case noWorkers
         /// The coordinator was closed while the job ran.

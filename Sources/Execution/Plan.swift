@@ -25,6 +25,7 @@ public final class Plan {
     ///   have, are ignored.
     /// - Throws: `ExecutionError` naming the node that cannot be compiled.
     public init(_ graph: SpecializedGraph, weights: WeightStore, taps: Set<String> = []) throws {
+        try ComputeLibrary.pinDefault()
         ComputeLibrary.useOneThread()
         let units = Fusion.units(of: graph, taps: taps)
         let builder = PlanBuilder(graph: graph, units: units, weights: weights, taps: taps, engine: try Engine())

@@ -9,7 +9,7 @@ extension Graph {
     public func specialized(inputShapes: [String: Shape]) throws -> SpecializedGraph {
         let types = try inputTypes(inputShapes)
         var specialization = Specialization(graph: self, inputTypes: types)
-        for node in try usefulNodes() { try specialization.add(node) }
+        try specialization.add(usefulNodes())
         return specialization.result(for: self)
     }
 

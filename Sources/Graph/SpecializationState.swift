@@ -9,6 +9,8 @@ struct Specialization {
     private var types: [String: ValueType]
     private var steps: [SpecializedGraph.Step] = []
     private let opsetVersion: Int
+    /// Why each node was left out that is computed for constants only, and has other inputs here.
+    private var refused: [GraphError] = []
 
     init(graph: Graph, inputTypes: [String: ValueType]) {
         constants = graph.constants
@@ -16,8 +18,24 @@ struct Specialization {
         opsetVersion = graph.opsetVersion
     }
 
-    /// Folds the node or adds it as a step.
-    mutating func add(_ node: Node) throws {
+    /// Folds the nodes or adds them as steps, in order.
+    /// - Throws: `GraphError`; where nodes are not computed with their inputs, one that lists the op types of all of them.
+    mutating func add(_ nodes: [Node]) throws {
+        do {
+            for node in nodes { try add(node) }
+        } catch let error as GraphError where error.code == .unsupportedOperators {
+            refused.append(error)
+        } catch  where !refused.isEmpty {
+            // What else is wrong may come of the nodes that were left out.
+        }
+        guard var error = refused.first else { return }
+        if refused.count > 1 {
+            error.found = Set(refused.compactMap(\.opType)).sorted().joined(separator: ", ")
+        }
+        throw error
+    }
+
+    private mutating func add(_ node: Node) throws {
         try naming(node) {
             let meaning = try Operators.make(node: node, opsetVersion: opsetVersion)
             let inputs = try operands(of: node)
@@ -55,6 +73,7 @@ struct Specialization {
     private mutating func addStep(_ node: Node, _ meaning: any Operator, _ inputs: [OperatorInput?]) throws {
         var (node, meaning) = (node, meaning)
         let outputs = try outputTypes(node, meaning, inputs)
+        for (name, type) in zip(node.outputs, outputs) where !name.isEmpty { types[name] = type }
         if let cast = meaning as? Cast, cast.target == inputs.first??.type.elementType {
             // A cast to the type that the value has already moves no data.
             node = Node(name: node.name, opType: "Identity", inputs: node.inputs, outputs: node.outputs)
@@ -62,11 +81,12 @@ struct Specialization {
         }
         guard !(meaning is any ConstantOnlyOperator) else {
             let variable = inputs.compactMap { $0 }.first { $0.constant == nil }
-            throw GraphError(
-                .unsupportedOperators, at: node, tensor: variable?.name, expected: "constant inputs",
-                found: node.opType)
+            refused.append(
+                GraphError(
+                    .unsupportedOperators, at: node, tensor: variable?.name, expected: "constant inputs",
+                    found: node.opType))
+            return
         }
-        for (name, type) in zip(node.outputs, outputs) where !name.isEmpty { types[name] = type }
         steps.append(.init(node: node, operator: meaning))
     }
 

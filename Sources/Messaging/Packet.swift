@@ -33,9 +33,15 @@ public struct Packet: Equatable, Sendable {
         self.init(control: control, bulk: frames.count == 2 ? frames.dropFirst().first : nil)
     }
 
-    init(body: Data, bulk: Data?, version: UInt16 = WireLimits.protocolVersion) {
+    /// Puts a header ahead of any body; tests make bad bodies with it.
+    package init(sealing body: Data, bulk: Data?, version: UInt16 = WireLimits.protocolVersion) {
         control = FrameHeader(version: version, body: body, bulk: bulk).encoded() + body
         self.bulk = bulk
+    }
+
+    /// The same message as a program of another version of the protocol sends it.
+    package func ofVersion(_ version: UInt16) -> Packet {
+        Packet(sealing: control.dropFirst(FrameHeader.size), bulk: bulk, version: version)
     }
 
     /// The checked body.

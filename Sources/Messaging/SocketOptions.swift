@@ -13,6 +13,8 @@ public struct SocketOptions: Equatable, Sendable {
     /// libzmq's own pause between attempts to connect, and its largest after doubling.
     public var reconnectMilliseconds: Int32 = 200
     public var reconnectMaximumMilliseconds: Int32 = 4000
+    /// Names resolve to IPv6 addresses where they have any; off, to IPv4 only. A bound `*` serves both when it is on.
+    public var ipv6 = true
     /// Connecting side: how a ROUTER addresses this connection.
     public var routingID: RoutingID?
 
@@ -24,7 +26,7 @@ public struct SocketOptions: Equatable, Sendable {
         try socket.set(ZMQ_HANDSHAKE_IVL, handshakeTimeoutMilliseconds)
         try socket.set(ZMQ_SNDHWM, queuedMessages)
         try socket.set(ZMQ_RCVHWM, queuedMessages)
-        try socket.set(ZMQ_IPV6, Int32(1))
+        try socket.set(ZMQ_IPV6, Int32(ipv6 ? 1 : 0))
         try socket.set(ZMQ_TCP_KEEPALIVE, Int32(1))
         try socket.set(ZMQ_TCP_KEEPALIVE_IDLE, Int32(10))
         try socket.set(ZMQ_TCP_KEEPALIVE_INTVL, Int32(5))

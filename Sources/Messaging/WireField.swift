@@ -49,7 +49,7 @@ extension SwiftProtobuf.Message {
 
     func packet(bulk: Data?) -> Packet {
         do {
-            return Packet(body: try serializedData(), bulk: bulk)
+            return Packet(sealing: try serializedData(), bulk: bulk)
         } catch {
             // Encoding proto3 fails only above 2 GiB or for missing required fields, which proto3 lacks.
             preconditionFailure("a control message does not encode: \(error)")

@@ -32,10 +32,18 @@ public struct ONNXFile: Sendable {
         do {
             data = try Data(contentsOf: url, options: .alwaysMapped)
         } catch {
-            throw ONNXError(.unreadable, file: url.path, found: (error as? CocoaError)?.localizedDescription)
+            throw ONNXError(.unreadable, file: url.path, found: Self.reason(error, path: url.path))
         }
         let model = try decode(data, name: url.path)
         return ONNXFile(model: model, name: url.path, directory: url.deletingLastPathComponent())
+    }
+
+    /// The system's own words where it has some: Foundation's do not name the reason.
+    private static func reason(_ error: any Error, path: String) -> String {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return String(cString: strerror(errno)) }
+        close(descriptor)
+        return "\(error)"
     }
 
     private static func decode(_ data: Data, name: String) throws -> ONNXModelProto {
@@ -45,7 +53,7 @@ public struct ONNXFile: Sendable {
         } catch BinaryDecodingError.truncated {
             throw ONNXError(.truncated, file: name, found: "\(data.count) bytes")
         } catch {
-            throw ONNXError(.notONNX, file: name, expected: "an ONNX model", found: "\(error)")
+            throw ONNXError(.notONNX, file: name, found: "\(data.count) bytes that are no protobuf message")
         }
         // A file that is cut between two fields decodes; what every model has is then missing.
         guard model.hasGraph, !model.graph.output.isEmpty, !model.opsetImport.isEmpty else {

@@ -8,8 +8,8 @@ extension Encoding {
     ///   rather than leave the lower half of the grid unused.
     /// - `unsigned` applies to a symmetric encoding of values that are never negative: asymmetric with offset 0.
     ///
-    /// Delta is not less than min(2^-23, 0.01 / N), nor than the least normal `Float`, and is rounded to a `Float`,
-    /// which is what the simulation divides by; min and max follow from it.
+    /// Delta is not less than min(2^-23, 0.01 / N). The offset is computed before delta is rounded to a `Float`, which is
+    /// what the simulation divides by; min and max are then those of the rounded delta.
     /// - Parameters:
     ///   - min: finite.
     ///   - max: finite, not less than `min`.
@@ -33,12 +33,12 @@ extension Encoding {
         } else {
             delta = (high - low) / Double(steps)
         }
-        let representable = Double(Float(Swift.max(delta, floor)))
+        let bounded = Swift.max(delta, floor)
         let offset =
             centered
             ? -(steps - steps / 2)
-            : -Int(Swift.min(Swift.max((-low / representable).rounded(), 0), Double(steps)))
+            : -Int(Swift.min(Swift.max((-low / bounded).rounded(), 0), Double(steps)))
         return Encoding(
-            bitwidth: bitwidth, delta: representable, offset: offset, steps: steps, symmetric: symmetric)
+            bitwidth: bitwidth, delta: Double(Float(bounded)), offset: offset, steps: steps, symmetric: symmetric)
     }
 }

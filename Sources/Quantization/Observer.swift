@@ -5,13 +5,13 @@ public final class Observer {
     /// Elements that both passes go over before the next are touched: 256 kB, which the second pass finds in cache.
     private static let blockSize = 1 << 16
     private static let lanes = Int(QS_HISTOGRAM_LANES)
-    /// A counter may reach what it can hold, so the lanes are summed up before this many elements.
-    private static let flushLimit = Int(UInt32.max)
 
     private let instructionSet: InstructionSet
+    /// The counters are summed up before they hold more elements than this; one of them could hold them all.
+    private let flushLimit: Int
     /// Everything but the histogram.
     private var scalars = TensorStatistics()
-    /// What was flushed; coarser or as fine as `counters`.
+    /// What was flushed; its bins are no wider than those of `counters`.
     private var flushed: Histogram?
     /// Exponent of the bins of `counters`; nil until a finite value other than zero is seen.
     private var exponent: Int?
@@ -20,8 +20,14 @@ public final class Observer {
     /// [2 * binsPerSign][lanes], negative bins first. Allocated with the first value.
     private var counters: UnsafeMutableBufferPointer<UInt32>?
 
-    public init(instructionSet: InstructionSet = .best) {
+    public convenience init(instructionSet: InstructionSet = .best) {
+        self.init(instructionSet: instructionSet, flushLimit: Int(UInt32.max))
+    }
+
+    /// For tests, which cannot wait for 2^32 elements.
+    package init(instructionSet: InstructionSet, flushLimit: Int) {
         self.instructionSet = instructionSet
+        self.flushLimit = flushLimit
     }
 
     deinit { counters?.deallocate() }
@@ -50,10 +56,11 @@ public final class Observer {
         scalars.positiveInfinityCount += range.positive_infinities
         scalars.negativeInfinityCount += range.negative_infinities
         guard range.minimum <= range.maximum else { return range.zeros }
+        // Before the extremes change: what is counted lies between the old ones.
+        if pending + count > flushLimit { flush() }
         scalars.leastNonzero = min(scalars.leastNonzero ?? range.minimum, range.minimum)
         scalars.greatestNonzero = max(scalars.greatestNonzero ?? range.maximum, range.maximum)
 
-        if pending + count > Self.flushLimit { flush() }
         pending += count
         let needed = Histogram.exponent(for: max(-range.minimum, range.maximum))
         let counters = prepareCounters(exponent: needed)
@@ -94,17 +101,19 @@ public final class Observer {
         }
     }
 
-    /// Sums the lanes of the counters; nil where nothing was counted.
+    /// Sums the lanes of the counters; nil where nothing was counted. All bins lie between those of the extremes.
     private func summed() -> Histogram? {
-        guard let counters, let exponent else { return nil }
-        let sums = (0..<2 * Histogram.binsPerSign).map { bin in
-            (0..<Self.lanes).reduce(UInt64(0)) { $0 + UInt64(counters[bin * Self.lanes + $1]) }
-        }
-        guard let first = sums.firstIndex(where: { $0 > 0 }), let last = sums.lastIndex(where: { $0 > 0 }) else {
+        guard let counters, let exponent, let least = scalars.leastNonzero, let greatest = scalars.greatestNonzero
+        else {
             return nil
         }
-        return Histogram(
-            exponent: exponent, firstBin: first - Histogram.binsPerSign, counts: Array(sums[first...last]))
+        let bins = Histogram.bin(of: least, exponent: exponent)...Histogram.bin(of: greatest, exponent: exponent)
+        var sums = [UInt64](repeating: 0, count: bins.count)
+        for (index, bin) in bins.enumerated() {
+            let start = (Histogram.binsPerSign + bin) * Self.lanes
+            for lane in start..<start + Self.lanes { sums[index] += UInt64(counters[lane]) }
+        }
+        return Histogram(exponent: exponent, firstBin: bins.lowerBound, counts: sums)
     }
 
     private func flush() {
@@ -114,7 +123,7 @@ public final class Observer {
     }
 
     private func mergedHistogram() -> Histogram? {
-        guard var histogram = summed() else { return flushed }
+        guard var histogram = summed() else { return nil }
         if let flushed { histogram.merge(flushed) }
         return histogram
     }

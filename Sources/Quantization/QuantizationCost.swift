@@ -3,18 +3,18 @@
 ///
 /// Everything is computed in units of the bin width, in double precision and in one order, so the same histogram gives
 /// the same bits on every machine.
-struct QuantizationCost {
+package struct QuantizationCost {
     /// What lies inside of the grid's range, and what is clipped to its ends: sums over all elements, in squared bin
     /// widths.
-    struct Errors: Equatable {
-        var rounding: Double
-        var clipping: Double
+    package struct Errors: Equatable {
+        package var rounding: Double
+        package var clipping: Double
 
         /// The mean squared error times the number of elements.
-        var plain: Double { rounding + clipping }
+        package var plain: Double { rounding + clipping }
 
         /// Clipping weighed three times, as the reference does: its errors are few and large, and fall on one side.
-        var weighted: Double { rounding + 3 * clipping }
+        package var weighted: Double { rounding + 3 * clipping }
     }
 
     /// Number, sum and sum of squares of the values below a point.
@@ -38,7 +38,7 @@ struct QuantizationCost {
     /// Of all values below each bin's lower edge; one more than bins.
     private let below: [Moments]
 
-    init(_ histogram: Histogram) {
+    package init(_ histogram: Histogram) {
         binWidth = histogram.binWidth
         start = Double(histogram.firstBin)
         counts = histogram.counts.map { Double($0) }
@@ -74,7 +74,7 @@ struct QuantizationCost {
         return Moments(count: edge.count + rest.count, sum: edge.sum + rest.sum, squares: edge.squares + rest.squares)
     }
 
-    func errors(of encoding: Encoding) -> Errors {
+    package func errors(of encoding: Encoding) -> Errors {
         let delta = encoding.delta / binWidth
         let steps = encoding.steps
         let least = delta * Double(encoding.offset)

@@ -73,6 +73,7 @@ final class SimulatedCoordinator {
             return
         }
         for action in state.handle(event, now: simulation.now) { perform(action) }
+        if case .received(let source, _) = event, source.channel == .heartbeat { return }
         for violation in state.invariantViolations() { simulation.violate("coordinator: \(violation)") }
         // What is kept follows what was asked for; credits vanish with their workers, shards do not.
         capacity = max(capacity, state.grantedCapacity)

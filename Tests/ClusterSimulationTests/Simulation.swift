@@ -67,6 +67,8 @@ final class Simulation {
 
     func uniform(_ range: ClosedRange<Double>) -> Double { Double.random(in: range, using: &random) }
 
+    var encodesMessages: Bool { faults.damage > 0 || seed % 8 == 0 }
+
     /// Faults are over.
     var isQuiet: Bool { now.nanoseconds > Int64(faults.until * 1e9) }
 

@@ -6,7 +6,7 @@ import Testing
 @Suite struct SimulationTests {
     static let environment = ProcessInfo.processInfo.environment
 
-    @Test func everyHistoryEndsInTheSameState() throws {
+    @Test func everyHistoryEndsInTheSameState() async throws {
         if let seed = Self.environment["QUANTSIM_SIMULATION_SEED"].flatMap(UInt64.init) {
             let simulation = Simulation(seed: seed)
             simulation.keepsHistory = true
@@ -16,23 +16,56 @@ import Testing
             #expect(violations.isEmpty, "seed \(seed)")
             return
         }
-        let count = Self.environment["QUANTSIM_SIMULATION_SEEDS"].flatMap(UInt64.init) ?? 300
-        var statistics: [String: Int] = [:]
-        var events = 0
-        var virtualSeconds = 0.0
+        let count = Self.environment["QUANTSIM_SIMULATION_SEEDS"].flatMap(UInt64.init) ?? Self.defaultSeeds
         let began = Date()
-        for seed in 1...count {
-            let simulation = Simulation(seed: seed)
-            let violations = simulation.run()
-            #expect(violations.isEmpty, "seed \(seed): \(simulation.faults)")
-            events += simulation.events
-            virtualSeconds += Double(simulation.now.nanoseconds) / 1e9
-            statistics.merge(simulation.statistics) { $0 + $1 }
-            if !violations.isEmpty { break }
+        let cores = UInt64(ProcessInfo.processInfo.activeProcessorCount)
+        let total = await withTaskGroup(of: Tally.self) { group in
+            for core in 0..<cores {
+                group.addTask {
+                    var tally = Tally()
+                    for seed in stride(from: 1 + core, through: count, by: Int(cores)) where !tally.hasFailed {
+                        tally.add(Simulation(seed: seed))
+                    }
+                    return tally
+                }
+            }
+            return await group.reduce(into: Tally()) { $0.add($1) }
         }
         print(
-            "\(count) histories, \(events) events, \(Int(virtualSeconds)) s in \(Date().timeIntervalSince(began)) s:",
-            statistics.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
+            "\(count) histories, \(total.events) events, \(Int(total.seconds)) s in",
+            "\(Int(Date().timeIntervalSince(began))) s:",
+            total.statistics.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
+    }
+
+    #if DEBUG
+        static let defaultSeeds: UInt64 = 300
+    #else
+        static let defaultSeeds: UInt64 = 3000
+    #endif
+
+    /// What came of some seeds.
+    struct Tally: Sendable {
+        var events = 0
+        /// Of virtual time.
+        var seconds = 0.0
+        var statistics: [String: Int] = [:]
+        var hasFailed = false
+
+        mutating func add(_ simulation: Simulation) {
+            let violations = simulation.run()
+            #expect(violations.isEmpty, "QUANTSIM_SIMULATION_SEED=\(simulation.seed): \(simulation.faults)")
+            hasFailed = hasFailed || !violations.isEmpty
+            events += simulation.events
+            seconds += Double(simulation.now.nanoseconds) / 1e9
+            statistics.merge(simulation.statistics) { $0 + $1 }
+        }
+
+        mutating func add(_ other: Tally) {
+            events += other.events
+            seconds += other.seconds
+            statistics.merge(other.statistics) { $0 + $1 }
+            hasFailed = hasFailed || other.hasFailed
+        }
     }
 
     @Test func withoutFaultsNothingIsRepeated() {

@@ -73,7 +73,7 @@ final class ClusterRun {
     private(set) var coordinator: QuantSimProcess
     private(set) var workers: [QuantSimProcess] = []
     private let job: TestJob
-    private let endpoint: String
+    let endpoint: String
     private let scratch: URL
 
     init(_ job: TestJob, in scratch: URL, workers: Int, lanes: Int) throws {

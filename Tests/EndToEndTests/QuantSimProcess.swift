@@ -7,12 +7,21 @@ final class QuantSimProcess {
     private let folder: URL
 
     /// Starts the program that lies beside the test bundle.
-    init(_ arguments: [String], in folder: URL) throws {
+    /// - Parameter kilobytesPerFile: writing more fails, as on a full disk.
+    init(_ arguments: [String], in folder: URL, kilobytesPerFile: Int? = nil) throws {
         self.folder = folder.appendingPathComponent("process-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: self.folder, withIntermediateDirectories: true)
-        process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
             .deletingLastPathComponent().appendingPathComponent("quantsim")
-        process.arguments = arguments
+        if let kilobytesPerFile {
+            // dash counts in blocks of 512 bytes. The signal is ignored so that writing fails with an error instead.
+            let script = "ulimit -f \(2 * kilobytesPerFile); trap '' XFSZ; exec \"$0\" \"$@\""
+            process.executableURL = URL(fileURLWithPath: "/bin/sh")
+            process.arguments = ["-c", script, program.path] + arguments
+        } else {
+            process.executableURL = program
+            process.arguments = arguments
+        }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try Self.file(self.folder.appendingPathComponent("stdout"))
         process.standardError = try Self.file(self.folder.appendingPathComponent("stderr"))

@@ -25,4 +25,24 @@ import Testing
         }
         #expect(try quantsim.run(["--version"]).output == Version.current + "\n")
     }
+
+    @Test(arguments: [
+        ("demo", ["--workers <n>", "--output <dir>"]), ("run", ["<job>", "--workers <n>", "--output <dir>"]),
+        ("coordinator", ["<job>", "--bind <endpoint>", "--output <dir>", "--resume"]),
+        ("worker", ["--connect <endpoint>", "--lanes <n>"]),
+        ("infer", ["<model>", "--input <npz>", "--output <npz>", "--encodings <file>"]), ("inspect", ["<file>"]),
+    ])
+    func everyCommandHasHelp(_ command: String, _ parts: [String]) throws {
+        let quantsim = try #require(quantsim)
+        let general = try quantsim.run(["--help"]).output
+        #expect(general.contains("  \(command) "))
+        for arguments in [[command, "--help"], ["help", command], [command, "-h"]] {
+            let result = try quantsim.run(arguments)
+            #expect(result.exitCode == 0)
+            #expect(result.error.isEmpty)
+            #expect(result.output.contains("USAGE: quantsim \(command)"))
+            for part in parts { #expect(result.output.contains(part), "\(part)") }
+            #expect(!result.output.contains("exit-with-parent"))
+        }
+    }
 }

@@ -117,11 +117,16 @@ public final class Coordinator: Sendable {
         journal?.close()
     }
 
-    /// Closes at once, as a crash would: workers notice by themselves and wait for another coordinator.
-    package func abandon() {
-        shared.withLock { $0.isClosed = true }
+    /// Closes at once, as a crash would, for a job that is to be resumed later: workers are told nothing and wait for
+    /// another coordinator. A pass that runs ends with `ClusterError` `.closed`. From any thread but that of `run`.
+    public func suspend() {
+        guard
+            !shared.withLock({ shared in
+                defer { shared.isClosed = true }
+                return shared.isClosed
+            })
+        else { return }
         inbox.put(.close)
-        outputs.put(.failed(ClusterError(.closed)))
         thread.join(timeout: .seconds(10))
     }
 }

@@ -31,7 +31,8 @@ final class CoordinatorLoop {
     private var reader: Mailbox<Int>?
     private var outboxes: [RoutingID: [Packet]] = [:]
     private var progress: ProgressMeter
-    private var strangers = LogLimiter()
+    /// By message, so that a flood of one kind does not hide the others.
+    private var refusals: [String: LogLimiter] = [:]
     private var isClosed = false
     private var finishBy: Moment?
 
@@ -53,6 +54,8 @@ final class CoordinatorLoop {
     }
 
     func run() {
+        // Whoever waits for a pass must not wait for ever.
+        defer { outputs.put(.failed(ClusterError(.closed))) }
         do {
             var nextTick = Moment.now
             while !isClosed {
@@ -61,7 +64,11 @@ final class CoordinatorLoop {
                 let timeout = outboxes.isEmpty ? untilTick : min(2, untilTick)
                 try Waiting.poll([router, monitor.socket], inbox.wakeUp, timeoutMilliseconds: timeout)
                 try receive()
-                for input in inbox.takeAll() { take(input) }
+                for input in inbox.takeAll() {
+                    take(input)
+                    // A crash says nothing more.
+                    if isClosed { return }
+                }
                 try watch()
                 let now = Moment.now
                 if now >= nextTick {
@@ -109,7 +116,11 @@ final class CoordinatorLoop {
                 .passCompleted(samples: samples, shards: shards, seconds: seconds, failedAttempts: failedAttempts))
         case .jobFailed(let error): outputs.put(.failed(error))
         case .log(let event):
-            if event.level == .warning, event.message.hasSuffix("refused"), !strangers.allows(now) { return }
+            if event.level == .warning, event.message.hasSuffix("refused"),
+                !refusals[event.message, default: LogLimiter()].allows(now)
+            {
+                return
+            }
             configuration.logger.record(event)
         }
     }
@@ -134,7 +145,9 @@ final class CoordinatorLoop {
 
     private func watch() throws {
         while let event = try monitor.next() {
-            guard case .handshakeFailed(let endpoint) = event, strangers.allows(.now) else { continue }
+            guard case .handshakeFailed(let endpoint) = event,
+                refusals["handshake", default: LogLimiter()].allows(.now)
+            else { continue }
             configuration.logger.warning("stranger refused", metadata: ["endpoint": .string(endpoint)])
         }
     }

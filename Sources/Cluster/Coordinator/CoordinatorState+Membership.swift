@@ -5,7 +5,6 @@ import Messaging
 /// A worker's session, as the coordinator sees it.
 struct WorkerRecord {
     let hello: WorkerMessage.Hello
-    let joinedAt: Moment
     var lastHeard: Moment
     /// Control messages of this session: the last received, the last sent.
     var received: UInt64 = 1
@@ -27,7 +26,6 @@ struct WorkerRecord {
 
     init(hello: WorkerMessage.Hello, now: Moment) {
         self.hello = hello
-        joinedAt = now
         lastHeard = now
         lastMoved = now
     }

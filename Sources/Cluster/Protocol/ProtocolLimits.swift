@@ -44,6 +44,8 @@ public struct ProtocolLimits: Equatable, Sendable {
     /// The pause before a worker connects again, doubled each time up to the maximum.
     public var reconnectPause: Duration = .milliseconds(100)
     public var reconnectPauseMaximum: Duration = .seconds(4)
+    /// How long a worker tries to connect before it tries the other family of addresses.
+    public var connectTimeout: Duration = .seconds(3)
     /// A worker without a coordinator for so long gives up.
     public var patience: Duration = .seconds(300)
     /// How long a worker that is told to stop may finish what it computes.

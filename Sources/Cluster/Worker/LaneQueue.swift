@@ -15,7 +15,7 @@ final class LaneQueue: @unchecked Sendable {
 
     enum LaneTask {
         /// The pass is over: what was made for it is to be let go.
-        case release(setUp: Int)
+        case release
         case makeLane(setUp: Int, ErasedExecutor)
         case compute(PreparedItem)
     }
@@ -131,7 +131,7 @@ final class LaneQueue: @unchecked Sendable {
             while true {
                 if isStopped { return nil }
                 if current != setUp {
-                    if holdsLane { return .release(setUp: setUp) }
+                    if holdsLane { return .release }
                     if let executor { return .makeLane(setUp: setUp, executor) }
                 } else if !prepared.isEmpty {
                     let item = prepared.removeFirst()

@@ -15,6 +15,9 @@ final class WorkerLink {
         var options = SocketOptions()
         // So that a goodbye still leaves.
         options.lingerMilliseconds = 500
+        // A name may stand for addresses of both families where the coordinator is bound to one, and libzmq takes the
+        // first: incarnations take turns.
+        options.ipv6 = endpoint.contains("[") || peer.incarnation.isMultiple(of: 2)
         options.routingID = RoutingID(peer: peer, channel: .control)
         control = try ZeroMQSocket(.dealer, in: context, options: options)
         controlMonitor = try SocketMonitor(control)

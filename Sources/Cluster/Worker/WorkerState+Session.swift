@@ -8,7 +8,7 @@ extension WorkerState {
     mutating func open(now: Moment) {
         incarnation += 1
         session = Session(lastHeard: now, lastMoved: now)
-        phase = .connecting
+        phase = .connecting(since: now)
         actions.append(.openLink(peer))
     }
 
@@ -173,8 +173,12 @@ extension WorkerState {
         switch phase {
         case .waiting(let until):
             if now >= until { open(now: now) }
-        case .connecting, .over:
-            // The sockets connect again by themselves.
+        case .connecting(let since):
+            // The sockets connect again by themselves, but always to the same kind of address.
+            guard now - since > limits.connectTimeout else { return }
+            actions.append(.closeLink)
+            open(now: now)
+        case .over:
             break
         case .greeted(let at):
             if now - at > heartbeatTimeout { loseSession("no welcome", now: now) }

@@ -77,10 +77,12 @@ package struct WorkerState {
     enum Phase: Equatable {
         /// Until the pause is over.
         case waiting(until: Moment)
-        case connecting
+        case connecting(since: Moment)
         case greeted(at: Moment)
         case joined
         case over
+
+        var isConnecting: Bool { if case .connecting = self { true } else { false } }
     }
 
     struct Session {
@@ -109,7 +111,7 @@ package struct WorkerState {
 
     let identity: Identity
     let limits: ProtocolLimits
-    var phase = Phase.connecting
+    var phase = Phase.connecting(since: Moment(nanoseconds: 0))
     var incarnation: UInt64 = 0
     var session: Session
     /// As the coordinator told them.
@@ -154,9 +156,9 @@ package struct WorkerState {
             lostSince = now
             open(now: now)
         case .connected(let number):
-            if number == incarnation, phase == .connecting { greet(now: now) }
+            if number == incarnation, phase.isConnecting { greet(now: now) }
         case .disconnected(let number):
-            if number == incarnation, phase != .connecting { loseSession("disconnected", now: now) }
+            if number == incarnation, !phase.isConnecting { loseSession("disconnected", now: now) }
         case .received(let channel, let envelope): receive(envelope, on: channel, now: now)
         case .undecodable(let error): refuse(error, now: now)
         case .setUpDone(let number): setUpDone(number)

@@ -1,4 +1,5 @@
 import COneDNN
+import Synchronization
 
 /// The vector instructions that a job is pinned to, so that every machine computes the same bits.
 public enum InstructionSet: String, Sendable, CaseIterable, Comparable {
@@ -23,7 +24,8 @@ public enum ComputeLibrary {
         InstructionSet.allCases.filter { $0.isSupported }
     }
 
-    /// Keeps oneDNN to one instruction set for the life of the process. Must come before any plan is compiled.
+    /// Keeps oneDNN to one instruction set for the life of the process. Must come before any plan is compiled: the first
+    /// plan of a process that has pinned nothing pins the widest.
     /// - Throws: `ExecutionError` `.missingInstructionSet` where the machine lacks it, `.library` where oneDNN has
     ///   already begun to compute with another.
     public static func pin(_ instructionSet: InstructionSet) throws {
@@ -32,10 +34,24 @@ public enum ComputeLibrary {
                 .missingInstructionSet, expected: instructionSet.rawValue,
                 found: supportedInstructionSets.map(\.rawValue).joined(separator: ", "))
         }
-        let wanted = instructionSet.oneDNN
-        guard dnnl_set_max_cpu_isa(wanted) != dnnl_success, dnnl_get_effective_cpu_isa() != wanted else { return }
-        throw ExecutionError(.library, operation: "pinning the instruction set", expected: instructionSet.rawValue)
+        try pinned.withLock { pinned in
+            let wanted = instructionSet.oneDNN
+            guard pinned == instructionSet || (pinned == nil && dnnl_set_max_cpu_isa(wanted) == dnnl_success) else {
+                throw ExecutionError(
+                    .library, operation: "pinning the instruction set", expected: instructionSet.rawValue,
+                    found: pinned?.rawValue)
+            }
+            pinned = instructionSet
+        }
     }
+
+    /// Pins the widest, unless another is pinned: what oneDNN would choose by itself goes beyond what jobs can be pinned to.
+    static func pinDefault() throws {
+        guard pinned.withLock({ $0 == nil }), let widest = supportedInstructionSets.last else { return }
+        try pin(widest)
+    }
+
+    private static let pinned = Mutex<InstructionSet?>(nil)
 
     /// OpenMP threads are set per calling thread; a lane computes on its own thread alone.
     static func useOneThread() {

@@ -21,6 +21,7 @@ public struct BatchNormalization: Operator {
     }
 
     public func outputTypes(inputs: [OperatorInput?]) throws -> [ValueType] {
+        try node.checkOneElementType(inputs)
         // A vector [batch] counts as one channel, as the specification says.
         let type = try node.input(inputs, 0, rank: 1...Int.max).type
         for index in 1...4 {

@@ -21,6 +21,7 @@ public struct Convolution: Operator {
     }
 
     public func outputTypes(inputs: [OperatorInput?]) throws -> [ValueType] {
+        try node.checkOneElementType(inputs)
         let input = try node.input(inputs, 0, rank: 3...Int.max)
         let shape = input.type.shape
         let weight = try node.input(inputs, 1, rank: shape.rank...shape.rank)

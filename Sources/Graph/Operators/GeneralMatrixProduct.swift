@@ -23,6 +23,7 @@ public struct GeneralMatrixProduct: Operator {
     }
 
     public func outputTypes(inputs: [OperatorInput?]) throws -> [ValueType] {
+        try node.checkOneElementType(inputs)
         let a = try node.input(inputs, 0, rank: 2...2)
         let b = try node.input(inputs, 1, rank: 2...2)
         let rows = a.type.shape[transposesA ? 1 : 0]

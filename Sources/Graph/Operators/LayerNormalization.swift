@@ -23,6 +23,7 @@ public struct LayerNormalization: Operator {
     public func resolvedAxis(rank: Int) -> Int { axis < 0 ? axis + rank : axis }
 
     public func outputTypes(inputs: [OperatorInput?]) throws -> [ValueType] {
+        try node.checkOneElementType(inputs)
         let type = try node.input(inputs, 0, rank: 1...Int.max).type
         let axis = try node.resolveAxis(axis, rank: type.shape.rank)
         let normalized = Shape(type.shape.dimensions.dropFirst(axis))

@@ -14,6 +14,7 @@ public struct MatrixProduct: Operator {
     }
 
     public func outputTypes(inputs: [OperatorInput?]) throws -> [ValueType] {
+        try node.checkOneElementType(inputs)
         let a = try node.input(inputs, 0, rank: 1...Int.max)
         let b = try node.input(inputs, 1, rank: 1...Int.max)
         let left = a.type.shape.dimensions.count == 1 ? [1] + a.type.shape.dimensions : a.type.shape.dimensions

@@ -118,6 +118,16 @@ extension Node {
         return result
     }
 
+    /// Checks that all inputs there are have the first one's element type.
+    func checkOneElementType(_ inputs: [OperatorInput?]) throws {
+        let expected = try input(inputs, 0).type.elementType
+        for case let other? in inputs.dropFirst() where other.type.elementType != expected {
+            throw GraphError(
+                .unsupportedElementType, at: self, tensor: other.name, expected: expected.rawValue,
+                found: other.type.elementType.rawValue)
+        }
+    }
+
     /// Checks that an input has one element for each channel.
     func checkPerChannel(_ inputs: [OperatorInput?], _ index: Int, channels: Int) throws {
         guard let input = optional(inputs, index) else { return }

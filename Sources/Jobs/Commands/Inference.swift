@@ -13,25 +13,31 @@ public enum Inference {
         if let best = ComputeLibrary.supportedInstructionSets.last { try ComputeLibrary.pin(best) }
         let arrays = try attributingErrors(to: options.input.path) { try NPZ.read(options.input) }
         let inputs = Dictionary(arrays.map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
+        let graph = try attributingErrors(to: options.model.path) {
+            try Graph(importing: ONNXFile.read(options.model)).foldingConstants()
+        }
         let encodings = try options.encodings.map { url in
-            try EncodingsFile.read(readFile(url), file: url.path)
+            try EncodingsFile.read(readFile(url), file: url.path).resolvingAxes(in: graph, file: url.path)
         }
         let outputs = try attributingErrors(to: options.model.path) {
-            try compute(Graph(importing: ONNXFile.read(options.model)), inputs, encodings)
+            try compute(graph, inputs, encodings, encodingsFile: options.encodings?.path)
         }
         try NPZ.write(outputs, to: options.output)
     }
 
-    /// - Parameter inputs: by graph input; converted to float32.
-    static func compute(
-        _ original: Graph, _ inputs: [String: Tensor], _ encodings: EncodingsFile?
+    /// - Parameters:
+    ///   - inputs: by graph input; converted to float32.
+    ///   - encodingsFile: what errors call the encodings.
+    package static func compute(
+        _ original: Graph, _ inputs: [String: Tensor], _ encodings: EncodingsFile?,
+        encodingsFile: String? = nil
     ) throws -> [(name: String, tensor: Tensor)] {
         let constants = Set(original.constants.keys)
         let constantActivations = (encodings?.activations ?? [:]).filter { constants.contains($0.key) }
-        let parameters = original.locatingChannels(of: encodings?.parameters ?? [:])
-            .merging(constantActivations) { own, _ in own }
+        let parameters = (encodings?.parameters ?? [:]).merging(constantActivations) { own, _ in own }
         let activations = (encodings?.activations ?? [:]).filter { !constants.contains($0.key) }
-        try checkNames(in: original, parameters: parameters, activations: activations)
+        try checkNames(
+            in: original, parameters: parameters, activations: activations, encodingsFile: encodingsFile)
         let graph = try original.simulatingParameters(parameters)
 
         var fed: [String: Tensor] = [:]
@@ -40,6 +46,10 @@ public enum Inference {
                 throw ExecutionError(
                     .inputMismatch, tensor: input.name, expected: "an array of this name",
                     found: inputs.keys.sorted().joined(separator: ", "))
+            }
+            guard array.count > 0 else {
+                throw ExecutionError(
+                    .inputMismatch, tensor: input.name, expected: "at least one element", found: "\(array.shape)")
             }
             fed[input.name] = Tensor(shape: array.shape) { array.copyAsFloats(into: $0) }
         }
@@ -98,14 +108,16 @@ public enum Inference {
     }
 
     private static func checkNames(
-        in graph: Graph, parameters: [String: TensorEncodings], activations: [String: TensorEncodings]
+        in graph: Graph, parameters: [String: TensorEncodings], activations: [String: TensorEncodings],
+        encodingsFile: String?
     ) throws {
         let values = Set(graph.inputs.map(\.name) + graph.nodes.flatMap(\.outputs))
         let unknown =
             parameters.keys.filter { graph.constants[$0] == nil } + activations.keys.filter { !values.contains($0) }
         guard unknown.isEmpty else {
             throw QuantizationError(
-                .unknownKey, key: unknown.sorted().joined(separator: ", "), expected: "names of the model's tensors")
+                .unknownKey, file: encodingsFile, key: "tensor \(unknown.sorted().joined(separator: ", "))",
+                expected: "names of the model's tensors")
         }
     }
 }

@@ -9,6 +9,9 @@ public enum JobRunner {
         let service = try JobService(
             job: options.job, output: options.output, endpoint: "tcp://127.0.0.1:*", resume: false, display: display)
         defer { service.coordinator.finish() }
+        try TerminationSignals.watch { [coordinator = service.coordinator] _ in
+            coordinator.fail(ClusterError(.closed))
+        }
         let workers = launch(options.workers, for: service.coordinator, display: display)
         try workers.start()
         defer { workers.stop(withinSeconds: 10) }
@@ -35,6 +38,8 @@ public enum JobRunner {
             job: options.job, output: options.output, endpoint: options.endpoint, resume: options.resume,
             display: display)
         defer { service.coordinator.finish() }
+        // Workers are not told: they wait for the coordinator that goes on with the job.
+        try TerminationSignals.watch { [coordinator = service.coordinator] _ in coordinator.suspend() }
         display.message("workers connect to \(service.coordinator.boundEndpoint)")
         return try service.run { nil }
     }

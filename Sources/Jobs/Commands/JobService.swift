@@ -12,6 +12,7 @@ struct JobService {
     private let calibration: DatasetSource
     private let evaluation: DatasetSource?
     private let folder: OutputFolder
+    private let lock: FolderLock
     private let instructionSet: Execution.InstructionSet
     private let display: ProgressDisplay
     private let monitor: ProgressMonitor
@@ -25,6 +26,7 @@ struct JobService {
         try ComputeLibrary.pin(instructionSet)
         preparation = try ModelPreparation(job, source: calibration)
         folder = try OutputFolder(creating: output)
+        lock = try FolderLock(output)
         self.display = display
         let monitor = ProgressMonitor(display)
         self.monitor = monitor
@@ -35,7 +37,10 @@ struct JobService {
         configuration.resume = resume
         configuration.fingerprint = try job.fingerprint(
             preparation, sources: [calibration, evaluation].compactMap(\.self))
-        configuration.logger = Logger(label: "quantsim.coordinator") { _ in DisplayLogHandler(display: display) }
+        // Who watches a live line wants to hear of trouble only.
+        configuration.logger = Logger(label: "quantsim.coordinator") { _ in
+            DisplayLogHandler(display: display, level: display.isLive ? .warning : .info)
+        }
         configuration.progress = { monitor.take($0) }
         coordinator = try Coordinator(configuration: configuration)
     }

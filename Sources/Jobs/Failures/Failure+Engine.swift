@@ -66,8 +66,10 @@ extension ClusterError {
         case .superseded: "another coordinator has resumed this journal"
         case .callback: "internal fault"
         case .refused: "the coordinator refuses this worker"
+        case .expelled: "the coordinator wants this worker replaced"
+        case .coordinatorLost: "no coordinator answers"
         case .noWorkers: "no worker is left"
-        case .closed: "the coordinator was closed"
+        case .closed: "ended before the job was done, as asked; coordinator --resume goes on from the journal"
         }
     }
 
@@ -75,7 +77,7 @@ extension ClusterError {
         switch code {
         case .shardFailed, .passFailed:
             failure?.permanent == false ? .temporary : .permanent
-        case .shardLost, .resultsDiffer, .endpoint, .journal, .noWorkers: .temporary
+        case .shardLost, .resultsDiffer, .endpoint, .journal, .expelled, .coordinatorLost, .noWorkers: .temporary
         case .shard, .otherJob, .superseded, .refused: .permanent
         case .callback: .internalFault
         case .closed: .drained

@@ -54,7 +54,8 @@ extension TensorFileError {
 
 extension DatasetError {
     var sentence: Sentence {
-        let place = code == .malformedLabels ? "array \"\(key)\"" : code == .invalidPreprocessing ? key : "sample \"\(key)\""
+        let place =
+            code == .malformedLabels ? "array \"\(key)\"" : code == .invalidPreprocessing ? key : "sample \"\(key)\""
         return Sentence(
             complaint, file: file.orNil, key: key.isEmpty ? nil : place, expected: expected.orNil, found: found.orNil)
     }

@@ -26,6 +26,11 @@ public struct Failure: Equatable, Sendable {
         self.exitReason = exitReason
     }
 
+    /// The file that the sentence of an error names, if any.
+    package static func file(namedBy error: any Error) -> String? {
+        describe(error, file: nil).0.file
+    }
+
     private static func describe(_ error: any Error, file: String?) -> (Sentence, ExitReason) {
         var (sentence, status) =
             switch error {

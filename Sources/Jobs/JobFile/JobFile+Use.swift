@@ -8,7 +8,13 @@ import Tensors
 extension JobFile {
     /// - Throws: `DatasetError` where the path matches nothing, `JobError` where what it matches holds no sample.
     func source(_ source: Source) throws -> DatasetSource {
-        let found = try DatasetSource(path: source.path, relativeTo: folder, limit: source.samples)
+        let found: DatasetSource
+        do {
+            found = try DatasetSource(path: source.path, relativeTo: folder, limit: source.samples)
+        } catch var error as DatasetError where error.code == .noMatch {
+            error.found = "looked in \(folder.path)"
+            throw error
+        }
         guard try found.count() > 0 else {
             throw JobError(.outOfRange, file: file, key: source.path, expected: "at least one sample", found: "none")
         }

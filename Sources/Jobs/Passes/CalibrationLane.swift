@@ -16,6 +16,10 @@ final class CalibrationLane: ShardLane {
     }
 
     func compute(_ batch: SampleBatch) throws -> Data {
+        try reportingFailure { try observe(batch) }
+    }
+
+    private func observe(_ batch: SampleBatch) throws -> Data {
         for observer in observers.values { observer.reset() }
         try lane.run(
             batch.inputs, count: batch.count, tile: tile,

@@ -3,31 +3,31 @@ import Quantization
 
 /// What a calibration pass found in some samples. Merging is exact: it does not matter how samples are split over results
 /// nor in which order results are merged.
-struct CalibrationResult: Equatable, Sendable {
-    var samples = 0
+package struct CalibrationResult: Equatable, Sendable {
+    package var samples = 0
     /// Samples that could not be decoded.
-    var skipped = 0
-    var statistics = StatisticsSet()
+    package var skipped = 0
+    package var statistics = StatisticsSet()
 
-    mutating func merge(_ other: CalibrationResult) {
+    package mutating func merge(_ other: CalibrationResult) {
         samples += other.samples
         skipped += other.skipped
         statistics.merge(other.statistics)
     }
 
-    func encoded() -> Data {
+    package func encoded() -> Data {
         ResultCoding.encode([samples, skipped]) + statistics.encoded()
     }
 
-    init() {}
+    package init() {}
 
-    init(samples: Int, skipped: Int, statistics: StatisticsSet) {
+    package init(samples: Int, skipped: Int, statistics: StatisticsSet) {
         self.samples = samples
         self.skipped = skipped
         self.statistics = statistics
     }
 
-    init(decoding data: Data) throws {
+    package init(decoding data: Data) throws {
         guard let (counts, rest) = ResultCoding.decode(2, from: data) else {
             throw QuantizationError(.malformed, key: "calibration result", found: "\(data.count) bytes")
         }

@@ -25,6 +25,10 @@ final class EvaluationLane: ShardLane {
     }
 
     func compute(_ batch: SampleBatch) throws -> Data {
+        try reportingFailure { try evaluate(batch) }
+    }
+
+    private func evaluate(_ batch: SampleBatch) throws -> Data {
         var result = EvaluationResult()
         result.samples = batch.count
         result.skipped = batch.skipped

@@ -2,17 +2,17 @@ import Foundation
 import Quantization
 
 /// How often a model was right.
-struct EvaluationResult: Equatable, Sendable {
-    var samples = 0
+package struct EvaluationResult: Equatable, Sendable {
+    package var samples = 0
     /// Samples that could not be decoded.
-    var skipped = 0
+    package var skipped = 0
     /// Samples that had a label.
-    var labelled = 0
+    package var labelled = 0
     /// Labelled samples whose class was the likeliest, or among the five likeliest.
-    var top1 = 0
-    var top5 = 0
+    package var top1 = 0
+    package var top5 = 0
 
-    mutating func merge(_ other: EvaluationResult) {
+    package mutating func merge(_ other: EvaluationResult) {
         samples += other.samples
         skipped += other.skipped
         labelled += other.labelled
@@ -21,11 +21,11 @@ struct EvaluationResult: Equatable, Sendable {
     }
 
     /// Whether accuracy means anything: every sample had a label.
-    var isLabelled: Bool { samples > 0 && labelled == samples }
+    package var isLabelled: Bool { samples > 0 && labelled == samples }
 
     /// Counts one prediction.
     /// - Parameter scores: one per class. Of equal scores the lower class comes first; NaN comes last.
-    mutating func count(scores: UnsafeBufferPointer<Float>, label: Int) {
+    package mutating func count(scores: UnsafeBufferPointer<Float>, label: Int) {
         let own = scores[label]
         var better = 0
         for (index, score) in scores.enumerated() where index != label {
@@ -38,13 +38,13 @@ struct EvaluationResult: Equatable, Sendable {
         top5 += better < 5 ? 1 : 0
     }
 
-    func encoded() -> Data {
+    package func encoded() -> Data {
         ResultCoding.encode([samples, skipped, labelled, top1, top5])
     }
 
-    init() {}
+    package init() {}
 
-    init(decoding data: Data) throws {
+    package init(decoding data: Data) throws {
         guard let (counts, rest) = ResultCoding.decode(5, from: data), rest.isEmpty else {
             throw QuantizationError(.malformed, key: "evaluation result", found: "\(data.count) bytes")
         }

@@ -81,13 +81,16 @@ struct EvaluationExecutor: ShardExecutor {
     }
 
     func makeLane() throws -> EvaluationLane {
-        try EvaluationLane(
-            model, activations: activations, output: specification.output, classes: classes, tile: specification.tile)
+        try reportingFailure {
+            try EvaluationLane(
+                model, activations: activations, output: specification.output, classes: classes,
+                tile: specification.tile)
+        }
     }
 }
 
 /// Errors of a worker's computing travel to the coordinator as the sentence that the user is to read.
-private func reportingFailure<Result>(_ body: () throws -> Result) throws -> Result {
+func reportingFailure<Result>(_ body: () throws -> Result) throws -> Result {
     do {
         return try body()
     } catch let error as ShardFailure {
@@ -101,6 +104,9 @@ extension ShardFailure {
     init(_ error: any Error) {
         let failure = Failure(error)
         self.init(
-            permanent: failure.exitReason != .temporary, code: "computation", fields: ["sentence": failure.sentence])
+            permanent: failure.exitReason != .temporary, code: "computation",
+            fields: ["sentence": failure.sentence].merging(Failure.file(namedBy: error).map { ["file": $0] } ?? [:]) {
+                $1
+            })
     }
 }

@@ -5,8 +5,8 @@ import Tensors
 
 /// What the shards of one pass have in common: sent once to every worker that takes part. With the model and a shard's
 /// samples it determines the shard's result to the last bit.
-struct PassSpecification: Codable, Equatable, Sendable {
-    enum Task: Codable, Equatable, Sendable {
+package struct PassSpecification: Codable, Equatable, Sendable {
+    package enum Task: Codable, Equatable, Sendable {
         /// Observes activations in FP32 while parameters are quantized.
         case calibration(observed: [String])
         /// Counts correct predictions; activations are quantized where encodings are given.
@@ -14,38 +14,44 @@ struct PassSpecification: Codable, Equatable, Sendable {
     }
 
     /// What the samples become before they enter the model.
-    struct Input: Codable, Equatable, Sendable {
-        var name: String
+    package struct Input: Codable, Equatable, Sendable {
+        package var name: String
         /// Extents of one sample, without the batch axis.
-        var dimensions: [Int]
+        package var dimensions: [Int]
         /// For image samples; nil where samples hold arrays.
-        var preprocessing: ImagePreprocessing?
+        package var preprocessing: ImagePreprocessing?
+
+        package init(name: String, dimensions: [Int], preprocessing: ImagePreprocessing?) {
+            self.name = name
+            self.dimensions = dimensions
+            self.preprocessing = preprocessing
+        }
     }
 
-    var task: Task
+    package var task: Task
     /// Digest of the artifact that holds the model: an ONNX file with its data inline.
-    var model: Data
-    var inputs: [Input]
+    package var model: Data
+    package var inputs: [Input]
     /// Graph output, [samples, classes...]: the largest element of a row tells the predicted class.
-    var output: String
+    package var output: String
     /// Encodings of the constants that are replaced by their quantized and dequantized values.
-    var parameters: [String: TensorEncodings]
+    package var parameters: [String: TensorEncodings]
     /// Samples per forward pass; never depends on the number of lanes or workers, since results may depend on it.
-    var tile: Int
+    package var tile: Int
     /// Whether samples that cannot be decoded are counted instead of ending the job.
-    var skipsBadSamples: Bool
+    package var skipsBadSamples: Bool
 
-    func encoded() throws -> Data {
+    package func encoded() throws -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         return try encoder.encode(self)
     }
 
-    init(decoding data: Data) throws {
+    package init(decoding data: Data) throws {
         self = try JSONDecoder().decode(PassSpecification.self, from: data)
     }
 
-    init(
+    package init(
         task: Task, model: Data, inputs: [Input], output: String, parameters: [String: TensorEncodings], tile: Int,
         skipsBadSamples: Bool
     ) {

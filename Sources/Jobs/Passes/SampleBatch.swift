@@ -3,18 +3,18 @@ import Foundation
 import Tensors
 
 /// The samples of a shard, decoded: one float32 array per graph input, with the samples on axis 0.
-struct SampleBatch: Sendable {
-    var count: Int
+package struct SampleBatch: Sendable {
+    package var count: Int
     /// [count, dimensions of the input...] by input name.
-    var inputs: [String: Tensor]
+    package var inputs: [String: Tensor]
     /// One class per sample; empty where the samples have no labels.
-    var labels: [Int]
+    package var labels: [Int]
     /// Samples that could not be decoded and are not among `count`.
-    var skipped: Int
+    package var skipped: Int
 
     /// Decodes samples in their order. Bad ones are left out and counted, or end the pass.
     /// - Parameter classes: labels must be below; nil where labels do not matter.
-    init(decoding samples: [Sample], as specification: PassSpecification, classes: Int? = nil) throws {
+    package init(decoding samples: [Sample], as specification: PassSpecification, classes: Int? = nil) throws {
         let decoder = ImageDecoder()
         // Samples are decoded into the memory of the tensors; what bad ones leave unused at the end is not part of them.
         let columns = specification.inputs.map { Column($0, capacity: samples.count) }
@@ -90,7 +90,7 @@ struct SampleBatch: Sendable {
                     .missingContent, file: sample.source, key: sample.key, expected: "an array named \(input.name)",
                     found: arrays.keys.sorted().joined(separator: ", "))
             }
-            guard array.count == place.count else {
+            guard array.shape.dimensions == input.dimensions else {
                 throw DatasetError(
                     .corruptArray, file: sample.source, key: sample.key,
                     expected: "\(input.name) of shape \(Shape(input.dimensions))", found: "\(array.shape)")

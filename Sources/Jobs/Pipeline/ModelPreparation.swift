@@ -97,9 +97,10 @@ struct ModelPreparation: Sendable {
     private static func arrayInputs(
         of graph: Graph, _ job: JobFile, _ source: DatasetSource
     ) throws -> [PassSpecification.Input] {
-        guard let sample = try source.open().next() else {
+        guard let sample = try firstSample(of: source, skippingBad: job.dataset.onBadSample == .skip) else {
             throw job.error(
-                .outOfRange, key: "dataset.calibration", expected: "at least one sample", found: "none")
+                .outOfRange, key: "dataset.calibration", expected: "at least one sample that can be read",
+                found: "none")
         }
         guard case .arrays(let arrays) = sample.content else {
             throw job.error(.missingKey, key: "dataset.image", expected: "size, mean and std for image samples")
@@ -111,6 +112,17 @@ struct ModelPreparation: Sendable {
                     found: arrays.keys.sorted().joined(separator: ", "))
             }
             return PassSpecification.Input(name: input.name, dimensions: array.shape.dimensions, preprocessing: nil)
+        }
+    }
+
+    private static func firstSample(of source: DatasetSource, skippingBad: Bool) throws -> Sample? {
+        let stream = try source.open()
+        while true {
+            do {
+                return try stream.next()
+            } catch let error as DatasetError where error.isBadSample && skippingBad {
+                continue
+            }
         }
     }
 

@@ -53,6 +53,11 @@ struct Pipeline {
             .calibration(observed: observed), parameters: preparation.parameterEncodings)
         let (result, outcome): (CalibrationResult, PassOutcome) = try run(
             specification, over: calibration, named: "calibrate")
+        guard result.samples > 0 else {
+            throw job.error(
+                .outOfRange, key: "dataset.calibration", expected: "at least one sample that can be read",
+                found: "\(result.skipped) bad samples")
+        }
         stages.append(
             Report.Stage(
                 "calibrate", kind: .calibration, samples: result.samples, skipped: result.skipped,
@@ -83,11 +88,17 @@ struct Pipeline {
             source, inputElements: specification.inputs.reduce(0) { $0 + $1.dimensions.reduce(1, *) },
             batch: job.dataset.batch, skipsBadSamples: specification.skipsBadSamples)
         display.begin(stage: name, total: shards.sampleCount)
-        let outcome = try coordinator.run(
-            pass: PassDescription(
-                name: name, descriptor: specification.encoded(), artifacts: [model], shardCount: shards.count),
-            source: shards, reducer: MergingReducer<Result>())
-        return (try Result(decoding: outcome.state), outcome)
+        do {
+            let outcome = try coordinator.run(
+                pass: PassDescription(
+                    name: name, descriptor: specification.encoded(), artifacts: [model], shardCount: shards.count),
+                source: shards, reducer: MergingReducer<Result>())
+            return (try Result(decoding: outcome.state), outcome)
+        } catch let error as ClusterError where error.failure?.fields["sentence"] != nil {
+            // A worker has the model as bytes and cannot name its file.
+            guard error.failure?.fields["file"] == nil else { throw error }
+            throw ErrorInFile(error, file: job.url(for: job.model).path)
+        }
     }
 
     private func specification(

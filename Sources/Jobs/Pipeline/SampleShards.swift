@@ -4,13 +4,13 @@ import Foundation
 
 /// A dataset cut into shards of consecutive samples. The cut depends on the job alone, so a shard is the same samples
 /// whoever computes it and whenever.
-struct SampleShards: ShardSource {
+package struct SampleShards: ShardSource {
     /// Samples per shard; the last shard takes what remains.
-    let shardSize: Int
+    package let shardSize: Int
     /// Shards in all.
-    let count: Int
+    package let count: Int
     /// Samples in all, bad ones included.
-    let sampleCount: Int
+    package let sampleCount: Int
     /// The files, as they are called where they do not hold what was counted in them.
     private let files: String
     private let stream: any SampleStream
@@ -23,7 +23,7 @@ struct SampleShards: ShardSource {
     /// More would make shards of tiny samples too few to share out.
     private static let samplesPerShard = 256
 
-    init(_ source: DatasetSource, inputElements: Int, batch: Int, skipsBadSamples: Bool) throws {
+    package init(_ source: DatasetSource, inputElements: Int, batch: Int, skipsBadSamples: Bool) throws {
         let wanted = min(Self.elementsPerShard / max(inputElements, 1), Self.samplesPerShard)
         shardSize = batch * max(wanted / batch, 1)
         sampleCount = try source.count()
@@ -35,7 +35,7 @@ struct SampleShards: ShardSource {
 
     /// Passes over the next shard, which is done already.
     /// - Throws: `DatasetError`, as `next` does.
-    mutating func skip() throws -> Bool {
+    package mutating func skip() throws -> Bool {
         guard nextIndex < count else { return false }
         let wanted = min(shardSize, sampleCount - nextIndex * shardSize)
         try checkComplete(wanted: wanted, found: try stream.skip(wanted))
@@ -46,7 +46,7 @@ struct SampleShards: ShardSource {
     /// The next shard; nil behind the last.
     /// - Throws: what reading the samples throws, and `DatasetError(.truncatedSource)` where there are fewer samples than were
     ///   counted, as in files that changed meanwhile.
-    mutating func next() throws -> Shard? {
+    package mutating func next() throws -> Shard? {
         guard nextIndex < count else { return nil }
         let wanted = min(shardSize, sampleCount - nextIndex * shardSize)
         var samples: [Sample] = []

@@ -3,14 +3,14 @@ import Tensors
 
 /// How many samples a lane takes through the model at once. Fixed by the model and the job alone: float results may depend
 /// on it, so it must not depend on lanes, workers or machines.
-enum TileSize {
+package enum TileSize {
     /// Bytes that a tile's inputs and outputs of one operator may take, so that they stay in a core's second-level cache.
-    static let budgetByteCount = 1 << 20
+    package static let budgetByteCount = 1 << 20
 
     /// - Parameters:
     ///   - graph: specialized for one sample.
     ///   - batch: the job's samples per forward pass, which bounds the tile.
-    static func samples(for graph: SpecializedGraph, batch: Int) -> Int {
+    package static func samples(for graph: SpecializedGraph, batch: Int) -> Int {
         let footprints = graph.steps.map { step in
             (step.node.inputs + step.node.outputs).reduce(0) { sum, value in
                 guard graph.constants[value] == nil, let type = graph.types[value] else { return sum }

@@ -20,13 +20,18 @@ public enum TerminationSignals {
         receivedCount.store(0, ordering: .relaxed)
 
         let thread = Thread {
+            // A launcher that blocks signals passes that on, and every thread here inherits it. One thread that does not
+            // is enough for the process.
+            var own = sigset_t()
+            sigemptyset(&own)
+            for signal in signals { sigaddset(&own, signal) }
+            pthread_sigmask(SIG_UNBLOCK, &own, nil)
             var number: UInt8 = 0
             while read(reading, &number, 1) < 0, errno == EINTR {}
             onFirst(Int32(number))
+            // Stays for the second signal, which no other thread may be able to take.
+            while true { pause() }
         }
-        thread.name = "quantsim.signals"
-        thread.start()
-
         for signal in signals {
             // A handler and not SIG_IGN with a dispatch source: programs that this one starts would inherit the latter.
             var action = sigaction()
@@ -34,6 +39,9 @@ public enum TerminationSignals {
             action.sa_flags = SA_RESTART
             sigaction(signal, &action, nil)
         }
+        // After the handlers: a signal that came before is delivered as soon as it is not blocked any more.
+        thread.name = "quantsim.signals"
+        thread.start()
     }
 }
 

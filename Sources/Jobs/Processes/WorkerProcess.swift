@@ -13,6 +13,8 @@ public enum WorkerProcess {
                 library: ComputeLibrary.version,
                 supportedISAs: ComputeLibrary.supportedInstructionSets.map(\.rawValue)))
         configuration.logger = Logger(label: "quantsim.worker") { StreamLogHandler.standardError(label: $0) }
+        // The launcher's own log tells of its workers' comings and goings.
+        if options.exitsWithParent { configuration.logger.logLevel = .warning }
         let worker = Worker(configuration: configuration, factory: PassExecutors())
         try TerminationSignals.watch { _ in worker.stop() }
         if options.exitsWithParent { ParentWatch.onEnd { worker.stop() } }
@@ -21,8 +23,15 @@ public enum WorkerProcess {
         case .drained: return .drained
         case .refused(let refusal):
             throw ClusterError(.refused, expected: refusal.expected, found: refusal.found)
-        case .jobFailed: return .permanent
-        case .expelled, .coordinatorLost: return .temporary
+        case .jobFailed(let code):
+            // The launcher says itself what went wrong.
+            if options.exitsWithParent { return .permanent }
+            throw ClusterError(
+                ClusterError.Code(rawValue: code) ?? .callback, found: "the coordinator has ended the job")
+        case .expelled(let reason):
+            throw ClusterError(.expelled, found: reason)
+        case .coordinatorLost:
+            throw ClusterError(.coordinatorLost, found: options.endpoint)
         }
     }
 }

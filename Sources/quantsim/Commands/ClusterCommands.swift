@@ -20,7 +20,7 @@ struct CoordinatorCommand: ParsableCommand {
     var resume = false
 
     func validate() throws {
-        try check(endpoint: endpoint, option: "--bind")
+        try check(endpoint: endpoint, option: "--bind", allowsAnyPort: true)
     }
 
     var options: CoordinatorOptions {
@@ -64,8 +64,16 @@ struct WorkerCommand: ParsableCommand {
     }
 }
 
-private func check(endpoint: String, option: String) throws {
-    guard ["tcp://", "ipc://"].contains(where: { endpoint.hasPrefix($0) && endpoint.count > $0.count }) else {
+private func check(endpoint: String, option: String, allowsAnyPort: Bool = false) throws {
+    let isValid: Bool
+    if endpoint.hasPrefix("tcp://"), let colon = endpoint.lastIndex(of: ":") {
+        let port = endpoint[endpoint.index(after: colon)...]
+        isValid =
+            endpoint.count > "tcp://:".count + port.count && (UInt16(port) ?? 0 > 0 || (allowsAnyPort && port == "*"))
+    } else {
+        isValid = endpoint.hasPrefix("ipc://") && endpoint.count > "ipc://".count
+    }
+    guard isValid else {
         throw ValidationError("\(option) must be an endpoint such as tcp://host:5555, not \"\(endpoint)\".")
     }
 }

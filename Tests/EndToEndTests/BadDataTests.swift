@@ -1,0 +1,119 @@
+import Foundation
+import Jobs
+import TestSupport
+import Testing
+
+/// Data that cannot be used ends the job with one sentence that names the file and the sample.
+@Suite struct BadDataTests {
+    @Test func globThatMatchesNothing() throws {
+        let job = try SpoiledJob()
+        try job.writeJob(evaluation: "none-*.npz")
+        try job.expectRefused(naming: "none-*.npz", "no file matches", job.folder.lastPathComponent)
+    }
+
+    @Test func noSamples() throws {
+        let job = try SpoiledJob()
+        try job.writeImages("empty.npz", shape: [0, 1, 28, 28])
+        try job.writeJob(calibration: "empty.npz")
+        try job.expectRefused(naming: "job.yml", "empty.npz", "at least one sample", "none")
+        try job.expectInferenceRefused(
+            input: "empty.npz", naming: "\"input\"", "at least one element", "[0, 1, 28, 28]")
+    }
+
+    @Test func arraysOfAnotherShape() throws {
+        let job = try SpoiledJob()
+        try job.writeImages("small.npz", shape: [40, 1, 20, 28])
+        try job.writeJob(calibration: "small.npz")
+        try job.expectRefused(naming: "model.onnx", "tensor \"input\"", "[batch = 1, 1, 28, 28]", "[1, 1, 20, 28]")
+        try job.expectInferenceRefused(input: "small.npz", naming: "tensor \"input\"", "28, 28]", "[40, 1, 20, 28]")
+        // Where the first set tells the shape, the second is checked as it is read.
+        try job.writeImages("turned.npz", shape: [40, 28, 28, 1])
+        for file in ["small", "turned"] {
+            try job.writeJob(evaluation: "\(file).npz")
+            try job.expectFailure(naming: "\(file).npz", "sample \"0\"", "input of shape [1, 28, 28]")
+        }
+    }
+
+    @Test func arraysOfAnotherName() throws {
+        let job = try SpoiledJob()
+        try job.writeImages("named.npz", name: "image")
+        try job.writeJob(calibration: "named.npz")
+        try job.expectRefused(naming: "named.npz", "an array named input", "found image")
+        try job.expectInferenceRefused(
+            input: "named.npz", naming: "\"input\"", "an array of this name", "image, labels")
+    }
+
+    @Test func truncatedArchive() throws {
+        let job = try SpoiledJob()
+        let whole = try Data(contentsOf: job.folder.appendingPathComponent("images.npz"))
+        try job.scratch.write(whole.prefix(9000), to: "cut.npz")
+        try job.writeJob(calibration: "cut.npz")
+        try job.expectRefused(naming: "cut.npz", "not an .npz archive")
+        try job.expectInferenceRefused(input: "cut.npz", naming: "cut.npz", "not an .npz archive")
+    }
+
+    @Test(arguments: [-1, 10, Int64.max]) func labelOutOfRange(_ label: Int64) throws {
+        let job = try SpoiledJob()
+        try job.writeImages("labelled.npz") { $0 == 33 ? label : Int64($0 % 10) }
+        try job.writeJob(evaluation: "labelled.npz")
+        try job.expectFailure(naming: "labelled.npz", "sample \"33\"", "a label from 0 to 9", "found \(label)")
+    }
+
+    @Test func corruptImageEndsTheJob() throws {
+        for (name, data) in [("cut.jpg", try ImageFolder.truncatedJPEG()), ("garbage.jpg", ImageFolder.garbage)] {
+            let job = try SpoiledJob(images: 20)
+            try ImageFolder(job.folder.appendingPathComponent("images")).add(data, ofClass: 1, named: name)
+            try job.expectFailure(naming: "/images", "class1/\(name)", "corrupt image")
+        }
+    }
+
+    /// Bad samples are counted, the rest is what it would be alone, and that for any number of workers.
+    @Test func badSamplesAreSkipped() throws {
+        var digests: Set<String?> = []
+        for workers in [1, 3] {
+            let job = try SpoiledJob(images: 300, policy: "skip")
+            let images = ImageFolder(job.folder.appendingPathComponent("images"))
+            try images.add(ImageFolder.truncatedJPEG(), ofClass: 0, named: "0000_a.jpg")
+            try images.add(ImageFolder.garbage, ofClass: 1, named: "0200_a.jpg")
+            try images.add(Data(), ofClass: 1, named: "empty.png")
+            let report = try job.finished(workers: workers)
+            #expect(report.samples.calibration == 600 && report.skipped.calibration == 3)
+            #expect(report.samples.evaluation == 600 && report.skipped.evaluation == 3)
+            let correct = try #require(report.stages.last { $0.model == .fp32 }?.correctTop1)
+            #expect(report.accuracy.fp32 == 100 * Double(correct) / 600)
+            digests.insert(report.digest.encodings)
+        }
+        let clean = try SpoiledJob(images: 300, policy: "skip").finished(workers: 1)
+        #expect(clean.skipped.calibration == 0)
+        digests.insert(clean.digest.encodings)
+        #expect(digests.count == 1, "\(digests)")
+    }
+
+    @Test func nothingButBadSamples() throws {
+        let job = try SpoiledJob(images: 0, policy: "skip")
+        let images = ImageFolder(job.folder.appendingPathComponent("images"))
+        try images.add(ImageFolder.garbage, ofClass: 0, named: "a.jpg")
+        try images.add(ImageFolder.truncatedJPEG(), ofClass: 0, named: "b.jpg")
+        try job.expectFailure(naming: "job.yml", "dataset.calibration", "at least one sample", "2 bad samples")
+    }
+}
+
+extension SpoiledJob {
+    /// Images in two classes, so many in each.
+    init(images count: Int, policy: String = "stop") throws {
+        try self.init()
+        try write(SmallModel.convolution(classes: 2, height: 16, width: 16))
+        let images = ImageFolder(folder.appendingPathComponent("images"))
+        for label in 0..<2 { try images.add(count, ofClass: label) }
+        try writeJob(
+            calibration: "images", evaluation: "images", batch: 16,
+            dataset: "on_bad_sample: \(policy)\n  image: {size: [16, 16], mean: [0.5, 0.5, 0.5], std: [1, 1, 1]}")
+    }
+
+    func finished(workers: Int) throws -> Report {
+        let process = try QuantSimProcess(
+            ["run", file.path, "--workers", "\(workers)", "--output", output.path], in: folder)
+        #expect(try process.exitCode() == 0, "\(process.standardError)")
+        return try TestJob.report(output)
+    }
+}

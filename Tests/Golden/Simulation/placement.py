@@ -1,0 +1,202 @@
+"""Writes placement.json: which tensors aimet-onnx 2.42 quantizes in some graphs, under some configs.
+
+    python placement.py RESNET20.onnx > placement.json
+
+RESNET20.onnx is a ResNet-20 for CIFAR-10 with batch norms; without it the cases of this file alone are written. Graphs
+are written without the values of constants, which placement does not look at.
+"""
+import json
+import logging
+import os
+import sys
+
+import aimet_onnx.common.quantsim_config as configs
+import numpy as np
+import onnx
+from aimet_onnx.batch_norm_fold import fold_all_batch_norms_to_weight
+from aimet_onnx.quantsim import QuantizationSimModel
+from onnx import TensorProto, helper, numpy_helper
+
+logging.disable(logging.CRITICAL)
+
+
+def attribute(value):
+    value = helper.get_attribute_value(value)
+    if isinstance(value, onnx.TensorProto):
+        return numpy_helper.to_array(value).dtype.name
+    return value if isinstance(value, int) else None
+
+
+def graph_of(model):
+    graph = model.graph
+    constants = {c.name: [numpy_helper.to_array(c).dtype.name, list(c.dims)] for c in graph.initializer}
+    nodes = []
+    for node in graph.node:
+        if node.op_type == "Constant":
+            value = numpy_helper.to_array(node.attribute[0].t)
+            constants[node.output[0]] = [value.dtype.name, list(value.shape)]
+            continue
+        attributes = {a.name: attribute(a) for a in node.attribute}
+        nodes.append([node.op_type, list(node.input), list(node.output),
+                      {k: v for k, v in attributes.items() if v is not None}])
+    return {"inputs": [i.name for i in graph.input if i.name not in constants], "outputs": [o.name for o in graph.output],
+            "nodes": nodes, "constants": constants}
+
+
+def placement(model, config):
+    sim = QuantizationSimModel(model, quant_scheme="min_max", param_type="int4", activation_type="int8", config_file=config)
+    names = {}
+    parameters = {}
+    groups = {}
+    for name, quantizer in sim.qc_quantize_op_dict.items():
+        if not quantizer.enabled:
+            continue
+        if name in sim.param_names:
+            axis = quantizer.tensor_quantizer_params.channel_axis if quantizer.quant_info.usePerChannelMode else None
+            parameters[name] = [quantizer.use_symmetric_encodings, quantizer.bitwidth, axis]
+        else:
+            fixed = quantizer._encoding_min_max_fixed_vals
+            names[name] = [quantizer.use_symmetric_encodings, quantizer.bitwidth, list(fixed) if fixed else None]
+            groups.setdefault(id(quantizer), []).append(name)
+    shared = sorted(sorted(group) for group in groups.values() if len(group) > 1)
+    return {"activations": names, "parameters": parameters, "shared": shared}
+
+
+class Builder:
+    """A graph put together op by op; every tensor has four axes of extent 8 unless a weight says otherwise."""
+
+    def __init__(self):
+        self.nodes, self.constants, self.inputs, self.outputs = [], [], [], []
+
+    def input(self, name, shape):
+        self.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+        return name
+
+    def output(self, *names):
+        self.outputs += [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names]
+
+    def constant(self, name, shape, kind="float32"):
+        values = np.random.default_rng(len(self.constants)).normal(size=shape)
+        self.constants.append(numpy_helper.from_array(np.array(values, kind), name))
+        return name
+
+    def integers(self, name, values):
+        self.constants.append(numpy_helper.from_array(np.array(values, "int64"), name))
+        return name
+
+    def op(self, op_type, inputs, output, **attributes):
+        self.nodes.append(helper.make_node(op_type, inputs, [output], name="node_" + output, **attributes))
+        return output
+
+    def conv(self, value, output, groups=1):
+        weight = self.constant(output + ".weight", (8, 8 // groups, 3, 3))
+        bias = self.constant(output + ".bias", (8,))
+        return self.op("Conv", [value, weight, bias], output, pads=[1, 1, 1, 1], group=groups)
+
+    def model(self):
+        graph = helper.make_graph(self.nodes, "g", self.inputs, self.outputs, self.constants)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        return onnx.shape_inference.infer_shapes(model, strict_mode=True)
+
+
+def supergroups():
+    b = Builder()
+    x = b.input("x", [1, 8, 8, 8])
+    b.op("Relu", [b.conv(x, "conv1")], "relu1")
+    b.op("Relu", [b.conv("relu1", "depthwise", groups=8)], "relu2")
+    b.op("Clip", [b.conv("relu2", "conv2"), b.constant("low", ()), b.constant("high", ())], "clip")
+    b.conv("clip", "conv3")
+    b.op("Relu", ["conv3"], "relu3")
+    b.op("Add", ["conv3", "relu3"], "sum")
+    b.op("Relu", ["sum"], "relu4")
+    b.op("Sigmoid", [b.conv("relu4", "conv4")], "gate")
+    b.op("Mul", ["gate", b.constant("factor", (1,))], "scaled")
+    b.op("MaxPool", ["scaled"], "pooled", kernel_shape=[2, 2], strides=[2, 2])
+    b.op("Relu", [b.conv("pooled", "conv5")], "relu5")
+    b.output("relu5", "conv5")
+    return b.model()
+
+
+def tied():
+    b = Builder()
+    x = b.input("x", [1, 8, 8, 8])
+    b.op("Relu", [b.conv(x, "left")], "relu1")
+    b.conv(x, "right")
+    b.op("MaxPool", [b.conv(x, "third")], "pooled", kernel_shape=[1, 1])
+    b.op("Concat", ["relu1", "right", "pooled"], "joined", axis=1)
+    b.op("AveragePool", ["joined"], "average", kernel_shape=[2, 2])
+    b.op("Sigmoid", ["average"], "gate")
+    b.op("Concat", ["gate", "average"], "again", axis=1)
+    b.op("GlobalAveragePool", ["again"], "global")
+    b.op("Tanh", ["global"], "bounded")
+    b.output("bounded")
+    return b.model()
+
+
+def layers():
+    b = Builder()
+    x = b.input("x", [2, 8])
+    b.op("Gemm", [x, b.constant("gemm.weight", (16, 8)), b.constant("gemm.bias", (16,))], "gemm", transB=1)
+    b.op("Relu", ["gemm"], "relu")
+    b.op("MatMul", ["relu", b.constant("product.weight", (16, 8))], "product")
+    b.op("Add", ["product", b.constant("product.bias", (8,))], "sum")
+    b.op("Gemm", ["sum", b.constant("second.weight", (8, 8))], "second")
+    b.op("Softmax", ["second"], "soft")
+    b.op("MatMul", ["soft", b.constant("lone.weight", (8, 8))], "lone")
+    b.op("Reshape", ["lone", b.integers("shape", [2, 8, 1, 1])], "reshaped")
+    weight = b.constant("up.weight", (8, 4, 2, 2))
+    b.op("ConvTranspose", ["reshaped", weight], "up", strides=[2, 2])
+    b.op("Relu", ["up"], "up_relu")
+    b.op("ConvTranspose", ["up_relu", b.constant("grouped.weight", (4, 2, 2, 2))], "grouped", group=2)
+    b.op("PRelu", ["grouped", b.constant("slope", (4, 1, 1))], "leaky")
+    b.op("Flatten", ["leaky"], "flat")
+    b.output("flat")
+    return b.model()
+
+
+CONSTRAINED = {
+    "defaults": {"ops": {"is_output_quantized": "True"}, "params": {"is_quantized": "True", "is_symmetric": "False"},
+                 "per_channel_quantization": "True", "strict_symmetric": "False"},
+    "params": {"bias": {"is_quantized": "False"}, "weight": {"is_symmetric": "True"}},
+    "op_type": {
+        "Gemm": {"per_channel_quantization": "False", "params": {"bias": {"is_quantized": "True"}}},
+        "MaxPool": {"is_output_quantized": "True"},
+        "Mul": {"is_input_quantized": "True", "is_symmetric": "True"},
+        "Relu": {"encoding_constraints": {"min": 0.0}},
+        "Sigmoid": {"encoding_constraints": {"min": 0.0, "max": 1.0}},
+        "Softmax": {"encoding_constraints": {"min": 0.0, "max": 1.0}},
+        "Tanh": {"encoding_constraints": {"min": -1.0, "max": 1.0}},
+    },
+    "supergroups": [{"op_list": ["Conv", "Relu"]}, {"op_list": ["Conv", "Sigmoid", "Mul"]}, {"op_list": ["Conv", "Sigmoid"]}],
+    "model_input": {"is_input_quantized": "True"},
+    "model_output": {"is_output_quantized": "True"},
+}
+SPARSE = {"defaults": {"ops": {}, "params": {"is_quantized": "False"}}, "params": {}, "supergroups": [],
+          "op_type": {"Relu": {"is_input_quantized": "True"}, "Conv": {"params": {"weight": {"is_quantized": "True"}}}},
+          "model_input": {"is_input_quantized": "True"}, "model_output": {}}
+
+folder = os.path.dirname(configs.__file__)
+cases = []
+models = [("supergroups", supergroups), ("tied", tied), ("layers", layers)]
+if len(sys.argv) > 1:
+    def resnet20():
+        model = onnx.load(sys.argv[1])
+        fold_all_batch_norms_to_weight(model)
+        return model
+    models.append(("resnet20", resnet20))
+graphs = {}
+for name, make in models:
+    graphs[name] = graph_of(make())
+    wanted = [("default", f"{folder}/default_config.json"),
+              ("default_per_channel", f"{folder}/default_config_per_channel.json")]
+    if name != "resnet20":
+        wanted += [(CONSTRAINED, None), (SPARSE, None)]
+    for config, path in wanted:
+        if path is None:
+            path = "/tmp/config.json"
+            with open(path, "w") as file:
+                json.dump(config, file)
+        # A config that is not built in is written as a list of one string, to be read as a file's bytes.
+        text = config if isinstance(config, str) else [json.dumps(config)]
+        cases.append({"graph": name, "config": text, "expected": placement(make(), path)})
+print(json.dumps({"graphs": graphs, "cases": cases}))

@@ -1,0 +1,109 @@
+import Datasets
+import Foundation
+import Jobs
+import Tensors
+import TestSupport
+import Testing
+
+@Suite struct SampleBatchTests {
+    private func specification(
+        _ dimensions: [String: [Int]], preprocessing: ImagePreprocessing? = nil, skips: Bool = false
+    ) -> PassSpecification {
+        PassSpecification(
+            task: .calibration(observed: []), model: Data(),
+            inputs: dimensions.sorted { $0.key < $1.key }.map {
+                PassSpecification.Input(name: $0.key, dimensions: $0.value, preprocessing: preprocessing)
+            }, output: "output", parameters: [:], tile: 1, skipsBadSamples: skips)
+    }
+
+    private func sample(_ index: Int, _ arrays: [String: Tensor], label: Int? = nil) -> Sample {
+        Sample(key: "\(index)", source: "x.npz", content: .arrays(arrays), label: label)
+    }
+
+    private func error(_ samples: [Sample], _ specification: PassSpecification, classes: Int? = nil) -> DatasetError? {
+        #expect(throws: DatasetError.self) { try SampleBatch(decoding: samples, as: specification, classes: classes) }
+    }
+
+    @Test func arraysBecomeFloatsWithTheSamplesFirst() throws {
+        let samples = (0..<3).map { index in
+            sample(
+                index,
+                [
+                    "a": Tensor(shape: [2], [UInt8(index), 200]), "b": Tensor(shape: [1, 1], [Float(index) + 0.5]),
+                    "unused": Tensor(shape: [1], [Int64(0)]),
+                ], label: 2 - index)
+        }
+        let batch = try SampleBatch(decoding: samples, as: specification(["a": [2], "b": [1, 1]]))
+        #expect(batch.count == 3 && batch.skipped == 0)
+        #expect(batch.labels == [2, 1, 0])
+        #expect(batch.inputs.keys.sorted() == ["a", "b"])
+        #expect(batch.inputs["a"]?.shape == [3, 2])
+        #expect(batch.inputs["a"]?.elements(as: Float.self) == [0, 200, 1, 200, 2, 200])
+        #expect(batch.inputs["b"]?.shape == [3, 1, 1])
+        #expect(batch.inputs["b"]?.elements(as: Float.self) == [0.5, 1.5, 2.5])
+    }
+
+    @Test func everyElementTypeIsConverted() throws {
+        let tensors = [
+            Tensor(shape: [2], [Int8(-3), 7]), Tensor(shape: [2], [Int16(-3), 7]), Tensor(shape: [2], [Int32(-3), 7]),
+            Tensor(shape: [2], [Int64(-3), 7]), Tensor(shape: [2], [Double(-3), 7]),
+            Tensor(shape: [2], [Float(-3), 7]),
+        ]
+        for tensor in tensors {
+            let batch = try SampleBatch(decoding: [sample(0, ["a": tensor])], as: specification(["a": [2]]))
+            #expect(batch.inputs["a"]?.elements(as: Float.self) == [-3, 7], "\(tensor.elementType)")
+        }
+    }
+
+    @Test func partsWithoutLabelsHaveNone() throws {
+        let array = ["a": Tensor(shape: [1], [Float(1)])]
+        let batch = try SampleBatch(
+            decoding: [sample(0, array, label: 4), sample(1, array)], as: specification(["a": [1]]), classes: 5)
+        #expect(batch.labels.isEmpty && batch.count == 2)
+        #expect(try SampleBatch(decoding: [], as: specification(["a": [1]])).count == 0)
+    }
+
+    @Test func whatDoesNotFitIsNamed() {
+        let array = Tensor(shape: [2, 3], [Float](repeating: 0, count: 6))
+        let turned = error([sample(4, ["a": array])], specification(["a": [3, 2]]))
+        #expect(turned?.code == .corruptArray && turned?.key == "4" && turned?.found == "[2, 3]")
+        let absent = error([sample(4, ["b": array])], specification(["a": [3, 2]]))
+        #expect(absent?.code == .missingContent && absent?.found == "b")
+        for label in [-1, 5, Int.max, Int.min] {
+            let range = error([sample(4, ["a": array], label: label)], specification(["a": [2, 3]]), classes: 5)
+            #expect(range?.code == .labelOutOfRange && range?.found == "\(label)")
+        }
+        let image = Sample(key: "k", source: "s", content: .image(Data()))
+        #expect(error([image], specification(["a": [2, 3]]))?.code == .missingContent)
+    }
+
+    /// Bad samples leave no trace but their number.
+    @Test func badSamplesAreLeftOut() throws {
+        let file = goldenFolder("Datasets").appendingPathComponent("rgb_444.jpg")
+        let good = Sample(key: "good", source: "t.tar", content: .image(try Data(contentsOf: file)), label: 1)
+        let cut = Sample(key: "cut", source: "t.tar", content: .image(try Data(contentsOf: file).prefix(300)), label: 0)
+        let strange = Sample(key: "label", source: "t.tar", content: good.content, label: 2)
+        let preprocessing = try ImagePreprocessing(height: 4, width: 5, mean: [0, 0, 0], std: [1, 1, 1])
+        func batch(_ samples: [Sample]) throws -> SampleBatch {
+            try SampleBatch(
+                decoding: samples, as: specification(["x": [3, 4, 5]], preprocessing: preprocessing, skips: true),
+                classes: 2)
+        }
+        let clean = try batch([good, good])
+        let mixed = try batch([cut, good, strange, cut, good, Sample(key: "", source: "", content: .image(Data()))])
+        #expect(mixed.count == 2 && mixed.skipped == 4)
+        #expect(mixed.labels == [1, 1])
+        #expect(mixed.inputs["x"]?.shape == [2, 3, 4, 5])
+        #expect(mixed.inputs["x"]?.elements(as: Float.self) == clean.inputs["x"]?.elements(as: Float.self))
+        #expect(try batch([cut]).inputs["x"]?.shape == [0, 3, 4, 5])
+        let stopping = specification(["x": [3, 4, 5]], preprocessing: preprocessing)
+        #expect(error([good, cut], stopping)?.key == "cut")
+    }
+
+    @Test func specificationsCode() throws {
+        let preprocessing = try ImagePreprocessing(height: 4, width: 5, mean: [0, 0.5, 0], std: [1, 2, 1])
+        let original = specification(["x": [3, 4, 5]], preprocessing: preprocessing, skips: true)
+        #expect(try PassSpecification(decoding: original.encoded()) == original)
+        #expect(try original.encoded() == original.encoded())
+    }
+}

@@ -1,0 +1,106 @@
+import Graph
+import Quantization
+import Simulation
+import Tensors
+import Testing
+
+/// Encodings of parameters and activations of a small graph: Conv with 2 channels, Clip with constant bounds, AveragePool.
+@Suite struct EncodingsTests {
+    static let weight = Tensor(shape: [2, 1, 1, 2], [Float(1), -2, 0.5, 0.25])
+
+    static var graph: Graph {
+        Graph(
+            name: "g", inputs: [ValueInfo(name: "x", elementType: .float32, dimensions: nil)],
+            outputs: [ValueInfo(name: "mean", elementType: .float32, dimensions: nil)],
+            nodes: [
+                Node(name: "c", opType: "Conv", inputs: ["x", "w", "b"], outputs: ["conv"]),
+                Node(name: "r", opType: "Clip", inputs: ["conv", "low", "high"], outputs: ["clip"]),
+                Node(name: "p", opType: "AveragePool", inputs: ["clip"], outputs: ["mean"]),
+            ],
+            constants: [
+                "w": weight, "b": Tensor(shape: [2], [Float(1), 2]), "low": Tensor(scalar: Float(0)),
+                "high": Tensor(scalar: Float(6)),
+            ], opsetVersion: 17)
+    }
+
+    static func placement(_ config: String, _ scheme: Scheme = .tf) throws -> QuantizerPlacement {
+        try QuantizerPlacement(
+            graph: graph, config: try #require(SimulationConfig.named(config)), activationBitwidth: 8,
+            parameterBitwidth: 4, scheme: scheme)
+    }
+
+    static func observed(_ values: [Float]) -> TensorStatistics {
+        values.withUnsafeBufferPointer { TensorStatistics(observing: $0) }
+    }
+
+    @Test func parametersPerTensor() throws {
+        let found = ParameterEncodings.compute(graph: Self.graph, placement: try Self.placement("default"))
+        #expect(found.keys.sorted() == ["w"])
+        #expect(found["w"] == TensorEncodings(.fromRange(min: -2, max: 1, bitwidth: 4, symmetric: true)))
+    }
+
+    @Test func parametersPerChannel() throws {
+        let placement = try Self.placement("default_per_channel")
+        let found = ParameterEncodings.compute(graph: Self.graph, placement: placement)
+        let expected = [(-2.0, 1.0), (0.25, 0.5)].map {
+            Encoding.fromRange(min: $0.0, max: $0.1, bitwidth: 4, symmetric: true)
+        }
+        #expect(found["w"] == TensorEncodings(encodings: expected, axis: 0))
+
+        let simulated = try Self.graph.simulatingParameters(found)
+        let quantizer = try FakeQuantizer(#require(found["w"]))
+        #expect(
+            simulated.constants["w"] == quantizer.applied(to: Self.weight) && simulated.constants["w"] != Self.weight)
+        #expect(simulated.constants["b"] == Self.graph.constants["b"])
+    }
+
+    @Test func activationsShareQuantizersAndConstantsNeedNoSamples() throws {
+        let placement = try Self.placement("default")
+        #expect(placement.observedTensors == ["x", "clip", "mean"])
+        let statistics = StatisticsSet([
+            "x": Self.observed([-1, 1]), "clip": Self.observed([0, 5]), "mean": Self.observed([2, 7]),
+        ])
+        let found = ActivationEncodings.compute(graph: Self.graph, placement: placement, statistics: statistics)
+        func asymmetric(_ min: Double, _ max: Double) -> TensorEncodings {
+            TensorEncodings(.fromRange(min: min, max: max, bitwidth: 8, symmetric: false))
+        }
+        // The pool has the quantizer of its input, which sees the values of both.
+        #expect(
+            found == [
+                "x": asymmetric(-1, 1), "clip": asymmetric(0, 7), "mean": asymmetric(0, 7), "low": asymmetric(0, 0),
+                "high": asymmetric(0, 6),
+            ])
+    }
+
+    @Test func whatWasNotObservedHasNoEncoding() throws {
+        let found = ActivationEncodings.compute(
+            graph: Self.graph, placement: try Self.placement("default"), statistics: StatisticsSet())
+        #expect(found.keys.sorted() == ["high", "low"])
+    }
+
+    @Test func constraintsReplaceTheObservedEnds() throws {
+        var config = try #require(SimulationConfig.named("default"))
+        config.opTypes["Clip", default: .init()].constraints = EncodingConstraints(min: -1, max: 3)
+        config.opTypes["AveragePool", default: .init()].constraints = EncodingConstraints(min: -1, max: 3)
+        let placement = try QuantizerPlacement(
+            graph: Self.graph, config: config, activationBitwidth: 8, parameterBitwidth: 8, scheme: .tf)
+        let found = ActivationEncodings.compute(
+            graph: Self.graph, placement: placement, statistics: StatisticsSet(["clip": Self.observed([0, 5])]))
+        #expect(found["clip"] == TensorEncodings(.fromRange(min: -1, max: 3, bitwidth: 8, symmetric: false)))
+    }
+
+    @Test func axesOfAFileFollowFromTheGraph() throws {
+        let placement = try Self.placement("default_per_channel")
+        let parameters = ParameterEncodings.compute(graph: Self.graph, placement: placement)
+        let written = EncodingsFile(activations: [:], parameters: parameters)
+        let read = try EncodingsFile.read(written.write(version: .v1_0_0), file: "f")
+        #expect(try read.resolvingAxes(in: Self.graph, file: "f") == written)
+
+        var wrong = read
+        wrong.parameters["w"]?.encodings.append(Encoding.fromRange(min: 0, max: 1, bitwidth: 4, symmetric: true))
+        let count = #expect(throws: QuantizationError.self) { try wrong.resolvingAxes(in: Self.graph, file: "f") }
+        #expect(count?.key == "param_encodings.w" && count?.expected == "2" && count?.found == "3")
+        wrong = EncodingsFile(activations: ["x": try #require(parameters["w"])], parameters: [:])
+        #expect(throws: QuantizationError.self) { try wrong.resolvingAxes(in: Self.graph, file: "f") }
+    }
+}

@@ -1,0 +1,96 @@
+import Foundation
+import Graph
+import Quantization
+import Simulation
+import Tensors
+import Testing
+
+/// Placement against the reference's. The golden file holds the graphs too.
+@Suite struct PlacementTests {
+    static func cases() throws -> [GoldenCase] { try GoldenPlacement.load().cases }
+
+    static func place(
+        _ item: GoldenCase, _ graphs: [String: GoldenGraph]
+    ) throws -> (graph: Graph, placement: QuantizerPlacement) {
+        let graph = try #require(graphs[item.graph]).graph(named: item.graph)
+        let config: SimulationConfig
+        switch item.config {
+        case .name(let name): config = try #require(SimulationConfig.named(name))
+        case .document(let data): config = try SimulationConfig(json: data, file: "config")
+        }
+        let placement = try QuantizerPlacement(
+            graph: graph, config: config, activationBitwidth: 8, parameterBitwidth: 4, scheme: .tf)
+        return (graph, placement)
+    }
+
+    @Test func enabledQuantizersAreTheReferences() throws {
+        let golden = try GoldenPlacement.load()
+        for item in golden.cases {
+            let (_, placement) = try Self.place(item, golden.graphs)
+            let label = Comment(rawValue: "\(item.graph) under \(item.config)")
+            let activations = placement.activations.filter(\.enabled)
+            #expect(Set(activations.map(\.tensor)) == Set(item.expected.activations.keys), label)
+            for quantizer in activations {
+                guard let expected = item.expected.activations[quantizer.tensor] else { continue }
+                let detail = Comment(rawValue: "\(quantizer.tensor) of \(item.graph) under \(item.config)")
+                #expect(quantizer.settings.symmetric == expected.symmetric, detail)
+                #expect(quantizer.settings.bitwidth == expected.bitwidth, detail)
+                #expect(quantizer.constraints == expected.constraints, detail)
+            }
+            let parameters = placement.parameters.filter(\.enabled)
+            #expect(Set(parameters.map(\.tensor)) == Set(item.expected.parameters.keys), label)
+            for quantizer in parameters {
+                guard let expected = item.expected.parameters[quantizer.tensor] else { continue }
+                #expect(quantizer.settings.symmetric == expected.symmetric, label)
+                #expect(quantizer.settings.bitwidth == 4 && expected.bitwidth == 4, label)
+            }
+        }
+    }
+
+    @Test func sharedQuantizersAreTheReferences() throws {
+        let golden = try GoldenPlacement.load()
+        for item in golden.cases {
+            let (_, placement) = try Self.place(item, golden.graphs)
+            let shared = Dictionary(grouping: placement.activations.filter(\.enabled), by: \.group).values
+                .filter { $0.count > 1 }
+                .map { $0.map(\.tensor).sorted() }
+            #expect(Set(shared) == Set(item.expected.shared), "\(item.graph) under \(item.config)")
+        }
+    }
+
+    @Test func channelAxesAreTheReferences() throws {
+        let golden = try GoldenPlacement.load()
+        for item in golden.cases {
+            let (graph, placement) = try Self.place(item, golden.graphs)
+            for quantizer in placement.parameters where quantizer.enabled {
+                let rank = try #require(graph.constants[quantizer.tensor]).shape.rank
+                let expected = item.expected.parameters[quantizer.tensor]?.axis.map { $0 < 0 ? $0 + rank : $0 }
+                #expect(quantizer.channelAxis == expected, "\(quantizer.tensor) of \(item.graph) under \(item.config)")
+            }
+        }
+    }
+
+    @Test func contradictionsNameTensorAndNode() throws {
+        let graph = GoldenGraph(
+            inputs: ["x"], outputs: ["y"],
+            nodes: [("Tanh", ["x"], ["t"]), ("Relu", ["t"], ["y"])], constants: [:]
+        ).graph(named: "g")
+        var config = try #require(SimulationConfig.named("default"))
+        config.opTypes["Tanh", default: .init()].constraints = EncodingConstraints(min: -1, max: 1)
+        config.opTypes["Relu", default: .init()].constraints = EncodingConstraints(min: 0)
+        let ranges = #expect(throws: SimulationError.self) {
+            try QuantizerPlacement(
+                graph: graph, config: config, activationBitwidth: 8, parameterBitwidth: 8, scheme: .tf)
+        }
+        #expect(ranges?.code == .conflictingSettings && ranges?.tensor == "y" && ranges?.node == "Relu 1")
+
+        config = try #require(SimulationConfig.named("default"))
+        config.opTypes["Tanh", default: .init()].isSymmetric = true
+        config.opTypes["Relu", default: .init()].isSymmetric = false
+        let symmetry = #expect(throws: SimulationError.self) {
+            try QuantizerPlacement(
+                graph: graph, config: config, activationBitwidth: 8, parameterBitwidth: 8, scheme: .tf)
+        }
+        #expect(symmetry?.path == "op_type.is_symmetric" && symmetry?.tensor == "t")
+    }
+}
