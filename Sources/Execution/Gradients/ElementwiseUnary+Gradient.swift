@@ -65,7 +65,7 @@ extension ElementwiseUnary.Function {
 }
 
 extension GradientBuilder {
-    /// The derivative is 0 below -3, 1 above 3, x / 3 + 1 / 2 between and at the bounds. oneDNN 2.6 has no fast one.
+    /// The derivative is 0 up to -3, 1 from 3 on, x / 3 + 1 / 2 between. oneDNN 2.6 has no fast one.
     fileprivate func hardSwish(_ gradient: Operand, _ value: String) throws -> Operand {
         let input = try plan.operand(value)
         let source = try converted(gradient, to: input.layout)
@@ -76,7 +76,7 @@ extension GradientBuilder {
             let (gradient, x, result) = (pointers[0], pointers[1], pointers[2])
             for index in 0..<count {
                 let x = x[index]
-                result[index] = gradient[index] * (x < -3 ? 0 : x <= 3 ? x / 3 + 0.5 : 1)
+                result[index] = gradient[index] * (x <= -3 ? 0 : x < 3 ? x / 3 + 0.5 : 1)
             }
         }
         return target
