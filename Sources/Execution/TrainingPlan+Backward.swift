@@ -15,20 +15,20 @@ extension TrainingPlan {
     /// - Parameters:
     ///   - needed: values whose gradients are computed.
     ///   - results: the outputs in row-major order.
-    /// - Returns: where the gradients of outputs are written and those of parameters are found.
+    ///   - inputGradients: whether the gradients of inputs are among the results.
+    /// - Returns: where the gradients of outputs are written, and where the gradients asked for are found.
     static func addBackward(
-        _ plan: PlanBuilder, _ tape: Tape, _ units: [Unit], needed: Set<String>, outputs: [String],
-        _ results: [String: Operand]
-    ) throws -> (builder: GradientBuilder, outputs: [String: Operand], parameters: [String: Operand]) {
+        _ plan: PlanBuilder, _ tape: Tape, _ units: [Unit], needed: Set<String>, results: [String: Operand],
+        inputGradients: Bool
+    ) throws -> (outputs: [String: Operand], gradients: [String: Operand]) {
         let gradients = GradientBuilder(plan: plan, tape: tape, needed: needed)
         var seeds: [String: Operand] = [:]
-        for output in outputs where seeds[output] == nil {
-            seeds[output] = plan.allocate(try MemoryDescriptor(plain: plan.shape(output)))
+        for output in results.keys.sorted() {
+            let seed = plan.allocate(try MemoryDescriptor(plain: plan.shape(output)))
+            seeds[output] = seed
+            gradients.contribute(seed, to: output)
         }
         plan.emitLoss(Array(results.values) + Array(seeds.values))
-        for output in Set(outputs).sorted() {
-            if let seed = seeds[output] { gradients.contribute(seed, to: output) }
-        }
 
         // A parameter's gradient is finished behind the gradient of the first unit that uses it, so that the blocked
         // gradients it is made of are not kept longer.
@@ -39,12 +39,15 @@ extension TrainingPlan {
                 firstUses[index, default: []].append(input)
             }
         }
-        var parameters: [String: Operand] = [:]
+        var finished: [String: Operand] = [:]
         for (index, unit) in units.enumerated().reversed() {
             try gradients.add(unit)
-            for name in firstUses[index] ?? [] { parameters[name] = try gradients.result(name) }
+            for name in firstUses[index] ?? [] { finished[name] = try gradients.result(name) }
         }
-        for name in tape.parameters.subtracting(seen).sorted() { parameters[name] = try gradients.result(name) }
-        return (gradients, seeds, parameters)
+        for name in tape.parameters.subtracting(seen).sorted() { finished[name] = try gradients.result(name) }
+        for name in plan.graph.inputs {
+            if inputGradients { finished[name] = try gradients.result(name) } else { try gradients.finish(name) }
+        }
+        return (seeds, finished)
     }
 }

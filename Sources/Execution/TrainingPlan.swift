@@ -29,6 +29,7 @@ public final class TrainingPlan {
         _ graph: SpecializedGraph, parameters: Set<String>, taps: Set<String> = [], gradientTaps: Set<String> = [],
         inputGradients: Bool = false, weights: WeightStore = WeightStore()
     ) throws {
+        try ComputeLibrary.pinDefault()
         ComputeLibrary.useOneThread()
         for name in parameters.sorted() where graph.constants[name]?.elementType != .float32 {
             throw ExecutionError(
@@ -53,19 +54,15 @@ public final class TrainingPlan {
         for unit in units { try builder.add(unit) }
         var results: [String: Operand] = [:]
         for output in graph.outputs { results[output] = try builder.plainOperand(output) }
-        let backward = try Self.addBackward(builder, tape, units, needed: needed, outputs: graph.outputs, results)
-        var gradients = backward.parameters
-        if inputGradients {
-            for input in graph.inputs { gradients[input] = try backward.builder.result(input) }
-        }
-
+        let backward = try Self.addBackward(
+            builder, tape, units, needed: needed, results: results, inputGradients: inputGradients)
         let program = try Program(
-            builder, entries: entries.map(\.1), results: Array(results.values) + Array(gradients.values))
+            builder, entries: entries.map(\.1), results: Array(results.values) + Array(backward.gradients.values))
         self.program = program
         inputs = entries.map { ($0, program.logicalElements($1)) }
         outputs = results.mapValues { UnsafeBufferPointer(program.logicalElements($0)) }
         outputGradients = backward.outputs.mapValues { program.logicalElements($0) }
-        self.gradients = gradients.mapValues { UnsafeBufferPointer(program.logicalElements($0)) }
+        gradients = backward.gradients.mapValues { UnsafeBufferPointer(program.logicalElements($0)) }
     }
 
     /// Computes the graph and its gradients once. Must be called on the thread that made the plan.

@@ -68,6 +68,11 @@ final class GradientBuilder {
         return copy
     }
 
+    /// Finishes the gradient of a value that no unit computes, for its gradient tap alone.
+    func finish(_ value: String) throws {
+        if let sum = try takeSum(value) { release(sum) }
+    }
+
     // MARK: Sums
 
     /// The sum of the contributions to a value's gradient, shown to the caller where the value is tapped. It stays held

@@ -6,6 +6,8 @@ import Tensors
 struct Operand {
     let buffer: Int
     let layout: MemoryDescriptor
+    /// Where the value begins in the buffer, in elements: not zero for a sample of a batch.
+    var offset = 0
 }
 
 /// What a buffer is while a plan is being built.

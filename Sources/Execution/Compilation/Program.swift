@@ -125,11 +125,11 @@ final class Program {
             guard let place = places[operand.buffer] else {
                 preconditionFailure("buffer \(operand.buffer) is used but has no place")
             }
-            return arena + place
+            return arena + place + operand.offset * MemoryLayout<Float>.stride
         case .constant(let storage):
             guard let start = storage.bytes.baseAddress else { preconditionFailure("a constant without memory") }
             // oneDNN takes mutable handles for what it only reads.
-            return UnsafeMutableRawPointer(mutating: start)
+            return UnsafeMutableRawPointer(mutating: start) + operand.offset * MemoryLayout<Float>.stride
         }
     }
 

@@ -8,6 +8,7 @@ extension ElementwiseUnary: DifferentiableOperator {
         guard let gradient = outputs[0] else { return [] }
         if function.isStep { return [nil] }
         if case .neg = function { return [try gradients.scaled(gradient, by: -1)] }
+        if case .hardSwish = function { return [try gradients.hardSwish(gradient, unit.node.inputs[0])] }
         guard case .eltwise(let algorithm, let alpha, let beta)? = function.eltwise else {
             let input = try gradients.plan.plainOperand(unit.node.inputs[0])
             let derivative = function.derivative
@@ -64,6 +65,23 @@ extension ElementwiseUnary.Function {
 }
 
 extension GradientBuilder {
+    /// The derivative is 0 up to -3, 1 from 3 on, x / 3 + 1 / 2 between. oneDNN 2.6 has no fast one.
+    fileprivate func hardSwish(_ gradient: Operand, _ value: String) throws -> Operand {
+        let input = try plan.operand(value)
+        let source = try converted(gradient, to: input.layout)
+        let target = plan.allocate(input.layout)
+        // What fills up the layout is zero in the gradient and stays so.
+        let count = input.layout.byteCount / MemoryLayout<Float>.stride
+        plan.emit([source, input, target]) { pointers in
+            let (gradient, x, result) = (pointers[0], pointers[1], pointers[2])
+            for index in 0..<count {
+                let x = x[index]
+                result[index] = gradient[index] * (x <= -3 ? 0 : x < 3 ? x / 3 + 0.5 : 1)
+            }
+        }
+        return target
+    }
+
     /// The gradient through a function of one element, in the gradient's own memory where that may be.
     /// - Parameters:
     ///   - value: what the algorithm reads: the function's input or its output.

@@ -40,7 +40,10 @@ struct JobService {
         configuration.resume = resume
         configuration.fingerprint = try job.fingerprint(
             preparation, sources: [calibration, training, evaluation].compactMap(\.self))
-        configuration.logger = Logger(label: "quantsim.coordinator") { _ in DisplayLogHandler(display: display) }
+        // Who watches a live line wants to hear of trouble only.
+        configuration.logger = Logger(label: "quantsim.coordinator") { _ in
+            DisplayLogHandler(display: display, level: display.isLive ? .warning : .info)
+        }
         configuration.progress = { monitor.take($0) }
         coordinator = try Coordinator(configuration: configuration)
         // After the coordinator, which has refused to resume another job.

@@ -44,6 +44,9 @@ public final class ProgressDisplay: Sendable {
         self.surface = surface
     }
 
+    /// Whether progress is one line that is drawn over again, as on a terminal.
+    public var isLive: Bool { surface.isTerminal }
+
     /// A new stage begins; the one before, if any, is left as it was drawn last.
     /// - Parameter done: samples done already, as after a resume.
     public func begin(stage: String, total: Int?, done: Int = 0, workers: Int = 0) {
