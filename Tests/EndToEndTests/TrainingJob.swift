@@ -12,9 +12,9 @@ struct TrainingJob {
 
     /// - Parameters:
     ///   - samples: an epoch.
-    ///   - training: lines in the section `training` beside the usual ones.
+    ///   - divideBy: the learning rate, after each epoch.
     init(
-        in folder: URL, steps: Int = 16, samples: Int = 160, learningRate: Double = 0.01, model: URL = TestJob.model,
+        in folder: URL, steps: Int = 16, samples: Int = 160, divideBy: Double = 2, model: URL = TestJob.model,
         training path: String = Self.samples.path, globalBatch: Int = 32
     ) throws {
         self.folder = folder
@@ -26,8 +26,8 @@ struct TrainingJob {
         quantization: {config: default, scheme: tf_enhanced, activation_bitwidth: 8, parameter_bitwidth: 4}
         training:
           steps: \(steps)
-          optimizer: {name: sgd, learning_rate: \(learningRate), momentum: 0.9}
-          schedule: {divide_by: 2, every_epochs: 1}
+          optimizer: {name: sgd, learning_rate: 0.01, momentum: 0.9}
+          schedule: {divide_by: \(divideBy), every_epochs: 1}
           global_batch: \(globalBatch)
           slots: 8
           seed: 3
