@@ -5,18 +5,19 @@ extension TrainingError {
         // Settings and places in files are keys, everything else with a name is a tensor.
         let isTensor = [.notFinite, .tooLarge, .unsupportedElementType, .differentTensors, .duplicateName].contains(
             code)
-        let steps = [step.map { "step \($0)" }, slot.map { "slot \($0)" }, isTensor ? nil : key]
+        let name = key.map { isTensor && $0 != SlotResult.lossKey ? "tensor \"\($0)\"" : $0 }
+        let place = [
+            step.map { "step \($0)" }, slot.map { "slot \($0)" }, name, index.map { "element \($0)" },
+        ].compactMap(\.self)
         return Sentence(
-            complaint, file: file, tensor: isTensor && key != "loss" ? key : nil,
-            key: (steps + [key == "loss" ? key : nil] + [index.map { "element \($0)" }]).compactMap(\.self)
-                .joined(separator: ", ").nilIfEmpty,
-            expected: expected, found: found)
+            complaint, file: file, key: place.isEmpty ? nil : place.joined(separator: ", "), expected: expected,
+            found: found)
     }
 
     private var complaint: String {
         switch code {
-        case .notFinite: key == "loss" ? "the loss is not finite" : "training diverges: not finite"
-        case .tooLarge: "training diverges: too large a gradient"
+        case .notFinite: "training diverges, not finite"
+        case .tooLarge: "training diverges, too large"
         case .tooManyAddends: "too many slots"
         case .labelOutOfRange: "label out of range"
         case .lengthMismatch: "another number of elements than expected"
@@ -37,8 +38,4 @@ extension TrainingError {
         // Mostly a full disk.
         code == .cannotWrite ? .temporary : .permanent
     }
-}
-
-extension String {
-    fileprivate var nilIfEmpty: String? { isEmpty ? nil : self }
 }

@@ -5,6 +5,9 @@ import Training
 
 /// A slot's part of an optimizer step.
 package struct SlotResult: Equatable, Sendable {
+    /// How an error names the loss, which is no tensor.
+    package static let lossKey = "loss"
+
     package var samples: Int
     /// Samples that could not be decoded.
     package var skipped: Int
@@ -98,7 +101,7 @@ package struct SlotReducer: ResultReducer {
             if let index = error.index {
                 error.index = index > 0 ? index - 1 : nil
                 error = error.located(in: layout)
-                if index == 0 { error.key = "loss" }
+                if index == 0 { error.key = SlotResult.lossKey }
             }
             error.step = step
             error.slot = shard
