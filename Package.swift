@@ -51,13 +51,14 @@ let package = Package(
         module("Simulation", ["Graph", "Quantization", "Tensors"]),
         module("PostTraining", ["Graph", "Tensors"]),
         module("Datasets", ["CSPNG", "CTurboJPEG", "Tensors"]),
+        module("Training", ["CKernels", "CSodium", "Quantization", "Tensors"]),
         module("Messaging", ["CSodium", "CZeroMQ", protobuf], exclude: ["messages.proto"]),
         module("Cluster", ["Messaging", logging, .product(name: "GRDB", package: "GRDB.swift")]),
         module(
             "Jobs",
             [
                 "Cluster", "Datasets", "Execution", "Graph", "ONNX", "PostTraining", "Quantization", "Simulation",
-                "Tensors", "Yams", logging,
+                "Tensors", "Training", "Yams", logging,
             ], resources: [.copy("Demo")]),
         .executableTarget(
             name: "quantsim",
@@ -67,6 +68,10 @@ let package = Package(
             name: "lanes",
             dependencies: ["Execution", "Graph", "ONNX", "PostTraining", "Quantization", "Tensors"],
             path: "Benchmarks/Lanes", swiftSettings: strict),
+        .executableTarget(
+            name: "gradients",
+            dependencies: ["Execution", "Graph", "ONNX", "PostTraining", "Tensors"],
+            path: "Benchmarks/Gradients", swiftSettings: strict),
 
         .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("TensorsTests", ["Tensors"]),
@@ -77,11 +82,13 @@ let package = Package(
         tests("SimulationTests", ["Graph", "ONNX", "Quantization", "Simulation", "Tensors"]),
         tests("PostTrainingTests", ["Graph", "ONNX", "PostTraining", "Tensors"]),
         tests("DatasetsTests", ["Datasets", "Tensors"]),
+        tests("TrainingTests", ["CKernels", "Quantization", "Tensors", "Training"]),
         tests("MessagingTests", ["Messaging", "Tensors"]),
         tests("ClusterTests", ["Cluster", "Messaging", "Tensors"]),
         tests("ClusterSimulationTests", ["Cluster", "Messaging", "Tensors"]),
         tests(
-            "JobsTests", ["Cluster", "Datasets", "Graph", "Jobs", "ONNX", "Quantization", "Tensors"]),
+            "JobsTests",
+            ["Cluster", "Datasets", "Graph", "Jobs", "ONNX", "Quantization", "Simulation", "Tensors", "Training"]),
         tests("EndToEndTests", ["Jobs", "Messaging", "ONNX", "Tensors", "quantsim"]),
     ]
 )

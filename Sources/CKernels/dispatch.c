@@ -1,14 +1,10 @@
+#include "environment.h"
 #include "kernels.h"
 
 #include <math.h>
 
 #if defined(__x86_64__)
 
-#include <immintrin.h>
-
-// The variants are separate functions, so none of their arithmetic can move across these.
-#define QS_ENTER const unsigned caller_environment = _mm_getcsr(); _mm_setcsr(0x1F80)
-#define QS_LEAVE _mm_setcsr(caller_environment)
 #define QS_CALL(kernel, ...)                                     \
     do {                                                         \
         QS_ENTER;                                                \
@@ -60,4 +56,33 @@ void qs_fake_quantize(
     enum qs_isa isa, const float *x, float *y, size_t count, float delta, float offset, float steps
 ) {
     QS_CALL(qs_fake_quantize, x, y, count, delta, offset, offset + steps);
+}
+
+void qs_fake_quantize_masked(
+    enum qs_isa isa, const float *x, float *y, uint8_t *mask, size_t count, float delta, float offset, float steps
+) {
+    QS_CALL(qs_fake_quantize_masked, x, y, mask, count, delta, offset, offset + steps);
+}
+
+void qs_fake_quantize_masked_each(
+    enum qs_isa isa, const float *x, float *y, uint8_t *mask, size_t count, const float *delta, const float *lower,
+    const float *upper
+) {
+    QS_CALL(qs_fake_quantize_masked_each, x, y, mask, count, delta, lower, upper);
+}
+
+void qs_apply_mask(enum qs_isa isa, float *g, const uint8_t *mask, size_t count) {
+    QS_CALL(qs_apply_mask, g, mask, count);
+}
+
+void qs_add_range_sums(
+    enum qs_isa isa, const float *x, const float *g, size_t count, float delta, float offset, float steps,
+    struct qs_range_sums *sums
+) {
+    double lanes[2 * QS_SUM_LANES] = {0};
+    QS_CALL(qs_add_range_sums, x, g, count, delta, offset, offset + steps, lanes, lanes + QS_SUM_LANES);
+    for (int i = 0; i < QS_SUM_LANES; i++) {
+        sums->delta += lanes[i];
+        sums->outside += lanes[QS_SUM_LANES + i];
+    }
 }

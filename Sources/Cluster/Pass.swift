@@ -11,12 +11,22 @@ public struct PassDescription: Sendable {
     public var artifacts: [ArtifactID]
     /// Where it is known ahead, for progress.
     public var shardCount: Int?
+    /// Whether what is done survives the coordinator. A pass that does not is run again by a resumed job, as a step of a
+    /// training that goes on from its last checkpoint; it does not count among the passes that the journal knows.
+    public var isJournaled: Bool
+    /// Samples of the passes that this one continues, as the steps of a training do; progress counts on from them.
+    public var samplesBefore: Int
 
-    public init(name: String, descriptor: Data, artifacts: [ArtifactID] = [], shardCount: Int? = nil) {
+    public init(
+        name: String, descriptor: Data, artifacts: [ArtifactID] = [], shardCount: Int? = nil, isJournaled: Bool = true,
+        samplesBefore: Int = 0
+    ) {
         self.name = name
         self.descriptor = descriptor
         self.artifacts = artifacts
         self.shardCount = shardCount
+        self.isJournaled = isJournaled
+        self.samplesBefore = samplesBefore
     }
 }
 

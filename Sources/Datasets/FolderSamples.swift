@@ -28,9 +28,14 @@ final class FolderSamples: SampleStream {
     }
 
     func next() throws -> Sample? {
-        try listUntilImages()
-        guard let name = images.popFirst() else { return nil }
+        guard let (name, label) = try nextName() else { return nil }
         return try ImageFile.sample(path: root + "/" + name, key: name, source: root, label: label)
+    }
+
+    /// The next image's path relative to the folder, and its label; nil after the last.
+    func nextName() throws -> (name: String, label: Int?)? {
+        try listUntilImages()
+        return images.popFirst().map { ($0, label) }
     }
 
     func skip(_ count: Int) throws -> Int {

@@ -8,6 +8,8 @@ public final class ImageDecoder {
     /// The image decoded last.
     var image = RGBImage()
     var resampler = BilinearResampler()
+    /// The pixels of the image augmented last; the array may be longer.
+    var augmented: [UInt8] = []
     var normalization: NormalizationTable?
 
     public init() {}

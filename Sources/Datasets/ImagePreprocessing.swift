@@ -54,20 +54,33 @@ public struct ImagePreprocessing: Codable, Equatable, Sendable {
     ///   - image: the bytes of a JPEG or PNG file.
     ///   - output: [3, height, width]; all elements are written unless an error is thrown.
     ///   - decoder: the calling thread's own.
+    ///   - choice: what augmentation does to the image, once it has its size; nil for nothing.
     /// - Throws: `DatasetError` for a bad sample, without file and key.
     public func decode(
-        _ image: Data, into output: UnsafeMutableBufferPointer<Float>, using decoder: ImageDecoder
+        _ image: Data, into output: UnsafeMutableBufferPointer<Float>, using decoder: ImageDecoder,
+        augmentedBy choice: Augmentation.Choice? = nil
     ) throws {
         precondition(output.count == elementCount, "\(output.count) elements for [3, \(height), \(width)]")
         try decoder.decode(image)
         if decoder.normalization?.matches(self) != true { decoder.normalization = NormalizationTable(self) }
         let table = decoder.normalization ?? NormalizationTable(self)
-        if decoder.image.width == width && decoder.image.height == height {
-            table.apply(decoder.image.pixels, into: output)
-        } else {
-            decoder.resampler.resize(decoder.image, width: width, height: height)
-            table.apply(decoder.resampler.pixels, into: output)
+        let isSized = decoder.image.width == width && decoder.image.height == height
+        if !isSized { decoder.resampler.resize(decoder.image, width: width, height: height) }
+        let pixels = isSized ? decoder.image.pixels : decoder.resampler.pixels
+        guard let choice else {
+            table.apply(pixels, into: output)
+            return
         }
+        if decoder.augmented.count < 3 * width * height {
+            decoder.augmented = [UInt8](repeating: 0, count: 3 * width * height)
+        }
+        decoder.augmented.withUnsafeMutableBufferPointer { augmented in
+            pixels.withUnsafeBufferPointer { pixels in
+                guard let from = pixels.baseAddress, let to = augmented.baseAddress else { return }
+                choice.apply(from, width: width, height: height, into: to)
+            }
+        }
+        table.apply(decoder.augmented, into: output)
     }
 
     /// Decodes and preprocesses an image with a decoder of its own; a thread with many images should keep one.
@@ -78,14 +91,15 @@ public struct ImagePreprocessing: Codable, Equatable, Sendable {
     /// Decodes and preprocesses the image of a sample.
     /// - Throws: `DatasetError` for a bad sample, with file and key; `.missingContent` when the sample holds no image.
     public func decode(
-        _ sample: Sample, into output: UnsafeMutableBufferPointer<Float>, using decoder: ImageDecoder
+        _ sample: Sample, into output: UnsafeMutableBufferPointer<Float>, using decoder: ImageDecoder,
+        augmentedBy choice: Augmentation.Choice? = nil
     ) throws {
         guard case .image(let data) = sample.content else {
             throw DatasetError(
                 .missingContent, file: sample.source, key: sample.key, expected: "image", found: "arrays")
         }
         do {
-            try decode(data, into: output, using: decoder)
+            try decode(data, into: output, using: decoder, augmentedBy: choice)
         } catch let error as DatasetError {
             throw error.at(file: sample.source, key: sample.key)
         }

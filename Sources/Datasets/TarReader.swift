@@ -7,6 +7,8 @@ struct TarMember: Equatable {
     let size: Int
     /// Where in the archive the contents begin.
     let offset: Int
+    /// Where in the archive the first header begins that is about this file: its own, or one with its long name.
+    let start: Int
 }
 
 /// Reads the members of a tar archive in order, without holding more than a buffer: ustar, GNU's long names, pax's
@@ -32,6 +34,7 @@ final class TarReader {
     func next() throws -> TarMember? {
         var longName: String?
         var settings: [String: String] = [:]
+        var start = position
         while !isAtEnd {
             guard let header = try header() else {
                 isAtEnd = true
@@ -55,17 +58,25 @@ final class TarReader {
                 settings = try self.settings(in: try metadata(at: offset, count: size))
             case .file:
                 guard !settings.keys.contains(where: { $0.hasPrefix("GNU.sparse") }) else { throw malformed("sparse") }
-                return TarMember(name: settings["path"] ?? longName ?? header.name, size: size, offset: offset)
+                return TarMember(
+                    name: settings["path"] ?? longName ?? header.name, size: size, offset: offset, start: start)
             case .ignored:
                 break
             case .directory, .withoutContents:
                 longName = nil
                 settings = [:]
+                start = position
             case .unsupported(let type):
                 throw malformed("type \(Character(Unicode.Scalar(type)))")
             }
         }
         return nil
+    }
+
+    /// Goes to the `start` of a member.
+    func seek(to start: Int) {
+        position = start
+        isAtEnd = false
     }
 
     /// The contents of a member.

@@ -39,6 +39,20 @@ final class TarSamples: SampleStream {
         return skipped
     }
 
+    /// Where the next sample's first file begins, for `seek`; nil after the last. Passes over that sample.
+    func nextStart() throws -> Int? {
+        guard let first = try pending ?? nextField() else { return nil }
+        repeat { pending = try nextField() } while pending?.key == first.key
+        return first.member.start
+    }
+
+    /// Goes to a sample.
+    /// - Parameter start: what `nextStart` gave.
+    func seek(to start: Int) {
+        reader.seek(to: start)
+        pending = nil
+    }
+
     /// The next member that can be part of a sample.
     private func nextField() throws -> Field? {
         while let member = try reader.next() {

@@ -59,19 +59,19 @@ final class ZIPArchive {
     }
 
     /// Opens a member for reading. Several members may be open at once; each keeps the archive open.
-    func open(_ member: Member) throws -> ZIPMemberReader {
+    func open(_ member: Member, bufferBytes: Int = ZIPMemberReader.sequentialBufferBytes) throws -> ZIPMemberReader {
         guard let file = zip_fopen_index(handle, member.index, 0) else {
             throw TensorFileError(
                 .corruptMember, file: path, member: member.name, found: String(cString: zip_strerror(handle)))
         }
-        return ZIPMemberReader(archive: self, member: member, file: file)
+        return ZIPMemberReader(archive: self, member: member, file: file, bufferBytes: bufferBytes)
     }
 }
 
 /// The uncompressed bytes of one member, in order, through a buffer.
 final class ZIPMemberReader {
     /// Members of one archive are read by turns, and each turn costs libzip a seek; a buffer makes turns rare.
-    private static let bufferBytes = 1 << 18
+    static let sequentialBufferBytes = 1 << 18
 
     let member: ZIPArchive.Member
     private let archive: ZIPArchive
@@ -82,11 +82,11 @@ final class ZIPMemberReader {
     /// The offset of the next byte to hand out.
     private var position = 0
 
-    fileprivate init(archive: ZIPArchive, member: ZIPArchive.Member, file: OpaquePointer) {
+    fileprivate init(archive: ZIPArchive, member: ZIPArchive.Member, file: OpaquePointer, bufferBytes: Int) {
         self.archive = archive
         self.member = member
         self.file = file
-        buffer = [UInt8](repeating: 0, count: min(Self.bufferBytes, max(member.byteCount, 1)))
+        buffer = [UInt8](repeating: 0, count: min(bufferBytes, max(member.byteCount, 1)))
     }
 
     deinit { zip_fclose(file) }
@@ -140,6 +140,21 @@ final class ZIPMemberReader {
             rest -= dropped
             position += dropped
         }
+    }
+
+    /// Goes to a byte of a stored member, in either direction. Checksums are not compared after that.
+    func seek(to offset: Int) throws {
+        guard member.isStored, (0...member.byteCount).contains(offset) else { throw truncated(needing: offset) }
+        // What the buffer holds ends where libzip stands; a row that lies in it is not read again.
+        let end = position + unread.count
+        let start = end - unread.upperBound
+        if !unread.isEmpty && (start..<end).contains(offset) {
+            unread = offset - start..<unread.upperBound
+        } else {
+            guard zip_fseek(file, Int64(offset), SEEK_SET) == 0 else { throw failure() }
+            unread = 0..<0
+        }
+        position = offset
     }
 
     /// Checks that all bytes were handed out; libzip compares the checksum when it meets the end.

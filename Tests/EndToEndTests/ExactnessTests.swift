@@ -72,17 +72,21 @@ final class ClusterRun {
     let output: URL
     private(set) var coordinator: QuantSimProcess
     private(set) var workers: [QuantSimProcess] = []
-    private let job: TestJob
+    private let job: URL
     let endpoint: String
     private let scratch: URL
 
-    init(_ job: TestJob, in scratch: URL, workers: Int, lanes: Int) throws {
+    convenience init(_ job: TestJob, in scratch: URL, workers: Int, lanes: Int) throws {
+        try self.init(job.file, in: scratch, workers: workers, lanes: lanes)
+    }
+
+    init(_ job: URL, in scratch: URL, workers: Int, lanes: Int) throws {
         self.job = job
         self.scratch = scratch
         output = scratch.appendingPathComponent("output-\(UUID().uuidString)")
         endpoint = try TestJob.freeEndpoint()
         coordinator = try QuantSimProcess(
-            ["coordinator", job.file.path, "--bind", endpoint, "--output", output.path], in: scratch)
+            ["coordinator", job.path, "--bind", endpoint, "--output", output.path], in: scratch)
         for _ in 0..<workers { try addWorker(lanes: lanes) }
     }
 
@@ -93,6 +97,6 @@ final class ClusterRun {
 
     func restartCoordinator() throws {
         coordinator = try QuantSimProcess(
-            ["coordinator", job.file.path, "--bind", endpoint, "--output", output.path, "--resume"], in: scratch)
+            ["coordinator", job.path, "--bind", endpoint, "--output", output.path, "--resume"], in: scratch)
     }
 }

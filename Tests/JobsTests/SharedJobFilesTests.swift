@@ -17,7 +17,10 @@ import Testing
         return path
     }
 
-    @Test(arguments: ["resnet20_cifar10.yml", "resnet20_cifar10_calibration.yml"])
+    @Test(arguments: [
+        "resnet20_cifar10.yml", "resnet20_cifar10_calibration.yml", "resnet20_cifar10_qat.yml",
+        "resnet20_cifar10_qat_short.yml",
+    ])
     func jobsThatThisVersionRuns(_ name: String) throws {
         guard let path = path(name) else { return }
         let job = try JobFile.read(path)
@@ -29,8 +32,6 @@ import Testing
     }
 
     @Test(arguments: [
-        ("resnet20_cifar10_qat.yml", "training"),
-        ("resnet20_cifar10_qat_short.yml", "training"),
         ("resnet20_cifar10_qdq.yml", "export.encodings: 2.0.0, export.onnx_qdq: true"),
         ("resnet20_unequalized.yml", "post_training: cross_layer_equalization"),
     ])

@@ -18,11 +18,14 @@ import Testing
             "export: {encodings: [\"2.0.0\"]}\npost_training: [cross_layer_equalization]", "export.encodings[0]", 4,
             "export.encodings: 2.0.0, post_training: cross_layer_equalization"
         ),
-        (
-            "  training: {path: x}\ntraining: {steps: 1, optimizer: {name: sgd, learning_rate: 1}, "
-                + "global_batch: 8, slots: 2}", "training", 5, "training"
-        ),
+        (training("mse"), "training.loss", 6, "training.loss: mse"),
+        (training("distillation"), "training.loss", 6, "training.loss: distillation"),
     ]
+
+    private static func training(_ loss: String) -> String {
+        "  training: {path: x}\ntraining:\n  loss: \(loss)\n  steps: 1\n  global_batch: 8\n  slots: 2\n"
+            + "  optimizer: {name: sgd, learning_rate: 1}"
+    }
 
     @Test(arguments: refused)
     func whatIsKnownButNotDoneYetIsRefused(lines: String, key: String, line: Int, features: String) throws {

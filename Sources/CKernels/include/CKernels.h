@@ -59,3 +59,7 @@ void qs_histogram(
 /// @param steps grid points less one, an integer
 void qs_fake_quantize(
     enum qs_isa isa, const float *x, float *y, size_t count, float delta, float offset, float steps);
+
+#include "exact_sum.h"
+#include "optimizer_steps.h"
+#include "straight_through.h"

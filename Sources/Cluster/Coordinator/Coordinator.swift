@@ -14,6 +14,7 @@ public final class Coordinator: Sendable {
 
     private struct Shared {
         var nextPass = 0
+        var nextJournaledPass = 0
         var isRunning = false
         var isClosed = false
         /// A job that has failed does not go on.
@@ -66,6 +67,11 @@ public final class Coordinator: Sendable {
         return id
     }
 
+    /// Forgets an artifact that no later pass uses.
+    public func removeArtifact(_ id: ArtifactID) {
+        if shared.withLock({ $0.artifacts.remove(id) != nil }) { inbox.put(.event(.artifactRemoved(id))) }
+    }
+
     /// Runs a pass to its end, on the calling thread, which must not be one of Swift's pool: it blocks, merges and
     /// commits. Passes of a resumed job that were finished before return at once.
     ///
@@ -73,17 +79,21 @@ public final class Coordinator: Sendable {
     public func run(
         pass description: PassDescription, source: sending any ShardSource, reducer: any ResultReducer
     ) throws -> PassOutcome {
-        let index = shared.withLock { shared in
+        let (index, journaledIndex) = shared.withLock { shared in
             precondition(!shared.isRunning, "a pass was begun while another runs")
             shared.isRunning = true
-            defer { shared.nextPass += 1 }
-            return shared.nextPass
+            defer {
+                shared.nextPass += 1
+                if description.isJournaled { shared.nextJournaledPass += 1 }
+            }
+            return (shared.nextPass, shared.nextJournaledPass)
         }
         defer { shared.withLock { $0.isRunning = false } }
         if let failure = shared.withLock({ $0.failure }) { throw failure }
         if shared.withLock({ $0.isClosed }) { throw ClusterError(.closed, pass: description.name) }
         let run = try PassRun(
-            index: index, description: description, reducer: reducer, journal: journal, inbox: inbox, outputs: outputs,
+            index: index, journaledIndex: journaledIndex, description: description, reducer: reducer,
+            journal: description.isJournaled ? journal : nil, inbox: inbox, outputs: outputs,
             commitInterval: configuration.commitInterval)
         do {
             if let outcome = try run.outcomeFromJournal() { return outcome }

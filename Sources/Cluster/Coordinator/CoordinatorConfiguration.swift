@@ -32,6 +32,7 @@ public struct CoordinatorConfiguration: Sendable {
 /// How a pass is doing.
 public struct ClusterProgress: Equatable, Sendable {
     public var pass: String
+    /// Those of the passes before that the pass continues included.
     public var samplesCommitted: Int
     public var shardsCommitted: Int
     /// Where it is known.

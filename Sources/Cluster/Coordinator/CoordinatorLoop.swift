@@ -7,7 +7,7 @@ final class CoordinatorLoop {
     /// From other threads.
     enum Input: Sendable {
         case event(CoordinatorState.Event)
-        case passBegan(CoordinatorState.PassStart, shardCount: Int?, reader: Mailbox<Int>)
+        case passBegan(CoordinatorState.PassStart, shardCount: Int?, samplesBefore: Int, reader: Mailbox<Int>)
         /// Ends at once, without a word to the workers.
         case close
     }
@@ -90,9 +90,9 @@ final class CoordinatorLoop {
         case .event(let event):
             if case .finish = event { finishBy = .now + .seconds(2) }
             handle(event)
-        case .passBegan(let start, let shardCount, let reader):
+        case .passBegan(let start, let shardCount, let samplesBefore, let reader):
             self.reader = reader
-            progress.begin(start, shardCount: shardCount)
+            progress.begin(start, shardCount: shardCount, samplesBefore: samplesBefore)
             handle(.passBegan(start))
         case .close: isClosed = true
         }

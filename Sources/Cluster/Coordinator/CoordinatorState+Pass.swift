@@ -15,10 +15,10 @@ extension CoordinatorState {
         artifacts[descriptor.id] = start.descriptor
         pass = PassRecord(
             index: start.pass, name: start.name, descriptor: descriptor, artifacts: references,
-            committed: start.committed)
+            isJournaled: start.isJournaled, committed: start.committed)
         log(
             LogEvent(
-                .info, "pass begins",
+                start.isJournaled ? .info : .debug, "pass begins",
                 ["pass.name": start.name, "shards.committed": "\(start.committed.count)"]))
         for peer in workers { announcePass(to: peer, now: now) }
     }
@@ -113,7 +113,7 @@ extension CoordinatorState {
         if !pass.artifacts.contains(pass.descriptor) { artifacts[pass.descriptor.id] = nil }
         log(
             LogEvent(
-                .info, "pass complete",
+                pass.isJournaled ? .info : .debug, "pass complete",
                 ["pass.name": pass.name, "shards": "\(total)", "samples": "\(pass.committed.samples)"]))
         actions.append(
             .passCompleted(

@@ -30,6 +30,7 @@ package struct CoordinatorState {
         /// A message could not be sent: there is no such connection any more.
         case unreachable(RoutingID)
         case artifactAdded(ArtifactID, Data)
+        case artifactRemoved(ArtifactID)
         case passBegan(PassStart)
         case shardRead(Shard)
         /// The source has no more shards than this many.
@@ -63,15 +64,19 @@ package struct CoordinatorState {
         package var descriptor: Data
         package var artifacts: [ArtifactID]
         package var committed: CommittedShards
+        /// One of many short passes that are not journaled is not worth a line of the log.
+        package var isJournaled: Bool
 
         package init(
-            pass: Int, name: String, descriptor: Data, artifacts: [ArtifactID], committed: CommittedShards
+            pass: Int, name: String, descriptor: Data, artifacts: [ArtifactID], committed: CommittedShards,
+            isJournaled: Bool = true
         ) {
             self.pass = pass
             self.name = name
             self.descriptor = descriptor
             self.artifacts = artifacts
             self.committed = committed
+            self.isJournaled = isJournaled
         }
     }
 
@@ -117,6 +122,7 @@ package struct CoordinatorState {
         case .unreachable(let target):
             if records[target.peer] != nil { drop(target.peer, .unreachable, now: now) }
         case .artifactAdded(let id, let data): artifacts[id] = data
+        case .artifactRemoved(let id): artifacts[id] = nil
         case .passBegan(let start): begin(start, now: now)
         case .shardRead(let shard): add(shard)
         case .sourceEnded(let count): pass?.totalShards = count

@@ -7,6 +7,7 @@ struct PassRecord {
     let name: String
     let descriptor: ArtifactReference
     let artifacts: [ArtifactReference]
+    let isJournaled: Bool
     var committed: CommittedShards
     /// Known once the source has ended.
     var totalShards: Int?

@@ -3,7 +3,9 @@ import Messaging
 
 /// One pass on the thread that runs it: merges results as they arrive and commits them together.
 final class PassRun {
+    /// Among all passes of this life, and among those of the job's journal.
     private let index: Int
+    private let journaledIndex: Int
     private let description: PassDescription
     private var reducer: any ResultReducer
     private let journal: Journal?
@@ -21,10 +23,11 @@ final class PassRun {
     private var pause: Duration
 
     init(
-        index: Int, description: PassDescription, reducer: any ResultReducer, journal: Journal?,
+        index: Int, journaledIndex: Int, description: PassDescription, reducer: any ResultReducer, journal: Journal?,
         inbox: Inbox<CoordinatorLoop.Input>, outputs: Mailbox<CoordinatorLoop.Output>, commitInterval: Duration
     ) throws {
         self.index = index
+        self.journaledIndex = journaledIndex
         self.description = description
         self.reducer = reducer
         self.journal = journal
@@ -38,8 +41,8 @@ final class PassRun {
     func outcomeFromJournal() throws -> PassOutcome? {
         guard let journal else { return nil }
         let digest = SHA256Digest(of: description.descriptor)
-        guard let state = try journal.pass(index) else {
-            try journal.begin(pass: index, name: description.name, descriptor: digest)
+        guard let state = try journal.pass(journaledIndex) else {
+            try journal.begin(pass: journaledIndex, name: description.name, descriptor: digest)
             return nil
         }
         guard state.name == description.name, state.descriptor == digest else {
@@ -51,7 +54,7 @@ final class PassRun {
                 state: state.reducerState ?? Data(), samples: state.samples, shards: state.shards,
                 seconds: state.seconds, failedAttempts: state.failedAttempts, isFromJournal: true)
         }
-        for shard in try journal.committedShards(ofPass: index) {
+        for shard in try journal.committedShards(ofPass: journaledIndex) {
             committed.insert(shard.shard, digest: shard.digest, samples: shard.samples)
         }
         secondsBefore = state.seconds
@@ -71,8 +74,8 @@ final class PassRun {
             .passBegan(
                 CoordinatorState.PassStart(
                     pass: index, name: description.name, descriptor: description.descriptor,
-                    artifacts: description.artifacts, committed: committed),
-                shardCount: description.shardCount, reader: requests))
+                    artifacts: description.artifacts, committed: committed, isJournaled: description.isJournaled),
+                shardCount: description.shardCount, samplesBefore: description.samplesBefore, reader: requests))
         while true {
             var mustCommit = false
             let wait = batch.isEmpty ? Duration.seconds(1) : lastCommit + pause - .now
@@ -109,7 +112,8 @@ final class PassRun {
         let began = Moment.now
         if let journal {
             try journal.commit(
-                pass: index, shards: batch, reducerState: reducer.state(), seconds: secondsBefore + elapsed.seconds)
+                pass: journaledIndex, shards: batch, reducerState: reducer.state(),
+                seconds: secondsBefore + elapsed.seconds)
         }
         inbox.put(.event(.committed(batch.map(\.shard))))
         batch = []
@@ -124,7 +128,7 @@ final class PassRun {
         let state = try reducer.state()
         let attempts = attemptsBefore + failedAttempts
         let total = secondsBefore + seconds
-        try journal?.finish(pass: index, reducerState: state, seconds: total, failedAttempts: attempts)
+        try journal?.finish(pass: journaledIndex, reducerState: state, seconds: total, failedAttempts: attempts)
         return PassOutcome(
             state: state, samples: samples, shards: shards, seconds: total, failedAttempts: attempts)
     }

@@ -3,6 +3,8 @@ struct ProgressMeter {
     private let callback: (@Sendable (ClusterProgress) -> Void)?
     private var current: ClusterProgress?
     private var samplesAtStart = 0
+    /// Of the passes that the current one continues.
+    private var samplesBefore = 0
     private var history: [(time: Moment, samples: Int)] = []
     private var lastReport: Moment?
 
@@ -10,12 +12,16 @@ struct ProgressMeter {
         self.callback = callback
     }
 
-    mutating func begin(_ start: CoordinatorState.PassStart, shardCount: Int?) {
+    mutating func begin(_ start: CoordinatorState.PassStart, shardCount: Int?, samplesBefore: Int) {
         samplesAtStart = start.committed.samples
-        history = []
-        lastReport = nil
+        self.samplesBefore = samplesBefore
+        if samplesBefore == 0 {
+            history = []
+            lastReport = nil
+        }
         current = ClusterProgress(
-            pass: start.name, samplesCommitted: start.committed.samples, shardsCommitted: start.committed.count,
+            pass: start.name, samplesCommitted: samplesBefore + start.committed.samples,
+            shardsCommitted: start.committed.count,
             shardCount: shardCount, workers: 0, lanes: 0, seconds: 0, samplesPerSecond: 0, recentSamplesPerSecond: 0,
             isComplete: false)
     }
@@ -28,11 +34,12 @@ struct ProgressMeter {
         lastReport = now
         let seconds = pass.firstLease.map { (now - $0).seconds } ?? 0
         update(state, samples: pass.committed.samples, shards: pass.committed.count, seconds: seconds)
-        history.append((now, pass.committed.samples))
+        let samples = samplesBefore + pass.committed.samples
+        history.append((now, samples))
         history.removeAll { now - $0.time > .seconds(10) }
         if let first = history.first, now > first.time {
             current?.recentSamplesPerSecond =
-                Double(pass.committed.samples - first.samples) / (now - first.time).seconds
+                Double(samples - first.samples) / (now - first.time).seconds
         }
         if let total = pass.totalShards { current?.shardCount = total }
         current.map { callback?($0) }
@@ -47,7 +54,7 @@ struct ProgressMeter {
     }
 
     private mutating func update(_ state: CoordinatorState, samples: Int, shards: Int, seconds: Double) {
-        current?.samplesCommitted = samples
+        current?.samplesCommitted = samplesBefore + samples
         current?.shardsCommitted = shards
         current?.workers = state.workersAlive
         current?.lanes = state.lanesAlive

@@ -6,6 +6,8 @@ import Tensors
 struct Operand {
     let buffer: Int
     let layout: MemoryDescriptor
+    /// Where the value begins in the buffer, in elements: not zero for a sample of a batch.
+    var offset = 0
 }
 
 /// What a buffer is while a plan is being built.
@@ -23,12 +25,19 @@ enum Instruction {
     case native([Operand], ([UnsafeMutablePointer<Float>]) -> Void)
     /// Shows a value to the caller, who may change it.
     case tap(String, Operand)
+    /// Has the caller write a parameter, row-major.
+    case parameter(String, Operand)
+    /// Has the caller read the outputs and write their gradients: outputs first, then gradients.
+    case loss([Operand])
+    /// Shows the gradient of a tapped value to the caller, who may change it.
+    case gradientTap(String, Operand)
 
     var buffers: [Int] {
         switch self {
         case .primitive(_, let arguments): arguments.map(\.operand.buffer)
         case .native(let operands, _): operands.map(\.buffer)
-        case .tap(_, let operand): [operand.buffer]
+        case .tap(_, let operand), .parameter(_, let operand), .gradientTap(_, let operand): [operand.buffer]
+        case .loss(let operands): operands.map(\.buffer)
         }
     }
 }
@@ -45,6 +54,8 @@ final class PlanBuilder {
     private(set) var instructions: [Instruction] = []
     private(set) var buffers: [Buffer] = []
     private(set) var scratchpadByteCount = 0
+    /// What the backward pass needs to know of the forward pass; nil in a plan that has none.
+    let tape: Tape?
     private let weights: WeightStore
     private let taps: Set<String>
     /// Where each defined value lies.
@@ -56,8 +67,12 @@ final class PlanBuilder {
     /// The values that a buffer holds: several where they are the same elements under other shapes.
     private var residents: [Int: Set<String>] = [:]
 
-    init(graph: SpecializedGraph, units: [Unit], weights: WeightStore, taps: Set<String>, engine: Engine) {
+    init(
+        graph: SpecializedGraph, units: [Unit], weights: WeightStore, taps: Set<String>, tape: Tape? = nil,
+        engine: Engine
+    ) {
         self.graph = graph
+        self.tape = tape
         self.weights = weights
         self.taps = taps
         self.engine = engine
@@ -70,17 +85,24 @@ final class PlanBuilder {
     /// Compiles a unit; units come in the order in which they are computed.
     /// - Throws: `ExecutionError` naming the unit's node.
     func add(_ unit: Unit) throws {
-        do {
+        try naming(unit) {
             guard let executable = unit.operator as? any ExecutableOperator else {
                 throw ExecutionError(.unsupportedForm)
             }
             try executable.build(unit, in: self)
+        }
+        for input in unit.inputs { pendingUses[input, default: 0] -= 1 }
+    }
+
+    /// Adds the unit's node to errors that do not name one.
+    func naming<Result>(_ unit: Unit, _ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
         } catch var error as ExecutionError {
             error.node = error.node ?? unit.node.name
             error.opType = error.opType ?? unit.node.opType
             throw error
         }
-        for input in unit.inputs { pendingUses[input, default: 0] -= 1 }
     }
 
     // MARK: Values
@@ -100,6 +122,9 @@ final class PlanBuilder {
 
     func constant(_ value: String) -> Tensor? { graph.constants[value] }
 
+    /// How primitives of the forward pass are to be made.
+    var propagation: dnnl_prop_kind_t { tape == nil ? dnnl_forward_inference : dnnl_forward_training }
+
     func operatorInputs(_ unit: Unit) -> [OperatorInput?] {
         unit.node.inputs.map { name in
             graph.types[name].map { OperatorInput(name: name, type: $0, constant: graph.constants[name]) }
@@ -109,6 +134,12 @@ final class PlanBuilder {
     /// The value in the layout in which it was computed.
     func operand(_ value: String) throws -> Operand {
         if let operand = values[value] { return operand }
+        if let tape, tape.parameters.contains(value) {
+            let operand = allocate(try MemoryDescriptor(plain: shape(value)))
+            instructions.append(.parameter(value, operand))
+            define(value, at: operand)
+            return operand
+        }
         guard let tensor = graph.constants[value] else {
             throw ExecutionError(.unsupportedForm, tensor: value, expected: "a value that is already computed")
         }
@@ -151,6 +182,13 @@ final class PlanBuilder {
 
     // MARK: Definitions
 
+    /// Memory for a graph input, row-major.
+    func defineInput(_ name: String) throws -> Operand {
+        let operand = allocate(try MemoryDescriptor(plain: shape(name)))
+        define(name, at: operand)
+        return operand
+    }
+
     /// Memory for the unit's output, or for anything that only this unit needs.
     func allocate(_ layout: MemoryDescriptor) -> Operand {
         buffers.append(.arena(byteCount: layout.byteCount))
@@ -175,7 +213,8 @@ final class PlanBuilder {
 
     /// Whether nobody needs the value's memory after the unit, under whatever name.
     func canOverwrite(_ value: String, by unit: Unit) -> Bool {
-        guard let buffer = values[value]?.buffer, case .arena = buffers[buffer] else { return false }
+        // The backward pass may read every value again.
+        guard tape == nil, let buffer = values[value]?.buffer, case .arena = buffers[buffer] else { return false }
         let pending = residents[buffer, default: []].reduce(0) { $0 + pendingUses[$1, default: 0] }
         return pending == 1 && unit.inputs.contains(value)
     }
@@ -184,8 +223,17 @@ final class PlanBuilder {
     func define(_ value: String, at operand: Operand) {
         values[value] = operand
         residents[operand.buffer, default: []].insert(value)
-        if taps.contains(value) { instructions.append(.tap(value, operand)) }
+        guard taps.contains(value) else { return }
+        if let tape, tape.keptBeforeTap.contains(value) {
+            let copy = allocate(operand.layout)
+            let count = operand.layout.byteCount / MemoryLayout<Float>.stride
+            emit([operand, copy]) { $0[1].update(from: $0[0], count: count) }
+            tape.beforeTap[value] = copy
+        }
+        instructions.append(.tap(value, operand))
     }
+
+    func isTapped(_ value: String) -> Bool { taps.contains(value) }
 
     /// The value is the memory of another under another shape. A tapped value gets memory of its own, since the caller
     /// may change it.
@@ -198,17 +246,31 @@ final class PlanBuilder {
 
     // MARK: Instructions
 
-    func emit(_ primitive: Primitive, _ arguments: [(argument: Int32, operand: Operand)]) {
+    /// - Parameter unit: the unit whose gradient needs to know the primitive and its memories.
+    func emit(
+        _ primitive: Primitive, _ arguments: [(argument: Int32, operand: Operand)], for unit: Unit? = nil
+    ) {
         scratchpadByteCount = max(scratchpadByteCount, primitive.scratchpadByteCount)
         instructions.append(.primitive(primitive, arguments))
+        if let unit { tape?.record(unit, primitive, arguments) }
     }
 
     func emit(_ operands: [Operand], _ body: @escaping ([UnsafeMutablePointer<Float>]) -> Void) {
         instructions.append(.native(operands, body))
     }
 
-    func reorder(_ source: Operand, to target: Operand) throws {
-        let primitive = try Primitive(reorder: source.layout, to: target.layout, engine: engine)
+    func emitGradientTap(_ value: String, _ operand: Operand) {
+        instructions.append(.gradientTap(value, operand))
+    }
+
+    func emitLoss(_ operands: [Operand]) {
+        instructions.append(.loss(operands))
+    }
+
+    /// - Parameter accumulating: whether the elements are added to what the target holds.
+    func reorder(_ source: Operand, to target: Operand, accumulating: Bool = false) throws {
+        let primitive = try Primitive(
+            reorder: source.layout, to: target.layout, accumulating: accumulating, engine: engine)
         emit(primitive, [(DNNL_ARG_FROM, source), (DNNL_ARG_TO, target)])
     }
 

@@ -60,6 +60,35 @@ package struct MemoryDescriptor: Equatable, CustomStringConvertible {
         return MemoryDescriptor(result)
     }
 
+    /// The layout for one element in place of the spatial axes of `[batch, channels, spatial...]`, channels blocked as here.
+    func withoutSpatialExtents() -> MemoryDescriptor {
+        var result = raw
+        let block = withUnsafeBytes(of: raw.format_desc.blocking.inner_blks) {
+            $0.bindMemory(to: Int64.self).prefix(Int(raw.format_desc.blocking.inner_nblks)).reduce(1, *)
+        }
+        for axis in 2..<max(Int(raw.ndims), 2) {
+            Self.set(&result.dims, axis, 1)
+            Self.set(&result.padded_dims, axis, 1)
+            Self.set(&result.format_desc.blocking.strides, axis, block)
+        }
+        Self.set(&result.format_desc.blocking.strides, 1, block)
+        Self.set(&result.format_desc.blocking.strides, 0, raw.padded_dims.1)
+        return MemoryDescriptor(result)
+    }
+
+    /// The layout of one sample of `[batch, ...]`, and the distance of samples in elements.
+    func sample() -> (layout: MemoryDescriptor, distance: Int) {
+        var result = raw
+        Self.set(&result.dims, 0, 1)
+        Self.set(&result.padded_dims, 0, 1)
+        return (MemoryDescriptor(result), Int(raw.format_desc.blocking.strides.0))
+    }
+
+    /// Sets an element of a C array, which Swift sees as a tuple.
+    private static func set<Numbers>(_ numbers: inout Numbers, _ index: Int, _ value: Int64) {
+        withUnsafeMutableBytes(of: &numbers) { $0.bindMemory(to: Int64.self)[index] = value }
+    }
+
     /// A box of the memory, `offsets` elements from the start of each axis.
     package func box(_ shape: Shape, offsets: [Int]) throws -> MemoryDescriptor {
         var result = dnnl_memory_desc_t()

@@ -4,26 +4,35 @@ import COneDNN
 final class Primitive {
     /// Memory that the primitive needs while it runs, in bytes.
     let scratchpadByteCount: Int
+    /// What it computes, for errors and profiles.
+    let name: String
     private let descriptor: dnnl_primitive_desc_t
     private let primitive: dnnl_primitive_t
     private let engine: Engine
 
-    /// - Parameter operation: a filled-in `dnnl_*_desc_t`.
+    /// - Parameters:
+    ///   - operation: a filled-in `dnnl_*_desc_t`.
+    ///   - forward: for a primitive of the backward pass, the one of the forward pass that it belongs to.
     convenience init<Operation>(
-        _ operation: inout Operation, named name: String, post: [PostOperation] = [], engine: Engine
+        _ operation: inout Operation, named name: String, post: [PostOperation] = [], forward: Primitive? = nil,
+        engine: Engine
     ) throws {
         let attributes = try Attributes(post: post)
         var descriptor: dnnl_primitive_desc_t?
         try withUnsafePointer(to: &operation) {
             try check(
-                dnnl_primitive_desc_create(&descriptor, $0, attributes.handle, engine.engine, nil), name)
+                dnnl_primitive_desc_create(&descriptor, $0, attributes.handle, engine.engine, forward?.descriptor),
+                name)
         }
         try self.init(descriptor: descriptor, named: name, engine: engine)
     }
 
     /// A copy from one layout to another.
-    convenience init(reorder from: MemoryDescriptor, to: MemoryDescriptor, engine: Engine) throws {
-        let attributes = try Attributes(post: [])
+    /// - Parameter accumulating: whether the elements are added to what the target holds.
+    convenience init(
+        reorder from: MemoryDescriptor, to: MemoryDescriptor, accumulating: Bool = false, engine: Engine
+    ) throws {
+        let attributes = try Attributes(post: accumulating ? [.sum] : [])
         var descriptor: dnnl_primitive_desc_t?
         var (source, target) = (from.raw, to.raw)
         let name = "reorder from \(from) to \(to)"
@@ -55,6 +64,7 @@ final class Primitive {
             dnnl_primitive_desc_destroy(descriptor)
             throw error
         }
+        self.name = name
         self.descriptor = descriptor
         self.engine = engine
         let scratchpad = dnnl_primitive_desc_query_md(descriptor, dnnl_query_scratchpad_md, 0)
@@ -72,6 +82,17 @@ final class Primitive {
             throw ExecutionError(.library, operation: "layout query \(query.rawValue)")
         }
         return MemoryDescriptor(chosen.pointee)
+    }
+
+    /// The descriptor that the primitive was made of.
+    /// - Parameter query: `dnnl_query_*_d` of the type asked for.
+    func operation<Operation>(_ query: dnnl_query_t, as type: Operation.Type) throws -> Operation {
+        var pointer: UnsafePointer<Operation>?
+        try withUnsafeMutablePointer(to: &pointer) {
+            try check(dnnl_primitive_desc_query(descriptor, query, 0, $0), "operation query \(query.rawValue)")
+        }
+        guard let pointer else { throw ExecutionError(.library, operation: "operation query \(query.rawValue)") }
+        return pointer.pointee
     }
 
     /// Which of oneDNN's implementations was chosen, for profiles.

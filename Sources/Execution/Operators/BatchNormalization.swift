@@ -10,7 +10,7 @@ extension BatchNormalization: ExecutableOperator {
         let flags = dnnl_use_global_stats.rawValue | dnnl_use_scale.rawValue | dnnl_use_shift.rawValue
         try check(
             dnnl_batch_normalization_forward_desc_init(
-                &operation, dnnl_forward_inference, &layout, epsilon, flags), "batch normalization")
+                &operation, plan.propagation, &layout, epsilon, flags), "batch normalization")
         let primitive = try Primitive(&operation, named: "batch normalization", engine: plan.engine)
         let target = try plan.allocate(source.layout, overwriting: unit.node.inputs[0], usedBy: unit)
         plan.emit(
@@ -20,7 +20,7 @@ extension BatchNormalization: ExecutableOperator {
                 (DNNL_ARG_SHIFT, try plan.plainOperand(unit.node.inputs[2])),
                 (DNNL_ARG_MEAN, try plan.plainOperand(unit.node.inputs[3])),
                 (DNNL_ARG_VARIANCE, try plan.plainOperand(unit.node.inputs[4])), (DNNL_ARG_DST, target),
-            ])
+            ], for: unit)
         plan.define(unit.outputs[0], at: target)
     }
 }

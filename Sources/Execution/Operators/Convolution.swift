@@ -12,11 +12,8 @@ extension Convolution: PostOperable, ExecutableOperator {
         let outputShape = try plan.shape(unit.outputs[0])
         let weightShape = try plan.shape(weight)
 
-        // oneDNN keeps groups apart: [groups, outputs / group, inputs / group, kernel...].
         let kernel = Array(weightShape.dimensions.dropFirst(2))
-        let grouped =
-            groups == 1
-            ? weightShape : Shape([groups, weightShape[0] / groups, weightShape[1]] + kernel)
+        let grouped = groupedShape(weightShape)
         let padding = window.resolvedPadding(input: Array(inputShape.dimensions.dropFirst(2)), kernel: kernel)
 
         var source = try MemoryDescriptor(any: inputShape).raw
@@ -27,7 +24,7 @@ extension Convolution: PostOperable, ExecutableOperator {
         try withUnsafePointer(to: &biases) { biases in
             try check(
                 dnnl_dilated_convolution_forward_desc_init(
-                    &operation, dnnl_forward_inference, dnnl_convolution_direct, &source, &weights,
+                    &operation, plan.propagation, dnnl_convolution_direct, &source, &weights,
                     bias == nil ? nil : biases, &target,
                     kernel.indices.map { Int64(window.stride($0)) },
                     kernel.indices.map { Int64(window.dilation($0) - 1) },
@@ -44,7 +41,13 @@ extension Convolution: PostOperable, ExecutableOperator {
         ]
         if let bias { arguments.append((DNNL_ARG_BIAS, try plan.plainOperand(bias))) }
         let output = try plan.destination(primitive.layout(dnnl_query_dst_md), of: unit)
-        plan.emit(primitive, arguments + [(DNNL_ARG_DST, output)])
+        plan.emit(primitive, arguments + [(DNNL_ARG_DST, output)], for: unit)
         plan.define(unit.outputs[0], at: output)
+    }
+
+    /// The weight's shape as oneDNN wants it, groups apart: [groups, outputs / group, inputs / group, kernel...].
+    func groupedShape(_ weight: Shape) -> Shape {
+        groups == 1
+            ? weight : Shape([groups, weight[0] / groups, weight[1]] + weight.dimensions.dropFirst(2))
     }
 }

@@ -75,11 +75,35 @@ extension PlanBuilder {
     func emitBinary(
         _ algorithm: dnnl_alg_kind_t, _ first: Operand, _ second: Operand, to target: Operand, post: [PostOperation]
     ) throws {
-        var (a, b, y) = (first.layout.raw, second.layout.raw, target.layout.raw)
-        var operation = dnnl_binary_desc_t()
-        try check(dnnl_binary_desc_init(&operation, algorithm, &a, &b, &y), "binary operation")
-        let primitive = try Primitive(&operation, named: "binary operation", post: post, engine: engine)
-        emit(primitive, [(DNNL_ARG_SRC_0, first), (DNNL_ARG_SRC_1, second), (DNNL_ARG_DST, target)])
+        for (first, second, target) in try samples(first, second, target) {
+            var (a, b, y) = (first.layout.raw, second.layout.raw, target.layout.raw)
+            var operation = dnnl_binary_desc_t()
+            try check(dnnl_binary_desc_init(&operation, algorithm, &a, &b, &y), "binary operation")
+            let primitive = try Primitive(&operation, named: "binary operation", post: post, engine: engine)
+            emit(primitive, [(DNNL_ARG_SRC_0, first), (DNNL_ARG_SRC_1, second), (DNNL_ARG_DST, target)])
+        }
+    }
+
+    /// The operands as they are, or, where there is one number for each channel of each sample (squeeze and excite), sample by
+    /// sample: oneDNN is fast with one number for each channel, and a hundred times slower otherwise.
+    private func samples(
+        _ first: Operand, _ second: Operand, _ target: Operand
+    ) throws -> [(Operand, Operand, Operand)] {
+        let (full, small) = (first.layout.shape, second.layout.shape)
+        guard full.rank > 2, small.rank == full.rank, small[0] == full[0], small[1] == full[1],
+            full.count > small.count, small.count == small[0] * small[1]
+        else { return [(first, second, target)] }
+        func sample(_ operand: Operand, _ index: Int) -> Operand {
+            let (layout, distance) = operand.layout.sample()
+            return Operand(buffer: operand.buffer, layout: layout, offset: index * distance)
+        }
+        let blocked = first.layout.withoutSpatialExtents()
+        var factors = second
+        if second.layout != blocked {
+            factors = allocate(blocked)
+            try reorder(second, to: factors)
+        }
+        return (0..<full[0]).map { (sample(first, $0), sample(factors, $0), sample(target, $0)) }
     }
 
     /// Row-major loop with broadcasting of both operands.

@@ -19,6 +19,7 @@ extension PlanBuilder {
                 position[axis] = 0
             }
         }
+        tape?.sources[unit.outputs[0]] = table
         let input = try plainOperand(unit.node.inputs[0])
         let output = allocate(try MemoryDescriptor(plain: shape))
         emit([input, output]) { [table] pointers in

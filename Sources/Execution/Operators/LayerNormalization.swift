@@ -17,7 +17,7 @@ extension LayerNormalization: ExecutableOperator {
         let flags = dnnl_use_scale.rawValue | (hasBias ? dnnl_use_shift.rawValue : 0)
         try check(
             dnnl_layer_normalization_forward_desc_init(
-                &operation, dnnl_forward_inference, &layout, &statistics, epsilon, flags), "layer normalization")
+                &operation, plan.propagation, &layout, &statistics, epsilon, flags), "layer normalization")
         let primitive = try Primitive(&operation, named: "layer normalization", engine: plan.engine)
         let target = plan.allocate(rows)
         func parameter(_ index: Int) throws -> Operand {
@@ -27,7 +27,11 @@ extension LayerNormalization: ExecutableOperator {
             (DNNL_ARG_SRC, source), (DNNL_ARG_SCALE, try parameter(1)), (DNNL_ARG_DST, target),
         ]
         if hasBias { arguments.append((DNNL_ARG_SHIFT, try parameter(2))) }
-        plan.emit(primitive, arguments)
+        if plan.tape != nil {
+            arguments.append((DNNL_ARG_MEAN, plan.allocate(MemoryDescriptor(statistics))))
+            arguments.append((DNNL_ARG_VARIANCE, plan.allocate(MemoryDescriptor(statistics))))
+        }
+        plan.emit(primitive, arguments, for: unit)
         plan.define(
             unit.outputs[0], at: Operand(buffer: target.buffer, layout: try MemoryDescriptor(plain: shape)))
     }

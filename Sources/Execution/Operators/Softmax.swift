@@ -15,11 +15,11 @@ extension Softmax: ExecutableOperator {
         var operation = dnnl_softmax_v2_desc_t()
         try check(
             dnnl_softmax_v2_forward_desc_init(
-                &operation, dnnl_forward_inference, logarithmic ? dnnl_softmax_log : dnnl_softmax_accurate, &from, &to,
+                &operation, plan.propagation, logarithmic ? dnnl_softmax_log : dnnl_softmax_accurate, &from, &to,
                 Int32(flattens ? 1 : start)), "softmax")
         let primitive = try Primitive(&operation, named: "softmax", engine: plan.engine)
         let target = plan.allocate(layout)
-        plan.emit(primitive, [(DNNL_ARG_SRC, source), (DNNL_ARG_DST, target)])
+        plan.emit(primitive, [(DNNL_ARG_SRC, source), (DNNL_ARG_DST, target)], for: unit)
         plan.define(
             unit.outputs[0], at: Operand(buffer: target.buffer, layout: try MemoryDescriptor(plain: shape)))
     }

@@ -10,7 +10,9 @@ struct JobService {
     private let job: JobFile
     private let preparation: ModelPreparation
     private let calibration: DatasetSource
+    private let training: DatasetSource?
     private let evaluation: DatasetSource?
+    private let checkpoints: TrainingCheckpoints?
     private let folder: OutputFolder
     private let lock: FolderLock
     private let instructionSet: Execution.InstructionSet
@@ -21,6 +23,7 @@ struct JobService {
         job = try JobFile.read(path)
         try job.checkSupported()
         calibration = try job.source(job.dataset.calibration)
+        training = try job.trainingSource()
         evaluation = try job.dataset.evaluation.map(job.source)
         instructionSet = try job.pinnedInstructionSet()
         try ComputeLibrary.pin(instructionSet)
@@ -36,23 +39,28 @@ struct JobService {
         configuration.journalPath = folder.journal.path
         configuration.resume = resume
         configuration.fingerprint = try job.fingerprint(
-            preparation, sources: [calibration, evaluation].compactMap(\.self))
+            preparation, sources: [calibration, training, evaluation].compactMap(\.self))
         // Who watches a live line wants to hear of trouble only.
         configuration.logger = Logger(label: "quantsim.coordinator") { _ in
             DisplayLogHandler(display: display, level: display.isLive ? .warning : .info)
         }
         configuration.progress = { monitor.take($0) }
         coordinator = try Coordinator(configuration: configuration)
+        // After the coordinator, which has refused to resume another job.
+        checkpoints = try job.training.map { [folder, configuration] training in
+            try TrainingCheckpoints(
+                folder.checkpoints, job: configuration.fingerprint, seed: UInt64(training.seed), resume: resume)
+        }
     }
 
     /// - Parameter peakWorkerMemory: asked at the end; nil where unknown.
     func run(peakWorkerMemory: () -> Int?) throws -> Report {
         var pipeline = Pipeline(
-            job, preparation, calibration: calibration, evaluation: evaluation, output: folder,
-            coordinator: coordinator, display: display)
-        let (stages, digest) = try pipeline.run()
+            job, preparation, calibration: calibration, training: training, evaluation: evaluation,
+            checkpoints: checkpoints, output: folder, coordinator: coordinator, display: display)
+        let (stages, training, digest) = try pipeline.run()
         let report = Report(
-            job: job, stages: stages, digest: digest, instructionSet: instructionSet.rawValue,
+            job: job, stages: stages, training: training, digest: digest, instructionSet: instructionSet.rawValue,
             workersSeen: monitor.mostWorkers,
             peakMemory: Report.PeakMemoryReport(coordinator: PeakMemory.bytes(), worker: peakWorkerMemory()),
             libraries: ["oneDNN": ComputeLibrary.version])

@@ -7,6 +7,7 @@ import ONNX
 import Quantization
 import Simulation
 import Tensors
+import Training
 
 /// How a run that failed ends: one sentence for the user and an exit code for the launcher. This is the one place that
 /// knows every error type of the project; each type's words stand in a `Failure+...` file of its own.
@@ -43,6 +44,7 @@ public struct Failure: Equatable, Sendable {
             case let error as QuantizationError: (error.sentence, ExitReason.permanent)
             case let error as SimulationError: (error.sentence, ExitReason.permanent)
             case let error as ExecutionError: (error.sentence, error.exitReason)
+            case let error as TrainingError: (error.sentence, error.exitReason)
             case let error as ClusterError: (error.sentence, error.exitReason)
             default: describe(systemError: error)
             }

@@ -21,6 +21,33 @@ extension JobFile {
         return found
     }
 
+    /// The samples to train on, where the job trains.
+    /// - Throws: as `source`, and `JobError` where the samples are fewer than a step takes, have no labels, or cannot be
+    ///   augmented as asked for.
+    func trainingSource() throws -> DatasetSource? {
+        guard let training, let dataset = dataset.training else { return nil }
+        let found = try source(dataset)
+        let count = try found.count()
+        guard count >= training.globalBatch else {
+            throw error(
+                .outOfRange, key: "training.global_batch",
+                expected: "at most the \(count) samples of dataset.training", found: "\(training.globalBatch)")
+        }
+        if dataset.augment != nil, self.dataset.image == nil {
+            throw error(
+                .conflictingKeys, key: "dataset.training.augment", expected: "images, and dataset.image for them",
+                found: "arrays")
+        }
+        if training.loss == .crossEntropy,
+            let first = try found.firstSample(skippingBad: self.dataset.onBadSample == .skip), first.label == nil
+        {
+            throw error(
+                .conflictingKeys, key: "dataset.training", expected: "labels, which the loss cross_entropy needs",
+                found: "sample \"\(first.key)\" of \(first.source) without one")
+        }
+        return found
+    }
+
     /// What all workers compute with. `auto` is the widest that the coordinator's machine has: workers come later, and
     /// those that lack it are refused.
     func pinnedInstructionSet() throws -> Execution.InstructionSet {
@@ -51,6 +78,20 @@ extension JobFile {
             }
         }
         return SHA256Digest(of: bytes).bytes
+    }
+}
+
+extension DatasetSource {
+    /// The first sample, or the first good one; nil where there is none.
+    func firstSample(skippingBad: Bool) throws -> Sample? {
+        let stream = try open()
+        while true {
+            do {
+                return try stream.next()
+            } catch let error as DatasetError where error.isBadSample && skippingBad {
+                continue
+            }
+        }
     }
 }
 

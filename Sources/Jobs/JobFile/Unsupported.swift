@@ -3,9 +3,6 @@ extension JobFile {
     /// - Throws: `JobError(.unsupported)` at the first such key of the file, listing all of them.
     func checkSupported() throws {
         var features: [(key: String, name: String)] = []
-        if training != nil {
-            features.append(("training", "training"))
-        }
         if quantization.config == .named("htp_v73") {
             features.append(("quantization.config", "quantization.config: htp_v73"))
         }
@@ -20,6 +17,9 @@ extension JobFile {
         }
         if export.onnxQDQ {
             features.append(("export.onnx_qdq", "export.onnx_qdq: true"))
+        }
+        if let loss = training?.loss, loss != .crossEntropy {
+            features.append(("training.loss", "training.loss: \(loss.rawValue)"))
         }
         features.sort { (lines[$0.key] ?? 0, $0.key) < (lines[$1.key] ?? 0, $1.key) }
         if let first = features.first {

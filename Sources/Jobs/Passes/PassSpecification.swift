@@ -11,6 +11,8 @@ package struct PassSpecification: Codable, Equatable, Sendable {
         case calibration(observed: [String])
         /// Counts correct predictions; activations are quantized where encodings are given.
         case evaluation(activations: [String: TensorEncodings])
+        /// Computes gradients of trained constants; shards are the slots of one optimizer step.
+        case training(TrainingStep)
     }
 
     /// What the samples become before they enter the model.

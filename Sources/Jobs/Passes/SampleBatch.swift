@@ -13,8 +13,14 @@ package struct SampleBatch: Sendable {
     package var skipped: Int
 
     /// Decodes samples in their order. Bad ones are left out and counted, or end the pass.
-    /// - Parameter classes: labels must be below; nil where labels do not matter.
-    package init(decoding samples: [Sample], as specification: PassSpecification, classes: Int? = nil) throws {
+    /// - Parameters:
+    ///   - classes: labels must be below; nil where labels do not matter.
+    ///   - needsLabels: a sample without one is bad.
+    ///   - augment: what augmentation does to the image of a sample, by its place among `samples`.
+    package init(
+        decoding samples: [Sample], as specification: PassSpecification, classes: Int? = nil,
+        needsLabels: Bool = false, augment: (Int) -> Augmentation.Choice? = { _ in nil }
+    ) throws {
         let decoder = ImageDecoder()
         // Samples are decoded into the memory of the tensors; what bad ones leave unused at the end is not part of them.
         let columns = specification.inputs.map { Column($0, capacity: samples.count) }
@@ -22,10 +28,15 @@ package struct SampleBatch: Sendable {
         var unlabelled = 0
         count = 0
         skipped = 0
-        for sample in samples {
+        for (place, sample) in samples.enumerated() {
             do {
                 for column in columns {
-                    try Self.fill(column[count], from: sample, as: column.input, using: decoder)
+                    try Self.fill(
+                        column[count], from: sample, as: column.input, using: decoder, augmentedBy: augment(place))
+                }
+                if needsLabels, sample.label == nil {
+                    throw DatasetError(
+                        .invalidLabel, file: sample.source, key: sample.key, expected: "a class", found: "none")
                 }
                 if let classes { try Self.checkLabel(of: sample, classes: classes) }
                 if let label = sample.label { labels.append(label) } else { unlabelled += 1 }
@@ -74,7 +85,7 @@ package struct SampleBatch: Sendable {
 
     private static func fill(
         _ place: UnsafeMutableBufferPointer<Float>, from sample: Sample, as input: PassSpecification.Input,
-        using decoder: ImageDecoder
+        using decoder: ImageDecoder, augmentedBy choice: Augmentation.Choice?
     ) throws {
         switch sample.content {
         case .image:
@@ -83,7 +94,7 @@ package struct SampleBatch: Sendable {
                     .missingContent, file: sample.source, key: sample.key, expected: "an array named \(input.name)",
                     found: "an image")
             }
-            try preprocessing.decode(sample, into: place, using: decoder)
+            try preprocessing.decode(sample, into: place, using: decoder, augmentedBy: choice)
         case .arrays(let arrays):
             guard let array = arrays[input.name] else {
                 throw DatasetError(

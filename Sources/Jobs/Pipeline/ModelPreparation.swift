@@ -14,16 +14,16 @@ struct ModelPreparation: Sendable {
     /// The file as the user gave it; what is exported keeps its metadata.
     let original: ONNXFile
     /// With folded weights, as it is exported.
-    let graph: Graph
+    private(set) var graph: Graph
     /// What workers compute: the graph for any number of samples where that is possible, as a file with its data inside.
-    let artifact: Data
+    private(set) var artifact: Data
     let inputs: [PassSpecification.Input]
     /// The graph output that is evaluated: the first.
     let output: String
     /// Samples per forward pass.
     let tile: Int
     let placement: QuantizerPlacement
-    let parameterEncodings: [String: TensorEncodings]
+    private(set) var parameterEncodings: [String: TensorEncodings]
 
     /// - Parameter source: where calibration samples come from; the first one tells the inputs' extents.
     init(_ job: JobFile, source: DatasetSource) throws {
@@ -53,6 +53,21 @@ struct ModelPreparation: Sendable {
             throw ErrorInFile(GraphError(.missingOutput, expected: "an output", found: "none"), file: url.path)
         }
         output = first.name
+    }
+
+    /// The same model with other values of some constants, and the encodings of these.
+    func replacing(_ constants: [(name: String, tensor: Tensor)]) throws -> ModelPreparation {
+        var replaced = replacingWeights(constants)
+        replaced.artifact = try Self.forTiles(replaced.graph, inputs).exported(over: original).encoded()
+        return replaced
+    }
+
+    /// As `replacing`, but for the artifact, which workers do not need while they are fed the weights of each step.
+    func replacingWeights(_ constants: [(name: String, tensor: Tensor)]) -> ModelPreparation {
+        var replaced = self
+        for (name, tensor) in constants { replaced.graph.constants[name] = tensor }
+        replaced.parameterEncodings = ParameterEncodings.compute(graph: replaced.graph, placement: placement)
+        return replaced
     }
 
     /// Input shapes for a number of samples.
@@ -97,7 +112,7 @@ struct ModelPreparation: Sendable {
     private static func arrayInputs(
         of graph: Graph, _ job: JobFile, _ source: DatasetSource
     ) throws -> [PassSpecification.Input] {
-        guard let sample = try firstSample(of: source, skippingBad: job.dataset.onBadSample == .skip) else {
+        guard let sample = try source.firstSample(skippingBad: job.dataset.onBadSample == .skip) else {
             throw job.error(
                 .outOfRange, key: "dataset.calibration", expected: "at least one sample that can be read",
                 found: "none")
@@ -112,17 +127,6 @@ struct ModelPreparation: Sendable {
                     found: arrays.keys.sorted().joined(separator: ", "))
             }
             return PassSpecification.Input(name: input.name, dimensions: array.shape.dimensions, preprocessing: nil)
-        }
-    }
-
-    private static func firstSample(of source: DatasetSource, skippingBad: Bool) throws -> Sample? {
-        let stream = try source.open()
-        while true {
-            do {
-                return try stream.next()
-            } catch let error as DatasetError where error.isBadSample && skippingBad {
-                continue
-            }
         }
     }
 

@@ -14,20 +14,26 @@ struct Pipeline {
     let output: OutputFolder
     let coordinator: Coordinator
     let display: ProgressDisplay
-    private let preparation: ModelPreparation
+    private var preparation: ModelPreparation
     private let calibration: DatasetSource
+    private let training: DatasetSource?
     private let evaluation: DatasetSource?
-    private let model: ArtifactID
+    private let checkpoints: TrainingCheckpoints?
+    private var model: ArtifactID
     private var stages: [Report.Stage] = []
+    private var trainingSummary: Report.Training?
 
     init(
-        _ job: JobFile, _ preparation: ModelPreparation, calibration: DatasetSource, evaluation: DatasetSource?,
-        output: OutputFolder, coordinator: Coordinator, display: ProgressDisplay
+        _ job: JobFile, _ preparation: ModelPreparation, calibration: DatasetSource, training: DatasetSource?,
+        evaluation: DatasetSource?, checkpoints: TrainingCheckpoints?, output: OutputFolder, coordinator: Coordinator,
+        display: ProgressDisplay
     ) {
         self.job = job
         self.preparation = preparation
         self.calibration = calibration
+        self.training = training
         self.evaluation = evaluation
+        self.checkpoints = checkpoints
         self.output = output
         self.coordinator = coordinator
         self.display = display
@@ -36,7 +42,7 @@ struct Pipeline {
 
     /// Runs all stages and writes their results.
     /// - Returns: what the report needs to know of the stages.
-    mutating func run() throws -> (stages: [Report.Stage], digest: Report.Digest) {
+    mutating func run() throws -> (stages: [Report.Stage], training: Report.Training?, digest: Report.Digest) {
         let activations = try calibrate()
         if let evaluation {
             try evaluate(evaluation, as: .fp32, parameters: [:], activations: [:])
@@ -44,7 +50,15 @@ struct Pipeline {
                 evaluation, as: .quantized, parameters: preparation.constantEncodings(activations),
                 activations: preparation.valueEncodings(activations))
         }
-        return (stages, try export(activations))
+        if let training = job.training, let source = self.training, let checkpoints {
+            try train(training, on: source, checkpoints, activations)
+            if let evaluation {
+                try evaluate(
+                    evaluation, as: .trained, parameters: preparation.constantEncodings(activations),
+                    activations: preparation.valueEncodings(activations))
+            }
+        }
+        return (stages, trainingSummary, try export(activations))
     }
 
     private mutating func calibrate() throws -> [String: TensorEncodings] {
@@ -67,6 +81,34 @@ struct Pipeline {
             graph: preparation.graph, placement: preparation.placement, statistics: result.statistics)
     }
 
+    private mutating func train(
+        _ training: JobFile.Training, on source: DatasetSource, _ checkpoints: TrainingCheckpoints,
+        _ activations: [String: TensorEncodings]
+    ) throws {
+        let stage = try TrainingStage(job, training, preparation, source: source, activations: activations)
+        var isBegun = false
+        let (trained, progress) = try namingModel {
+            try stage.run(on: coordinator, model: model, checkpoints: checkpoints) { [display] progress, loss in
+                if !isBegun {
+                    let done = progress.samples + progress.skipped
+                    display.begin(stage: "train", total: stage.sampleCount, done: done)
+                    if progress.steps > 0 { display.message("training goes on from step \(progress.steps)") }
+                    isBegun = true
+                }
+                guard let loss, let epoch = progress.epochs.last else { return }
+                display.note(String(format: "epoch %d  loss %.4f", epoch.epoch + 1, loss))
+            }
+        }
+        trainingSummary = progress.summary
+        preparation = trained
+        model = coordinator.addArtifact(trained.artifact)
+        stages.append(
+            Report.Stage(
+                "train", kind: .training, samples: progress.samples, skipped: progress.skipped,
+                seconds: progress.seconds))
+        display.end(note: trainingSummary?.epochs.last.map { String(format: "loss %.4f", $0.loss) })
+    }
+
     private mutating func evaluate(
         _ source: DatasetSource, as form: Report.Stage.Model, parameters: [String: TensorEncodings],
         activations: [String: TensorEncodings]
@@ -84,18 +126,24 @@ struct Pipeline {
     private func run<Result: MergeableResult>(
         _ specification: PassSpecification, over source: DatasetSource, named name: String
     ) throws -> (Result, PassOutcome) {
-        let shards = try SampleShards(
-            source, inputElements: specification.inputs.reduce(0) { $0 + $1.dimensions.reduce(1, *) },
-            batch: job.dataset.batch, skipsBadSamples: specification.skipsBadSamples)
-        display.begin(stage: name, total: shards.sampleCount)
-        do {
-            let outcome = try coordinator.run(
+        let outcome = try namingModel {
+            let shards = try SampleShards(
+                source, inputElements: specification.inputs.reduce(0) { $0 + $1.dimensions.reduce(1, *) },
+                batch: job.dataset.batch, skipsBadSamples: specification.skipsBadSamples)
+            display.begin(stage: name, total: shards.sampleCount)
+            return try coordinator.run(
                 pass: PassDescription(
                     name: name, descriptor: specification.encoded(), artifacts: [model], shardCount: shards.count),
                 source: shards, reducer: MergingReducer<Result>())
-            return (try Result(decoding: outcome.state), outcome)
+        }
+        return (try Result(decoding: outcome.state), outcome)
+    }
+
+    /// A worker has the model as bytes and cannot name its file in an error.
+    private func namingModel<Result>(_ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
         } catch let error as ClusterError where error.failure?.fields["sentence"] != nil {
-            // A worker has the model as bytes and cannot name its file.
             guard error.failure?.fields["file"] == nil else { throw error }
             throw ErrorInFile(error, file: job.url(for: job.model).path)
         }

@@ -21,6 +21,7 @@ public struct OutputFolder: Equatable, Sendable {
     public var model: URL { url.appendingPathComponent("model.onnx") }
     public var quantizedModel: URL { url.appendingPathComponent("model_qdq.onnx") }
     public var report: URL { url.appendingPathComponent("report.json") }
+    public var checkpoints: URL { url.appendingPathComponent("checkpoints", isDirectory: true) }
     public var journal: URL { url.appendingPathComponent("journal.sqlite") }
 
     /// Encodings in the first version that the job asks for.

@@ -76,6 +76,11 @@ public final class ProgressDisplay: Sendable {
         }
     }
 
+    /// Says more about the running stage, from its next drawing on.
+    public func note(_ text: String) {
+        state.withLock { $0.progress?.note = text }
+    }
+
     /// The stage is over: replaces its line by a lasting one.
     /// - Parameter note: what came of it, such as an accuracy.
     public func end(note: String? = nil) {

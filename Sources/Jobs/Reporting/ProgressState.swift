@@ -9,13 +9,18 @@ public struct ProgressState: Equatable, Sendable {
     public var workers: Int
     /// Lately; nil until enough has been seen.
     public var samplesPerSecond: Double?
+    /// What else there is to say, such as a loss.
+    public var note: String?
 
-    public init(stage: String, done: Int, total: Int?, workers: Int, samplesPerSecond: Double?) {
+    public init(
+        stage: String, done: Int, total: Int?, workers: Int, samplesPerSecond: Double?, note: String? = nil
+    ) {
         self.stage = stage
         self.done = done
         self.total = total
         self.workers = workers
         self.samplesPerSecond = samplesPerSecond
+        self.note = note
     }
 
     /// Nil where the rate or the total is unknown.
@@ -54,6 +59,7 @@ public struct ProgressState: Equatable, Sendable {
         }
         if let rate = samplesPerSecond { fields.append(rateText(rate)) }
         fields.append(workers == 1 ? "1 worker" : "\(workers) workers")
+        if let note { fields.append(note) }
         if let left = secondsLeft { fields.append("\(durationText(left)) left") }
         return fields
     }

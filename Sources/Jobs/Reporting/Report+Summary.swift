@@ -9,9 +9,12 @@ extension Report {
         let lines: [(String, String?)] = [
             ("FP32 accuracy", percent(accuracy.fp32)),
             ("quantized accuracy", percent(accuracy.quantized)),
+            ("trained accuracy", percent(accuracy.trained)),
             ("calibration", rate(throughput.calibration)),
             ("evaluation", rate(throughput.evaluation)),
+            ("training", rate(throughput.training)),
             ("encodings", digest.encodings),
+            ("weights", training == nil ? nil : digest.weights),
             ("files", folder),
         ]
         return lines.compactMap { name, value in value.map { "\(name): \($0)" } }.joined(separator: "\n")

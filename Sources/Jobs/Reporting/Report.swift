@@ -20,11 +20,13 @@ public struct Report: Codable, Equatable, Sendable {
     public var instructionSet: String
     public var workers: Workers
     public var peakMemory: PeakMemoryReport
+    /// Nil where the job did not train.
+    public var training: Training?
     /// In the order in which they ran.
     public var stages: [Stage]
 
     enum CodingKeys: String, CodingKey {
-        case versions, job, samples, skipped, accuracy, throughput, digest, workers, stages
+        case versions, job, samples, skipped, accuracy, throughput, digest, workers, training, stages
         case accuracyTop5 = "accuracy_top5"
         case instructionSet = "instruction_set"
         case peakMemory = "peak_memory_bytes"
@@ -33,7 +35,8 @@ public struct Report: Codable, Equatable, Sendable {
     /// - Parameter workersSeen: how many different workers took part at any time.
     /// - Parameter peakMemory: bytes.
     public init(
-        job: JobFile, stages: [Stage], digest: Digest, instructionSet: String, workersSeen: Int,
+        job: JobFile, stages: [Stage], training: Training? = nil, digest: Digest, instructionSet: String,
+        workersSeen: Int,
         peakMemory: PeakMemoryReport, libraries: [String: String] = [:]
     ) {
         versions = Versions(quantsim: Version.current, report: Self.formatVersion, libraries: libraries)
@@ -47,6 +50,7 @@ public struct Report: Codable, Equatable, Sendable {
         self.instructionSet = instructionSet
         workers = Workers(seen: workersSeen)
         self.peakMemory = peakMemory
+        self.training = training
         self.stages = stages
     }
 
@@ -70,7 +74,7 @@ extension Report {
     }
 
     /// SHA-256 in hexadecimal.
-    public struct Digest: Codable, Equatable, Sendable {
+    public struct Digest: Codable, Hashable, Sendable {
         public var encodings: String?
         public var weights: String?
 

@@ -4,6 +4,7 @@
 The pixels in pixels.npz are what Pillow makes of the images, resized.npz what its BILINEAR filter makes of one of them.
 """
 import io
+import math
 import tarfile
 
 import numpy
@@ -83,3 +84,64 @@ for name, format in [("ustar", tarfile.USTAR_FORMAT), ("gnu", tarfile.GNU_FORMAT
         link.type = tarfile.SYMTYPE
         link.linkname = "short.jpg"
         tar.addfile(link)
+
+# Random crops with black padding, then mirrored, as torchvision does to an image before ToTensor and Normalize. Named
+# DOWN_RIGHT_MIRRORED, the place of the crop relative to the image.
+pixels = numpy.asarray(decoded)
+height, width = pixels.shape[:2]
+crops = {}
+for down, right, mirrored in [(0, 0, 0), (0, 0, 1), (-4, 3, 0), (4, -4, 1), (2, 4, 1), (-3, -1, 1), (40, 0, 0)]:
+    padded = numpy.pad(pixels, ((50, 50), (50, 50), (0, 0)))
+    crop = padded[50 + down:50 + down + height, 50 + right:50 + right + width]
+    if mirrored:
+        crop = crop[:, ::-1]
+    crops[f"{down}_{right}_{mirrored}"] = crop
+numpy.savez_compressed("augmented.npz", **crops)
+
+
+# What the documented random numbers choose (SplitMix64 keyed with purpose, seed, epoch, sample), for a padding of 4.
+MASK = (1 << 64) - 1
+
+
+def mix(z):
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & MASK
+    z = (z ^ z >> 27) * 0x94D049BB133111EB & MASK
+    return z ^ z >> 31
+
+
+def draws(count, *parts):
+    key = 0x243F6A8885A308D3
+    for part in parts:
+        key = mix((key + 0x9E3779B97F4A7C15 & MASK) ^ mix(part))
+    return [mix(key + counter * 0x9E3779B97F4A7C15 & MASK) for counter in range(1, count + 1)]
+
+
+with open("choices.csv", "w") as file:
+    file.write("seed,epoch,sample,down,right,mirrored\n")
+    for seed, epoch, sample in [(0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0), (MASK, 14, 1281166), (7, 3, 49999)]:
+        down, right, mirrored = draws(3, 0x6175676D656E, seed, epoch, sample)
+        file.write(f"{seed},{epoch},{sample},{(down * 9 >> 64) - 4},{(right * 9 >> 64) - 4},{mirrored >> 63}\n")
+
+
+# The first samples of some orders: a Feistel network of 12 rounds on a grid of cells, walked until below the count.
+def order(seed, epoch, count, position):
+    rows = math.isqrt(count - 1) + 1
+    columns = -(-count // rows)
+    keys = draws(12, 0x6F7264657200, seed, epoch, count)
+    while True:
+        row, column = divmod(position, columns)
+        for number, key in enumerate(keys):
+            if number % 2 == 0:
+                row = (row + (draws(1, key, column)[0] * rows >> 64)) % rows
+            else:
+                column = (column + (draws(1, key, row)[0] * columns >> 64)) % columns
+        position = row * columns + column
+        if position < count:
+            return position
+
+
+with open("orders.csv", "w") as file:
+    file.write("seed,epoch,count,samples at the first positions...\n")
+    for seed, epoch, count in [(0, 0, 50000), (0, 1, 50000), (MASK, 14, 1281167), (3, 0, 7), (1, 2, 100)]:
+        samples = [order(seed, epoch, count, position) for position in range(min(count, 12))]
+        file.write(",".join(map(str, [seed, epoch, count] + samples)) + "\n")

@@ -1,0 +1,46 @@
+/// What the backward pass of a plan needs to know of its forward pass.
+final class Tape {
+    /// A primitive of the forward pass and the memories that it worked on.
+    struct Record {
+        let primitive: Primitive
+        fileprivate let operands: [Int32: Operand]
+
+        /// - Parameter argument: `DNNL_ARG_*`
+        subscript(argument: Int32) -> Operand {
+            get throws {
+                guard let operand = operands[argument] else {
+                    throw ExecutionError(.library, operation: "argument \(argument) of the forward pass")
+                }
+                return operand
+            }
+        }
+    }
+
+    /// Constants of the graph that the caller writes before every run.
+    let parameters: Set<String>
+    /// Tapped values that are needed as their producer left them, before the caller changed them.
+    let keptBeforeTap: Set<String>
+    /// Where those lie.
+    var beforeTap: [String: Operand] = [:]
+    /// For operators that only pick elements: the index of each output element's source, -1 for none. By output.
+    var sources: [String: [Int32]] = [:]
+    private var records: [String: Record] = [:]
+
+    init(parameters: Set<String>, keptBeforeTap: Set<String>) {
+        self.parameters = parameters
+        self.keptBeforeTap = keptBeforeTap
+    }
+
+    func record(_ unit: Unit, _ primitive: Primitive, _ arguments: [(argument: Int32, operand: Operand)]) {
+        let operands = Dictionary(arguments.map { ($0.argument, $0.operand) }) { $1 }
+        records[unit.outputs[0]] = Record(primitive: primitive, operands: operands)
+    }
+
+    /// The primitive that computed the unit.
+    func record(of unit: Unit) throws -> Record {
+        guard let record = records[unit.outputs[0]] else {
+            throw ExecutionError(.library, operation: "primitive of the forward pass")
+        }
+        return record
+    }
+}

@@ -1,0 +1,53 @@
+import Graph
+import Tensors
+
+extension TrainingPlan {
+    /// The values of a graph that depend on one of the given ones, these included.
+    static func dependents(of values: Set<String>, in graph: SpecializedGraph) -> Set<String> {
+        var result = values
+        for step in graph.steps where !result.isDisjoint(with: step.node.inputs) {
+            result.formUnion(step.node.outputs.filter { !$0.isEmpty })
+        }
+        return result
+    }
+
+    /// Adds the loss and the backward pass behind the forward pass.
+    /// - Parameters:
+    ///   - needed: values whose gradients are computed.
+    ///   - results: the outputs in row-major order.
+    ///   - inputGradients: whether the gradients of inputs are among the results.
+    /// - Returns: where the gradients of outputs are written, and where the gradients asked for are found.
+    static func addBackward(
+        _ plan: PlanBuilder, _ tape: Tape, _ units: [Unit], needed: Set<String>, results: [String: Operand],
+        inputGradients: Bool
+    ) throws -> (outputs: [String: Operand], gradients: [String: Operand]) {
+        let gradients = GradientBuilder(plan: plan, tape: tape, needed: needed)
+        var seeds: [String: Operand] = [:]
+        for output in results.keys.sorted() {
+            let seed = plan.allocate(try MemoryDescriptor(plain: plan.shape(output)))
+            seeds[output] = seed
+            gradients.contribute(seed, to: output)
+        }
+        plan.emitLoss(Array(results.values) + Array(seeds.values))
+
+        // A parameter's gradient is finished behind the gradient of the first unit that uses it, so that the blocked
+        // gradients it is made of are not kept longer.
+        var firstUses: [Int: [String]] = [:]
+        var seen: Set<String> = []
+        for (index, unit) in units.enumerated() {
+            for input in unit.inputs where tape.parameters.contains(input) && seen.insert(input).inserted {
+                firstUses[index, default: []].append(input)
+            }
+        }
+        var finished: [String: Operand] = [:]
+        for (index, unit) in units.enumerated().reversed() {
+            try gradients.add(unit)
+            for name in firstUses[index] ?? [] { finished[name] = try gradients.result(name) }
+        }
+        for name in tape.parameters.subtracting(seen).sorted() { finished[name] = try gradients.result(name) }
+        for name in plan.graph.inputs {
+            if inputGradients { finished[name] = try gradients.result(name) } else { try gradients.finish(name) }
+        }
+        return (seeds, finished)
+    }
+}

@@ -1,0 +1,117 @@
+import Cluster
+import Foundation
+import Quantization
+import Training
+
+/// A slot's part of an optimizer step.
+package struct SlotResult: Equatable, Sendable {
+    /// How an error names the loss, which is no tensor.
+    package static let lossKey = "loss"
+
+    package var samples: Int
+    /// Samples that could not be decoded.
+    package var skipped: Int
+    /// Samples whose label was the likeliest class.
+    package var correct: Int
+    /// The slot's part of the loss, and behind it of the gradient: elements of all trained constants, one behind the other.
+    package var lossAndGradient: [Float]
+
+    package init(samples: Int, skipped: Int, correct: Int, lossAndGradient: [Float]) {
+        self.samples = samples
+        self.skipped = skipped
+        self.correct = correct
+        self.lossAndGradient = lossAndGradient
+    }
+
+    package func encoded() -> Data {
+        ResultCoding.encode([samples, skipped, correct]) + lossAndGradient.withUnsafeBytes { Data($0) }
+    }
+
+    package init(decoding data: Data, parameterCount: Int) throws {
+        guard let (counts, rest) = ResultCoding.decode(3, from: data), rest.count == (parameterCount + 1) * 4 else {
+            throw QuantizationError(.malformed, key: "slot result", found: "\(data.count) bytes")
+        }
+        (samples, skipped, correct) = (counts[0], counts[1], counts[2])
+        lossAndGradient = [Float](unsafeUninitializedCapacity: parameterCount + 1) { buffer, initialized in
+            _ = rest.copyBytes(to: UnsafeMutableRawBufferPointer(buffer))
+            initialized = parameterCount + 1
+        }
+    }
+}
+
+/// The slots of a step added up, exactly: any order gives the same bits.
+package struct SlotSum: Equatable, Sendable {
+    package private(set) var samples = 0
+    package private(set) var skipped = 0
+    package private(set) var correct = 0
+    private var sum: ExactSum
+    private let parameterCount: Int
+
+    package init(parameterCount: Int) {
+        self.parameterCount = parameterCount
+        sum = ExactSum(count: parameterCount + 1)
+    }
+
+    /// - Throws: `TrainingError` naming the first element that is not finite.
+    package mutating func add(_ slot: SlotResult) throws {
+        try sum.add(slot.lossAndGradient)
+        samples += slot.samples
+        skipped += slot.skipped
+        correct += slot.correct
+    }
+
+    /// Mean loss over the global batch, and its gradient.
+    package var lossAndGradient: (loss: Float, gradient: [Float]) {
+        let values = sum.value()
+        return (values[0], Array(values.dropFirst()))
+    }
+
+    package func encoded() -> Data {
+        ResultCoding.encode([samples, skipped, correct]) + sum.encoded()
+    }
+
+    package init(decoding data: Data, parameterCount: Int) throws {
+        guard let (counts, rest) = ResultCoding.decode(3, from: data) else {
+            throw QuantizationError(.malformed, key: "sum of slots", found: "\(data.count) bytes")
+        }
+        self.parameterCount = parameterCount
+        (samples, skipped, correct) = (counts[0], counts[1], counts[2])
+        sum = try ExactSum(decoding: Data(rest), count: parameterCount + 1)
+    }
+}
+
+/// Adds up slots as they arrive.
+package struct SlotReducer: ResultReducer {
+    private let step: Int
+    private let layout: ParameterLayout
+    private var sum: SlotSum
+
+    package init(step: Int, layout: ParameterLayout) {
+        self.step = step
+        self.layout = layout
+        sum = SlotSum(parameterCount: layout.count)
+    }
+
+    /// - Throws: `TrainingError` with step, slot and the first tensor whose gradient is not finite.
+    package mutating func merge(shard: Int, result: Data) throws {
+        do {
+            try sum.add(SlotResult(decoding: result, parameterCount: layout.count))
+        } catch var error as TrainingError {
+            // The loss stands before the gradient.
+            if let index = error.index {
+                error.index = index > 0 ? index - 1 : nil
+                error = error.located(in: layout)
+                if index == 0 { error.key = SlotResult.lossKey }
+            }
+            error.step = step
+            error.slot = shard
+            throw error
+        }
+    }
+
+    package func state() -> Data { sum.encoded() }
+
+    package mutating func restore(_ state: Data) throws {
+        sum = try SlotSum(decoding: state, parameterCount: layout.count)
+    }
+}

@@ -1,0 +1,41 @@
+import Cluster
+import Datasets
+import Foundation
+import Training
+
+/// The slots of one optimizer step as shards: samples by the epoch's order, whoever computes them.
+package struct SlotShards: ShardSource {
+    private let access: SampleAccess
+    private let composer: BatchComposer
+    private let order: EpochOrder
+    private let step: Int
+    private let skipsBadSamples: Bool
+    private var nextSlot = 0
+
+    package init(
+        _ index: SampleIndex, composer: BatchComposer, step: Int, seed: UInt64, skipsBadSamples: Bool
+    ) {
+        access = index.open()
+        self.composer = composer
+        self.step = step
+        order = EpochOrder(seed: seed, epoch: composer.epoch(ofStep: step), count: index.count)
+        self.skipsBadSamples = skipsBadSamples
+    }
+
+    package mutating func next() throws -> Shard? {
+        guard nextSlot < composer.slots else { return nil }
+        let indices = composer.positions(step: step, slot: nextSlot).map { order[$0] }
+        let samples = try indices.map { index in
+            do {
+                return try access.sample(at: index)
+            } catch let error as DatasetError where error.isBadSample && skipsBadSamples {
+                // Sent without content, so that the worker counts it as it counts every bad sample.
+                return Sample(key: error.key, source: error.file, content: .image(Data()))
+            }
+        }
+        defer { nextSlot += 1 }
+        return Shard(
+            index: nextSlot, sampleCount: samples.count,
+            payload: SlotPayload(indices: indices, samples: samples).encoded())
+    }
+}

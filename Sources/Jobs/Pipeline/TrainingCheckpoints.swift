@@ -1,0 +1,55 @@
+import Cluster
+import Foundation
+import Training
+
+/// The checkpoints of a job: when they are written, and which of them it goes on from.
+struct TrainingCheckpoints {
+    private static let kept = 2
+    /// The least time between two within an epoch: what a crash may cost.
+    private static let interval = Duration.seconds(20)
+    private static let jobKey = "job"
+    private static let progressKey = "progress"
+
+    private let store: CheckpointStore
+    /// Of everything that the results depend on: a checkpoint of another job is not gone on from.
+    private let job: String
+    private let seed: UInt64
+    private var lastWrite = ContinuousClock.now
+
+    /// - Parameter resume: whether to go on from what the folder holds; it is cleared otherwise.
+    init(_ folder: URL, job fingerprint: Data, seed: UInt64, resume: Bool) throws {
+        if !resume { try? FileManager.default.removeItem(at: folder) }
+        store = try CheckpointStore(folder: folder, keeping: Self.kept)
+        job = SHA256Digest(of: fingerprint).description
+        self.seed = seed
+    }
+
+    /// The newest checkpoint of this job that can be read, if there is one.
+    func latest(
+        layout: ParameterLayout, _ settings: OptimizerSettings
+    ) throws -> (weights: ShadowWeights, progress: TrainingProgress)? {
+        for step in try store.steps().reversed() {
+            // An older one gives the same weights in the end, so one that the disk has spoilt is passed over.
+            guard let checkpoint = try? store.read(step: step), checkpoint.manifest.digests[Self.jobKey] == job,
+                let note = checkpoint.manifest.notes?[Self.progressKey],
+                let progress = try? JSONDecoder().decode(TrainingProgress.self, from: Data(note.utf8)),
+                progress.steps == step
+            else { continue }
+            return (try ShadowWeights(layout, from: checkpoint, settings), progress)
+        }
+        return nil
+    }
+
+    /// Writes a checkpoint where the last one is old enough, or where it must be now.
+    /// - Parameter epoch: of the next step.
+    mutating func write(_ weights: ShadowWeights, _ progress: TrainingProgress, epoch: Int, now: Bool) throws {
+        guard now || ContinuousClock.now - lastWrite >= Self.interval else { return }
+        let note = String(decoding: try JSONEncoder().encode(progress), as: UTF8.self)
+        try store.write(
+            weights.checkpoint(
+                .init(
+                    step: progress.steps, epoch: epoch, seed: seed, digests: [Self.jobKey: job],
+                    notes: [Self.progressKey: note])))
+        lastWrite = .now
+    }
+}

@@ -1,0 +1,138 @@
+import CKernels
+
+/// How gradients change parameters. The formulas are PyTorch's (`torch.optim.SGD`, `Adam`, `AdamW`, without dampening,
+/// AMSGrad and maximization), each operation rounded to `Float` on its own.
+public struct OptimizerSettings: Equatable, Sendable, Codable {
+    public enum Rule: Equatable, Sendable, Codable {
+        /// Stochastic gradient descent. `momentum` in [0, 1); Nesterov's variant needs a momentum above zero.
+        case sgd(momentum: Double, nesterov: Bool)
+        /// Kingma and Ba, 2015. Betas in [0, 1), epsilon positive. Weight decay is added to the gradient.
+        case adam(beta1: Double, beta2: Double, epsilon: Double)
+        /// Loshchilov and Hutter, 2019: as Adam, but weight decay shrinks the weights and leaves the gradient alone.
+        case adamW(beta1: Double, beta2: Double, epsilon: Double)
+
+        public static let adam = Rule.adam(beta1: 0.9, beta2: 0.999, epsilon: 1e-8)
+        public static let adamW = Rule.adamW(beta1: 0.9, beta2: 0.999, epsilon: 1e-8)
+    }
+
+    public var rule: Rule
+    /// Finite, not negative.
+    public var weightDecay: Double
+
+    /// - Throws: `TrainingError(.invalidSetting)` that names the setting.
+    public init(_ rule: Rule, weightDecay: Double = 0) throws(TrainingError) {
+        func check(_ holds: Bool, _ key: String, _ expected: String, _ found: Double) throws(TrainingError) {
+            guard holds else { throw TrainingError(.invalidSetting, key: key, expected: expected, found: "\(found)") }
+        }
+        switch rule {
+        case .sgd(let momentum, let nesterov):
+            try check(momentum >= 0 && momentum < 1, "momentum", "from 0 to below 1", momentum)
+            try check(!nesterov || momentum > 0, "nesterov", "a momentum above 0", momentum)
+        case .adam(let beta1, let beta2, let epsilon), .adamW(let beta1, let beta2, let epsilon):
+            try check(beta1 >= 0 && beta1 < 1, "beta1", "from 0 to below 1", beta1)
+            try check(beta2 >= 0 && beta2 < 1, "beta2", "from 0 to below 1", beta2)
+            try check(epsilon > 0 && epsilon.isFinite, "epsilon", "above 0", epsilon)
+        }
+        try check(weightDecay >= 0 && weightDecay.isFinite, "weight_decay", "0 or above", weightDecay)
+        self.rule = rule
+        self.weightDecay = weightDecay
+    }
+}
+
+/// An optimizer with its state. Elements do not depend on each other, so the optimizer of a slice of the flat vector does
+/// to that slice what the optimizer of the whole would.
+public struct Optimizer: Equatable, Sendable {
+    public let settings: OptimizerSettings
+    /// Steps taken.
+    public private(set) var stepCount: Int
+    /// Flat vectors, each as long as the parameters; empty where the rule does not need them. The second is Adam's.
+    private var first: [Float]
+    private var second: [Float]
+
+    /// - Parameter count: elements of the parameters.
+    public init(_ settings: OptimizerSettings, count: Int) {
+        self.settings = settings
+        stepCount = 0
+        let names = settings.stateNames
+        first = [Float](repeating: 0, count: names.isEmpty ? 0 : count)
+        second = [Float](repeating: 0, count: names.count < 2 ? 0 : count)
+    }
+
+    /// An optimizer as it was after some step.
+    /// - Parameter state: by name, [count] each.
+    /// - Throws: `TrainingError` (`.differentTensors`, `.lengthMismatch`).
+    public init(
+        _ settings: OptimizerSettings, count: Int, stepCount: Int, state: [String: [Float]]
+    ) throws(TrainingError) {
+        self.init(settings, count: 0)
+        self.stepCount = stepCount
+        for (index, name) in settings.stateNames.enumerated() {
+            guard let vector = state[name] else { throw TrainingError(.differentTensors, key: name, found: "none") }
+            guard vector.count == count else {
+                throw TrainingError(.lengthMismatch, key: name, expected: "\(count)", found: "\(vector.count)")
+            }
+            if index == 0 { first = vector } else { second = vector }
+        }
+    }
+
+    /// The vectors that the optimizer keeps: `momentum` of SGD with momentum, `first_moment` and `second_moment` of Adam
+    /// and AdamW. Before the first step they are zero.
+    public var state: [(name: String, vector: [Float])] {
+        zip(settings.stateNames, [first, second]).map { ($0, $1) }
+    }
+
+    /// Takes one step.
+    /// - Parameters:
+    ///   - parameters: the flat vector of the parameters.
+    ///   - gradients: of the loss with respect to them.
+    ///   - learningRate: of this step; see `Schedule`.
+    public mutating func step(parameters: inout [Float], gradients: [Float], learningRate: Double) {
+        precondition(
+            parameters.count == gradients.count, "\(gradients.count) gradients of \(parameters.count) parameters")
+        precondition(
+            settings.stateNames.isEmpty || first.count == parameters.count,
+            "the state of \(first.count) parameters for \(parameters.count)")
+        let count = parameters.count
+        stepCount += 1
+        switch settings.rule {
+        case .sgd(let momentum, let nesterov):
+            let isFirst = stepCount == 1
+            let decay = Float(settings.weightDecay)
+            parameters.withUnsafeMutableBufferPointer { weights in
+                first.withUnsafeMutableBufferPointer { velocity in
+                    qs_sgd_step(
+                        weights.baseAddress, gradients, momentum > 0 ? velocity.baseAddress : nil, count,
+                        Float(learningRate), Float(momentum), decay, nesterov, isFirst)
+                }
+            }
+        case .adam(let beta1, let beta2, let epsilon), .adamW(let beta1, let beta2, let epsilon):
+            var isDecoupled = false
+            if case .adamW = settings.rule { isDecoupled = true }
+            // The scalars are computed in double and rounded once, as PyTorch does.
+            var scalars = qs_adam(
+                first_share: Float(1 - beta1), second_kept: Float(beta2), second_share: Float(1 - beta2),
+                rate: Float(learningRate / (1 - power(beta1, stepCount))),
+                second_correction: Float((1 - power(beta2, stepCount)).squareRoot()), epsilon: Float(epsilon),
+                decay: isDecoupled ? 0 : Float(settings.weightDecay),
+                kept: isDecoupled ? Float(1 - learningRate * settings.weightDecay) : 1)
+            parameters.withUnsafeMutableBufferPointer { weights in
+                first.withUnsafeMutableBufferPointer { first in
+                    second.withUnsafeMutableBufferPointer { second in
+                        qs_adam_step(
+                            weights.baseAddress, gradients, first.baseAddress, second.baseAddress, count, &scalars)
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension OptimizerSettings {
+    /// The vectors that an optimizer of these settings keeps.
+    public var stateNames: [String] {
+        switch rule {
+        case .sgd(let momentum, _): momentum > 0 ? ["momentum"] : []
+        case .adam, .adamW: ["first_moment", "second_moment"]
+        }
+    }
+}

@@ -1,0 +1,117 @@
+import CKernels
+import Foundation
+import Quantization
+
+/// A sum of float vectors that is the same bits for any order and any grouping of the addends.
+///
+/// Each addend is taken to a grid of 2^-80 (what lies below is dropped, towards zero, addend by addend) and added to
+/// integers of 128 bits. Elements of magnitude 2^-57 (7e-18) and above are on the grid as they are, so gradients of any
+/// practical size are summed without any error. Elements must be below 2^30 in magnitude, and there may be 2^17 addends:
+/// their sum is below 2^47, which the integers hold, so overflow cannot happen.
+///
+/// Blocks of 32-bit integers with a common exponent would take half the bytes, but lose the low bits of small elements
+/// and need the exponents agreed before the first addend; binary trees over the slots need all the slots of a subtree in
+/// one place.
+public struct ExactSum: Equatable, Sendable {
+    /// Addends that there may be.
+    public static let maximumAddends = 1 << 17
+    /// Magnitude that every element of an addend is below.
+    public static let bound: Float = 0x1p30
+    /// Units in 1.
+    static let unitsLog2 = 80
+
+    /// Elements of the vectors.
+    public var count: Int { low.count }
+    /// Vectors added so far, in sums that were merged too.
+    public private(set) var addends = 0
+    /// The halves of each element, in units of 2^-80, two's complement.
+    package private(set) var low: [UInt64]
+    package private(set) var high: [UInt64]
+
+    /// The sum of no vectors.
+    public init(count: Int) {
+        low = [UInt64](repeating: 0, count: count)
+        high = [UInt64](repeating: 0, count: count)
+    }
+
+    init(low: [UInt64], high: [UInt64], addends: Int) {
+        self.low = low
+        self.high = high
+        self.addends = addends
+    }
+
+    /// Adds a vector; where it throws, the sum is as it was.
+    /// - Parameters:
+    ///   - vector: [count]
+    ///   - instructionSet: changes the time only.
+    /// - Throws: `TrainingError` with the index of the first element that is not finite (`.notFinite`) or too large
+    ///   (`.tooLarge`); `.tooManyAddends`; `.lengthMismatch`.
+    public mutating func add(
+        _ vector: UnsafeBufferPointer<Float>, instructionSet: InstructionSet = .best
+    ) throws(TrainingError) {
+        try checkRoom(for: 1, ofCount: vector.count)
+        guard let start = vector.baseAddress, !vector.isEmpty else {
+            addends += 1
+            return
+        }
+        let refused = qs_exact_first_refused(start, vector.count)
+        guard refused == vector.count else {
+            let element = vector[refused]
+            throw TrainingError(
+                element.isFinite ? .tooLarge : .notFinite, index: refused,
+                expected: element.isFinite ? "below \(Self.bound)" : nil, found: "\(element)")
+        }
+        low.withUnsafeMutableBufferPointer { low in
+            high.withUnsafeMutableBufferPointer { high in
+                qs_exact_add(instructionSet.isa, start, vector.count, low.baseAddress, high.baseAddress)
+            }
+        }
+        addends += 1
+    }
+
+    /// Adds a vector; where it throws, the sum is as it was.
+    public mutating func add(_ vector: [Float]) throws(TrainingError) {
+        let result = vector.withUnsafeBufferPointer { vector in
+            Result { () throws(TrainingError) in try add(vector) }
+        }
+        try result.get()
+    }
+
+    /// Adds all addends of another sum.
+    /// - Throws: `TrainingError` (`.tooManyAddends`, `.lengthMismatch`); then the sum is as it was.
+    public mutating func merge(_ other: ExactSum) throws(TrainingError) {
+        try checkRoom(for: other.addends, ofCount: other.count)
+        low.withUnsafeMutableBufferPointer { low in
+            high.withUnsafeMutableBufferPointer { high in
+                qs_exact_merge(other.low, other.high, low.count, low.baseAddress, high.baseAddress)
+            }
+        }
+        addends += other.addends
+    }
+
+    /// The sum times `scale`, each element rounded once, to the nearest `Float`, ties to even.
+    /// - Parameter scale: finite and positive, a normal number.
+    public func value(scale: Double = 1) -> [Float] {
+        precondition(scale.isNormal && scale > 0, "a sum cannot be scaled by \(scale)")
+        // scale = significand * 2^exponent with an integer that has no trailing zeros.
+        let bits = scale.significandBitPattern | 1 << 52
+        let zeros = bits.trailingZeroBitCount
+        let exponent = Int32(Int(scale.exponent) - 52 + zeros)
+        return [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+            if let start = buffer.baseAddress {
+                qs_exact_value(low, high, count, bits >> UInt64(zeros), exponent, start)
+            }
+            initialized = count
+        }
+    }
+
+    private func checkRoom(for more: Int, ofCount otherCount: Int) throws(TrainingError) {
+        guard otherCount == count else {
+            throw TrainingError(.lengthMismatch, key: "sum", expected: "\(count)", found: "\(otherCount)")
+        }
+        guard more <= Self.maximumAddends - addends else {
+            throw TrainingError(
+                .tooManyAddends, expected: "<= \(Self.maximumAddends)", found: "\(addends) + \(more)")
+        }
+    }
+}

@@ -1,0 +1,171 @@
+import CKernels
+import Quantization
+import Tensors
+
+/// Fake quantization that lets gradients through (the straight-through estimator, Bengio, Leonard and Courville, 2013):
+/// the forward pass rounds values to the grid as `FakeQuantizer` does, to the bit; the backward pass gives the gradient of
+/// an element unchanged where `round(x / delta) - offset` lies in `0...steps`, and zero elsewhere. That is the reference
+/// implementation's rule (aimet-torch 2.42): elements that are rounded to an end of the grid still pass.
+public struct StraightThrough: Sendable {
+    public let encodings: TensorEncodings
+    private let instructionSet: InstructionSet
+    /// How row-major elements meet their channels; one run for one encoding.
+    private let runs: ChannelRuns
+    private let delta: [Float]
+    /// The least and greatest grid points over delta.
+    private let lower: [Float]
+    private let upper: [Float]
+
+    /// - Parameter shape: of the tensors it is applied to, row-major, where there is one encoding per channel.
+    /// - Throws: `TrainingError(.lengthMismatch)` where the channels of the shape are not as many as the encodings.
+    public init(
+        _ encodings: TensorEncodings, shape: Shape? = nil, instructionSet: InstructionSet = .best
+    ) throws(TrainingError) {
+        self.encodings = encodings
+        self.instructionSet = instructionSet
+        if let axis = encodings.axis, let shape {
+            guard axis < shape.rank, shape[axis] == encodings.encodings.count else {
+                throw TrainingError(
+                    .lengthMismatch, key: "axis \(axis)", expected: "\(encodings.encodings.count)", found: "\(shape)")
+            }
+            runs = ChannelRuns(shape: shape, axis: axis)
+        } else {
+            guard encodings.encodings.count == 1 else {
+                throw TrainingError(
+                    .lengthMismatch, key: "axis", expected: "1", found: "\(encodings.encodings.count)")
+            }
+            runs = ChannelRuns()
+        }
+        delta = encodings.encodings.map { Float($0.delta) }
+        lower = encodings.encodings.map { Float($0.offset) }
+        upper = encodings.encodings.map { Float($0.offset) + Float($0.steps) }
+    }
+
+    /// Quantizes and dequantizes values in place.
+    /// - Parameters:
+    ///   - values: for one encoding, elements of any layout; for several, row-major elements of the shape.
+    ///   - mask: receives where the gradient passes; its memory is used again.
+    public func forward(inPlace values: UnsafeMutableBufferPointer<Float>, recording mask: inout GradientMask) {
+        forward(UnsafeBufferPointer(values), into: values, recording: &mask)
+    }
+
+    /// Quantizes and dequantizes `values` into `output`, which is the same memory or does not overlap.
+    public func forward(
+        _ values: UnsafeBufferPointer<Float>, into output: UnsafeMutableBufferPointer<Float>,
+        recording mask: inout GradientMask
+    ) {
+        precondition(values.count == output.count, "\(values.count) values into \(output.count)")
+        let length = runs.length(in: values.count)
+        mask.reset(count: values.count, run: length)
+        guard let from = values.baseAddress, let to = output.baseAddress, length > 0 else { return }
+        let (isa, bytesPerRun) = (instructionSet.isa, mask.bytesPerRun)
+        mask.bits.withUnsafeMutableBufferPointer { bits in
+            guard let bits = bits.baseAddress else { return }
+            for run in 0..<values.count / length {
+                let start = run * length
+                let own = bits + run * bytesPerRun
+                if runs.areInterleaved {
+                    qs_fake_quantize_masked_each(isa, from + start, to + start, own, length, delta, lower, upper)
+                } else {
+                    let channel = run % delta.count
+                    qs_fake_quantize_masked(
+                        isa, from + start, to + start, own, length, delta[channel], lower[channel],
+                        upper[channel] - lower[channel])
+                }
+            }
+        }
+    }
+
+    /// Makes zero of the gradient where the forward pass clipped.
+    /// - Parameter gradient: element by element that of the values of the forward pass.
+    public func backward(inPlace gradient: UnsafeMutableBufferPointer<Float>, mask: GradientMask) {
+        precondition(gradient.count == mask.count, "\(gradient.count) gradients of \(mask.count) values")
+        guard let start = gradient.baseAddress, mask.run > 0 else { return }
+        mask.bits.withUnsafeBufferPointer { bits in
+            guard let bits = bits.baseAddress else { return }
+            for run in 0..<gradient.count / mask.run {
+                qs_apply_mask(instructionSet.isa, start + run * mask.run, bits + run * mask.bytesPerRun, mask.run)
+            }
+        }
+    }
+
+    /// What the gradients of each channel's range are made of; see `LearnedRange`.
+    /// - Parameters:
+    ///   - values: as they were before the forward pass.
+    ///   - gradient: with respect to the quantized values, before `backward`.
+    public func rangeSums(
+        values: UnsafeBufferPointer<Float>, gradient: UnsafeBufferPointer<Float>
+    ) -> [RangeSums] {
+        precondition(values.count == gradient.count, "\(gradient.count) gradients of \(values.count) values")
+        var sums = [qs_range_sums](repeating: qs_range_sums(), count: delta.count)
+        let length = runs.length(in: values.count)
+        guard let x = values.baseAddress, let g = gradient.baseAddress, length > 0 else {
+            return sums.map { RangeSums($0) }
+        }
+        if runs.areInterleaved {
+            qs_add_range_sums_each(x, g, values.count, length, delta, lower, upper, &sums)
+        } else {
+            for run in 0..<values.count / length {
+                let channel = run % delta.count
+                qs_add_range_sums(
+                    instructionSet.isa, x + run * length, g + run * length, length, delta[channel], lower[channel],
+                    upper[channel] - lower[channel], &sums[channel])
+            }
+        }
+        return zip(sums, delta).map { RangeSums($0, delta: $1) }
+    }
+}
+
+/// Where the gradient passes: one bit for each element of a forward pass.
+public struct GradientMask: Equatable, Sendable {
+    /// Elements.
+    public private(set) var count = 0
+    /// Elements of a run; each run begins with a byte of its own.
+    private(set) var run = 0
+    var bytesPerRun: Int { (run + 7) / 8 }
+    fileprivate(set) var bits: [UInt8] = []
+
+    public init() {}
+
+    /// Whether the gradient of an element passes.
+    public subscript(index: Int) -> Bool {
+        precondition((0..<count).contains(index), "element \(index) of \(count)")
+        let place = index % run
+        return bits[index / run * bytesPerRun + place / 8] >> UInt8(place % 8) & 1 == 1
+    }
+
+    fileprivate mutating func reset(count: Int, run: Int) {
+        self.count = count
+        self.run = run
+        let bytes = run == 0 ? 0 : count / run * bytesPerRun
+        if bits.count != bytes { bits = [UInt8](repeating: 0, count: bytes) }
+    }
+}
+
+/// How the elements of a row-major tensor follow each other along the axis of the channels.
+struct ChannelRuns: Sendable {
+    /// Elements that follow each other in one channel; nil where the whole tensor is one channel.
+    private let inner: Int?
+    private let channels: Int
+
+    init() {
+        inner = nil
+        channels = 1
+    }
+
+    init(shape: Shape, axis: Int) {
+        inner = shape.dimensions[(axis + 1)...].reduce(1, *)
+        channels = shape[axis]
+    }
+
+    /// Whether neighbouring elements belong to neighbouring channels. A run then goes once through the channels.
+    var areInterleaved: Bool { inner == 1 }
+
+    /// Elements of a run, of `count` in all.
+    func length(in count: Int) -> Int {
+        guard let inner else { return count }
+        let length = inner == 1 ? channels : inner
+        precondition(length == 0 || count.isMultiple(of: length), "\(count) elements in runs of \(length)")
+        return length
+    }
+}

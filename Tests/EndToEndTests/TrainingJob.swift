@@ -1,0 +1,36 @@
+import Foundation
+import Jobs
+import Tensors
+import TestSupport
+
+/// The demo's network trained on digits for a few steps: W4A8, global batches of 32 samples in 8 slots.
+struct TrainingJob {
+    static let samples = TestJob.repository.appendingPathComponent("Sources/Jobs/Demo/training.npz")
+
+    let folder: URL
+    var file: URL { folder.appendingPathComponent("job.yml") }
+
+    /// - Parameters:
+    ///   - samples: an epoch.
+    ///   - divideBy: the learning rate, after each epoch.
+    init(
+        in folder: URL, steps: Int = 16, samples: Int = 160, divideBy: Double = 2, model: URL = TestJob.model,
+        training path: String = Self.samples.path, globalBatch: Int = 32
+    ) throws {
+        self.folder = folder
+        try """
+        model: \(model.path)
+        dataset:
+          calibration: {path: \(Self.samples.path), samples: 100}
+          training: {path: \(path), samples: \(samples)}
+        quantization: {config: default, scheme: tf_enhanced, activation_bitwidth: 8, parameter_bitwidth: 4}
+        training:
+          steps: \(steps)
+          optimizer: {name: sgd, learning_rate: 0.01, momentum: 0.9}
+          schedule: {divide_by: \(divideBy), every_epochs: 1}
+          global_batch: \(globalBatch)
+          slots: 8
+          seed: 3
+        """.write(to: file, atomically: true, encoding: .utf8)
+    }
+}
