@@ -12,6 +12,12 @@ public protocol ShardExecutor: Sendable {
     func makeLane() throws -> Lane
 }
 
+/// The executor of a pass whose workers reduce among themselves what its shards contribute; see `PassDescription.reduction`.
+public protocol ReducingExecutor: ShardExecutor {
+    /// What the shards computed with this executor add to, on all lanes.
+    var reduction: any PartReduction { get }
+}
+
 /// One lane's state (a plan, an arena): made, used and released on one thread.
 public protocol ShardLane {
     associatedtype Prepared: Sendable
