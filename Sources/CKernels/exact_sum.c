@@ -161,13 +161,47 @@ void qs_exact_value(
     QS_LEAVE;
 }
 
+void qs_round_blocks(const float *x, size_t count, int bits, float *y) {
+    QS_ENTER;
+    for (size_t start = 0; start < count; start += QS_EXACT_BLOCK) {
+        const size_t end = count - start < QS_EXACT_BLOCK ? count : start + QS_EXACT_BLOCK;
+        int32_t largest = 0;
+        for (size_t i = start; i < end; i++) {
+            const int32_t magnitude = (int32_t)(bits_of(x[i]) & 0x7FFFFFFF);
+            largest = magnitude > largest ? magnitude : largest;
+        }
+        const int field = largest >> 23;
+        const int exponent = (field > 0 ? field : 1) - 127 - (bits - 1);
+        // A double of this magnitude has its last bit at 2^exponent: adding it rounds there, taking it away is exact.
+        const uint64_t anchor_bits = (uint64_t)(1023 + 52 + (exponent > -80 ? exponent : -80)) << 52 | 1ull << 51;
+        double anchor;
+        memcpy(&anchor, &anchor_bits, sizeof anchor);
+        for (size_t i = start; i < end; i++) y[i] = (float)(((double)x[i] + anchor) - anchor);
+    }
+    QS_LEAVE;
+}
+
 struct block_form {
+    /// Low bits left out, and bytes stored of each element.
     int skipped, stored;
 };
 
 static inline int length_of(uint64_t value) { return value == 0 ? 0 : 64 - __builtin_clzll(value); }
 
-static struct block_form form_of(const uint64_t *low, const uint64_t *high, size_t count) {
+/// @param any_low, any_high all elements, or-ed
+/// @param magnitude_low, magnitude_high all elements, negative ones inverted, or-ed
+static inline struct block_form form_of(
+    uint64_t any_low, uint64_t any_high, uint64_t magnitude_low, uint64_t magnitude_high
+) {
+    if ((any_low | any_high) == 0) return (struct block_form){0, 0};
+    const int zeros = any_low != 0 ? __builtin_ctzll(any_low) : 64 + __builtin_ctzll(any_high);
+    const int length = magnitude_high != 0 ? 64 + length_of(magnitude_high) : length_of(magnitude_low);
+    // A bit for the sign, then whole bytes. Of nothing but -2^127 the length is less than the zeros.
+    const int needed = length > zeros ? length - zeros : 0;
+    return (struct block_form){zeros, needed / 8 + 1};
+}
+
+static struct block_form form_of_block(const uint64_t *low, const uint64_t *high, size_t count) {
     uint64_t any_low = 0, any_high = 0, magnitude_low = 0, magnitude_high = 0;
     for (size_t i = 0; i < count; i++) {
         const uint64_t sign = (uint64_t)((int64_t)high[i] >> 63);
@@ -176,61 +210,147 @@ static struct block_form form_of(const uint64_t *low, const uint64_t *high, size
         magnitude_low |= low[i] ^ sign;
         magnitude_high |= high[i] ^ sign;
     }
-    if ((any_low | any_high) == 0) return (struct block_form){0, 0};
-    const int zeros = any_low != 0 ? __builtin_ctzll(any_low) : 64 + __builtin_ctzll(any_high);
-    const int length = magnitude_high != 0 ? 64 + length_of(magnitude_high) : length_of(magnitude_low);
-    // A bit for the sign, then whole bytes. All bits below a sign alone (-2^127) are still 16 bytes.
-    const int end = length / 8 + 1;
-    return (struct block_form){zeros / 8, end - zeros / 8};
+    return form_of(any_low, any_high, magnitude_low, magnitude_high);
 }
 
 size_t qs_exact_encoded_size(const uint64_t *low, const uint64_t *high, size_t count) {
     size_t size = 0;
     for (size_t start = 0; start < count; start += QS_EXACT_BLOCK) {
         const size_t block = count - start < QS_EXACT_BLOCK ? count - start : QS_EXACT_BLOCK;
-        size += 2 + block * (size_t)form_of(low + start, high + start, block).stored;
+        size += 2 + block * (size_t)form_of_block(low + start, high + start, block).stored;
     }
     return size;
 }
 
-void qs_exact_encode(const uint64_t *low, const uint64_t *high, size_t count, uint8_t *bytes) {
-    for (size_t start = 0; start < count; start += QS_EXACT_BLOCK) {
-        const size_t block = count - start < QS_EXACT_BLOCK ? count - start : QS_EXACT_BLOCK;
-        const struct block_form form = form_of(low + start, high + start, block);
-        *bytes++ = (uint8_t)form.skipped;
-        *bytes++ = (uint8_t)form.stored;
-        if (form.stored == 0) continue;
-        for (size_t i = start; i < start + block; i++) {
-            // The bytes that are too many are written over by the next element.
-            const wide value = ((wide)high[i] << 64 | low[i]) >> (8 * form.skipped);
-            memcpy(bytes, &value, sizeof value);
-            bytes += form.stored;
-        }
-    }
+/// The 64 bits of an element from bit `shift` on, sign included where they reach it.
+static inline uint64_t shifted_low(uint64_t low, uint64_t high, int shift) {
+    if (shift >= 64) return (uint64_t)((int64_t)high >> (shift - 64));
+    return shift == 0 ? low : low >> shift | high << (64 - shift);
 }
 
-bool qs_exact_decode(const uint8_t *bytes, size_t size, size_t count, uint64_t *low, uint64_t *high) {
-    const uint8_t *const end = bytes + size;
+static uint8_t *encode_block(
+    const uint64_t *low, const uint64_t *high, size_t count, struct block_form form, uint8_t *bytes
+) {
+    const int shift = form.skipped;
+    if (form.stored == 4) {
+        for (size_t i = 0; i < count; i++) {
+            const uint32_t value = (uint32_t)shifted_low(low[i], high[i], shift);
+            memcpy(bytes + 4 * i, &value, sizeof value);
+        }
+    } else if (form.stored == 2) {
+        for (size_t i = 0; i < count; i++) {
+            const uint16_t value = (uint16_t)shifted_low(low[i], high[i], shift);
+            memcpy(bytes + 2 * i, &value, sizeof value);
+        }
+    } else if (form.stored <= 8) {
+        for (size_t i = 0; i < count; i++) {
+            // The bytes that are too many are written over by the next element.
+            const uint64_t value = shifted_low(low[i], high[i], shift);
+            memcpy(bytes + (size_t)form.stored * i, &value, sizeof value);
+        }
+    } else {
+        for (size_t i = 0; i < count; i++) {
+            const wide value = (wide)((__int128)((wide)high[i] << 64 | low[i]) >> shift);
+            memcpy(bytes + (size_t)form.stored * i, &value, sizeof value);
+        }
+    }
+    return bytes + (size_t)form.stored * count;
+}
+
+size_t qs_exact_encode(const uint64_t *low, const uint64_t *high, size_t count, uint8_t *bytes) {
+    const uint8_t *const begin = bytes;
     for (size_t start = 0; start < count; start += QS_EXACT_BLOCK) {
         const size_t block = count - start < QS_EXACT_BLOCK ? count - start : QS_EXACT_BLOCK;
-        if (end - bytes < 2) return false;
-        const struct block_form form = {bytes[0], bytes[1]};
-        bytes += 2;
-        if (form.skipped + form.stored > 16 || (size_t)(end - bytes) < block * (size_t)form.stored) return false;
-        // Without stored bytes there is nothing to extend.
-        const int unused = form.stored == 0 ? 0 : 8 * (16 - form.stored);
-        for (size_t i = start; i < start + block; i++) {
-            wide value = 0;
-            if (end - bytes >= (ptrdiff_t)sizeof value) memcpy(&value, bytes, sizeof value);
-            else memcpy(&value, bytes, (size_t)form.stored);
-            bytes += form.stored;
-            if (form.stored == 0) value = 0;
-            value = (wide)((__int128)(value << unused) >> unused) << (8 * form.skipped);
-            low[i] = (uint64_t)value;
-            high[i] = (uint64_t)(value >> 64);
-        }
-        const struct block_form canonical = form_of(low + start, high + start, block);
-        if (canonical.skipped != form.skipped || canonical.stored != form.stored) return false;
+        const struct block_form form = form_of_block(low + start, high + start, block);
+        *bytes++ = (uint8_t)form.skipped;
+        *bytes++ = (uint8_t)form.stored;
+        bytes = encode_block(low + start, high + start, block, form, bytes);
     }
-    return bytes == end;
+    return (size_t)(bytes - begin);
+}
+
+/// The forms follow each other to the end of the bytes, and no element is shifted out of 128 bits.
+static bool forms_fit(const uint8_t *bytes, size_t size, size_t count) {
+    for (size_t start = 0; start < count; start += QS_EXACT_BLOCK) {
+        const size_t block = count - start < QS_EXACT_BLOCK ? count - start : QS_EXACT_BLOCK;
+        if (size < 2) return false;
+        const int skipped = bytes[0], stored = bytes[1];
+        if (skipped > 127 || stored > 16 || skipped + 8 * (stored - 1) > 127) return false;
+        const size_t length = 2 + block * (size_t)stored;
+        if (size < length) return false;
+        bytes += length;
+        size -= length;
+    }
+    return size == 0;
+}
+
+/// Adds a block of elements of up to 8 bytes each, which begin at `bytes`.
+static inline struct block_form add_block(
+    const uint8_t *bytes, size_t count, const int shift, const int stored, uint64_t *low, uint64_t *high
+) {
+    int64_t any = 0, magnitude = 0;
+    const int unused = 64 - 8 * stored;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t raw = 0;
+        memcpy(&raw, bytes + (size_t)stored * i, (size_t)stored);
+        const int64_t value = (int64_t)(raw << unused) >> unused;
+        any |= value;
+        magnitude |= value ^ (value >> 63);
+        const wide addend = (wide)(__int128)value << shift;
+        const wide sum = ((wide)high[i] << 64 | low[i]) + addend;
+        low[i] = (uint64_t)sum;
+        high[i] = (uint64_t)(sum >> 64);
+    }
+    // Shifted out of 128 bits: no element is encoded like that.
+    if (length_of((uint64_t)magnitude) + shift > 127) return (struct block_form){-1, -1};
+    const wide any_wide = (wide)(__int128)any << shift;
+    const wide magnitude_wide = shift == 0 ? (wide)(uint64_t)magnitude
+                                           : ((wide)(uint64_t)magnitude << shift) | (((wide)1 << shift) - 1);
+    return form_of(
+        (uint64_t)any_wide, (uint64_t)(any_wide >> 64), (uint64_t)magnitude_wide, (uint64_t)(magnitude_wide >> 64));
+}
+
+static struct block_form add_wide_block(
+    const uint8_t *bytes, size_t count, int shift, int stored, uint64_t *low, uint64_t *high
+) {
+    uint64_t any_low = 0, any_high = 0, magnitude_low = 0, magnitude_high = 0;
+    const int unused = 8 * (16 - stored);
+    for (size_t i = 0; i < count; i++) {
+        wide raw = 0;
+        memcpy(&raw, bytes + (size_t)stored * i, (size_t)stored);
+        const wide addend = (wide)((__int128)(raw << unused) >> unused) << shift;
+        if ((wide)((__int128)addend >> shift) != (wide)((__int128)(raw << unused) >> unused)) {
+            return (struct block_form){-1, -1};
+        }
+        const uint64_t sign = (uint64_t)((__int128)addend >> 127);
+        any_low |= (uint64_t)addend;
+        any_high |= (uint64_t)(addend >> 64);
+        magnitude_low |= (uint64_t)addend ^ sign;
+        magnitude_high |= (uint64_t)(addend >> 64) ^ sign;
+        const wide sum = ((wide)high[i] << 64 | low[i]) + addend;
+        low[i] = (uint64_t)sum;
+        high[i] = (uint64_t)(sum >> 64);
+    }
+    return form_of(any_low, any_high, magnitude_low, magnitude_high);
+}
+
+bool qs_exact_add_encoded(const uint8_t *bytes, size_t size, size_t count, uint64_t *low, uint64_t *high) {
+    if (!forms_fit(bytes, size, count)) return false;
+    for (size_t start = 0; start < count; start += QS_EXACT_BLOCK) {
+        const size_t block = count - start < QS_EXACT_BLOCK ? count - start : QS_EXACT_BLOCK;
+        const int skipped = bytes[0], stored = bytes[1];
+        bytes += 2;
+        struct block_form form;
+        uint64_t *const to_low = low + start, *const to_high = high + start;
+        // Constants, so that the copies of the usual lengths are single loads.
+        if (stored == 0) form = (struct block_form){0, 0};
+        else if (stored == 4) form = add_block(bytes, block, skipped, 4, to_low, to_high);
+        else if (stored == 3) form = add_block(bytes, block, skipped, 3, to_low, to_high);
+        else if (stored == 2) form = add_block(bytes, block, skipped, 2, to_low, to_high);
+        else if (stored <= 8) form = add_block(bytes, block, skipped, stored, to_low, to_high);
+        else form = add_wide_block(bytes, block, skipped, stored, to_low, to_high);
+        if (form.skipped != skipped || form.stored != stored) return false;
+        bytes += block * (size_t)stored;
+    }
+    return true;
 }

@@ -10,7 +10,7 @@
 #define QS_EXACT_BOUND 0x1p30f
 
 /// Elements that are encoded together.
-#define QS_EXACT_BLOCK 64
+#define QS_EXACT_BLOCK 256
 
 /// The index of the first element that is NaN, infinite or not below QS_EXACT_BOUND in magnitude; `count` if none is.
 /// @param x [count]
@@ -30,15 +30,25 @@ void qs_exact_merge(
 void qs_exact_value(
     const uint64_t *low, const uint64_t *high, size_t count, uint64_t significand, int exponent, float *y);
 
+/// Rounds each block of QS_EXACT_BLOCK elements (the last one of what remains) to multiples of a power of two, to nearest,
+/// ties to even: the block's largest element keeps `bits` significant bits, the others what lies above the last of these. The
+/// power is 2^-80 at least. Sums of such addends need few bytes an element.
+/// @param x [count], none of them refused by qs_exact_first_refused
+/// @param y [count], may be x
+/// @param bits 2 to 24
+void qs_round_blocks(const float *x, size_t count, int bits, float *y);
+
 /// Bytes that qs_exact_encode writes for this sum.
 size_t qs_exact_encoded_size(const uint64_t *low, const uint64_t *high, size_t count);
 
-/// Writes blocks of QS_EXACT_BLOCK elements (the last one of what remains). A block is: the number of low bytes that
-/// are zero in all its elements; the number of bytes above them that its elements need, sign included; those bytes of
-/// each element, low byte first. A block of zeros is two zero bytes. Equal sums give equal bytes.
+/// Writes blocks of QS_EXACT_BLOCK elements (the last one of what remains). A block is: the number of low bits that are
+/// zero in all its elements; the number of bytes that its elements need above these, sign included; those bytes of each
+/// element, low byte first. A block of zeros is two zero bytes. Equal sums give equal bytes.
 /// @param bytes as many as the size above says and 16 more, which may be written over
-void qs_exact_encode(const uint64_t *low, const uint64_t *high, size_t count, uint8_t *bytes);
+/// @return the bytes of the form
+size_t qs_exact_encode(const uint64_t *low, const uint64_t *high, size_t count, uint8_t *bytes);
 
-/// Reads what qs_exact_encode writes.
-/// @return false where the bytes are not what qs_exact_encode writes for any sum of `count` elements
-bool qs_exact_decode(const uint8_t *bytes, size_t size, size_t count, uint64_t *low, uint64_t *high);
+/// Adds a sum that qs_exact_encode has written to a sum.
+/// @return false where the bytes are not what qs_exact_encode writes for any sum of `count` elements; what is added then
+///   is of no use
+bool qs_exact_add_encoded(const uint8_t *bytes, size_t size, size_t count, uint64_t *low, uint64_t *high);

@@ -9,9 +9,9 @@ import Quantization
 /// practical size are summed without any error. Elements must be below 2^30 in magnitude, and there may be 2^17 addends:
 /// their sum is below 2^47, which the integers hold, so overflow cannot happen.
 ///
-/// Blocks of 32-bit integers with a common exponent would take half the bytes, but lose the low bits of small elements
-/// and need the exponents agreed before the first addend; binary trees over the slots need all the slots of a subtree in
-/// one place.
+/// Blocks of 32-bit integers with a common exponent would take less memory, but need the exponents agreed before the first
+/// addend; binary trees over the slots need all the slots of a subtree in one place. On the wire a sum is as short as
+/// its addends allow, for which they are rounded first: see `SlotRounding`.
 public struct ExactSum: Equatable, Sendable {
     /// Addends that there may be.
     public static let maximumAddends = 1 << 17
@@ -23,10 +23,10 @@ public struct ExactSum: Equatable, Sendable {
     /// Elements of the vectors.
     public var count: Int { low.count }
     /// Vectors added so far, in sums that were merged too.
-    public private(set) var addends = 0
+    public internal(set) var addends = 0
     /// The halves of each element, in units of 2^-80, two's complement.
-    package private(set) var low: [UInt64]
-    package private(set) var high: [UInt64]
+    package internal(set) var low: [UInt64]
+    package internal(set) var high: [UInt64]
 
     /// The sum of no vectors.
     public init(count: Int) {
@@ -54,19 +54,28 @@ public struct ExactSum: Equatable, Sendable {
             addends += 1
             return
         }
-        let refused = qs_exact_first_refused(start, vector.count)
-        guard refused == vector.count else {
-            let element = vector[refused]
-            throw TrainingError(
-                element.isFinite ? .tooLarge : .notFinite, index: refused,
-                expected: element.isFinite ? "below \(Self.bound)" : nil, found: "\(element)")
-        }
+        if let refusal = Self.refusal(of: vector) { throw refusal }
         low.withUnsafeMutableBufferPointer { low in
             high.withUnsafeMutableBufferPointer { high in
                 qs_exact_add(instructionSet.isa, start, vector.count, low.baseAddress, high.baseAddress)
             }
         }
         addends += 1
+    }
+
+    /// Why a vector cannot be added, if it cannot.
+    static func refusal(of vector: UnsafeBufferPointer<Float>) -> TrainingError? {
+        guard let start = vector.baseAddress else { return nil }
+        let refused = qs_exact_first_refused(start, vector.count)
+        guard refused < vector.count else { return nil }
+        let element = vector[refused]
+        return TrainingError(
+            element.isFinite ? .tooLarge : .notFinite, index: refused,
+            expected: element.isFinite ? "below \(bound)" : nil, found: "\(element)")
+    }
+
+    static func refusal(of vector: [Float]) -> TrainingError? {
+        vector.withUnsafeBufferPointer { refusal(of: $0) }
     }
 
     /// Adds a vector; where it throws, the sum is as it was.
@@ -105,7 +114,7 @@ public struct ExactSum: Equatable, Sendable {
         }
     }
 
-    private func checkRoom(for more: Int, ofCount otherCount: Int) throws(TrainingError) {
+    func checkRoom(for more: Int, ofCount otherCount: Int) throws(TrainingError) {
         guard otherCount == count else {
             throw TrainingError(.lengthMismatch, key: "sum", expected: "\(count)", found: "\(otherCount)")
         }

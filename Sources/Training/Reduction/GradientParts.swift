@@ -1,0 +1,160 @@
+import Foundation
+import Synchronization
+
+/// One worker's gradients of an optimizer step, summed over its slots, in parts that are reduced with those of other
+/// workers apart. Lanes add their slots' gradients while parts that are complete already travel: each part has its own lock.
+public final class GradientParts: Sendable {
+    /// Elements of a part, but for the last: 256 KiB of float32, a frame that neither clogs a connection nor costs much
+    /// by itself.
+    public static let partSize = 1 << 16
+
+    /// Elements in all.
+    public let count: Int
+    public let precision: GradientPrecision
+    private let parts: [Part]
+
+    private final class Part: Sendable {
+        struct State {
+            var sum: ExactSum
+            /// That have added their share.
+            var slots: Set<Int> = []
+            /// With the contributions of other workers.
+            var reducing: ExactSum?
+            var result: [Float]?
+        }
+
+        let state: Mutex<State>
+
+        init(count: Int) {
+            state = Mutex(State(sum: ExactSum(count: count)))
+        }
+    }
+
+    /// - Parameter count: elements of the flat vector, at least one.
+    public init(count: Int, precision: GradientPrecision) {
+        precondition(count > 0, "a gradient of nothing")
+        self.count = count
+        self.precision = precision
+        parts = stride(from: 0, to: count, by: Self.partSize).map { Part(count: min(Self.partSize, count - $0)) }
+    }
+
+    public var partCount: Int { parts.count }
+
+    /// The elements of a part in the flat vector.
+    public func range(ofPart part: Int) -> Range<Int> {
+        part * Self.partSize..<min((part + 1) * Self.partSize, count)
+    }
+
+    /// Adds a slot's share of a part.
+    /// - Parameter elements: [elements of the part], rounded by `SlotRounding`.
+    /// - Throws: `TrainingError` with the flat index of the first element that is not finite or too large.
+    public func add(slot: Int, part: Int, _ elements: UnsafeBufferPointer<Float>) throws(TrainingError) {
+        let error: TrainingError? = parts[part].state.withLock { state in
+            do throws(TrainingError) {
+                try state.sum.add(elements)
+                state.slots.insert(slot)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        guard var error else { return }
+        error.index = error.index.map { $0 + part * Self.partSize }
+        throw error
+    }
+
+    /// Whether each of these slots has added its share of a part.
+    public func isComplete(part: Int, slots: Set<Int>) -> Bool {
+        parts[part].state.withLock { slots.isSubset(of: $0.slots) }
+    }
+
+    /// What the slots here have added to a part.
+    public func contribution(part: Int) -> Data {
+        parts[part].state.withLock { $0.sum.encoded() }
+    }
+
+    /// Begins to reduce a part with the sum of the slots here.
+    public func beginReducing(part: Int) {
+        parts[part].state.withLock { $0.reducing = $0.sum }
+    }
+
+    /// Adds what another worker's slots have added to a part that is being reduced.
+    /// - Throws: `TrainingError` (`.malformed`, `.lengthMismatch`, `.tooManyAddends`).
+    public func add(_ contribution: Data, to part: Int) throws(TrainingError) {
+        let error: TrainingError? = parts[part].state.withLock { state in
+            do throws(TrainingError) {
+                guard state.reducing != nil else {
+                    throw TrainingError(.malformed, key: "part \(part)", found: "a contribution too many")
+                }
+                try state.reducing?.add(encoded: contribution)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let error { throw error }
+    }
+
+    /// Ends the reduction of a part: its elements, rounded once, as they are sent to all others.
+    public func reduced(part: Int) throws(TrainingError) -> Data {
+        let (values, data) = parts[part].state.withLock { state in
+            let sum = state.reducing ?? state.sum
+            state.reducing = nil
+            let coded = Self.encode(sum.value(), precision)
+            state.result = coded.values
+            return (coded.values.count, coded.data)
+        }
+        precondition(values == range(ofPart: part).count)
+        return data
+    }
+
+    /// Takes over a part that another worker has reduced.
+    /// - Throws: `TrainingError` (`.malformed`, `.lengthMismatch`).
+    public func install(_ reduced: Data, part: Int) throws(TrainingError) {
+        let values = try Self.decode(reduced, count: range(ofPart: part).count, precision)
+        parts[part].state.withLock { $0.result = values }
+    }
+
+    /// The reduced gradient: nil as long as a part is missing.
+    public func result() -> [Float]? {
+        var whole: [Float] = []
+        whole.reserveCapacity(count)
+        for part in parts {
+            guard let values = part.state.withLock({ $0.result }) else { return nil }
+            whole += values
+        }
+        return whole
+    }
+
+    /// Of a sum of half precision, in a block's largest element: with the sign, two bytes.
+    private static let reducedBits = 15
+
+    /// - Returns: the bytes, and the values that they stand for.
+    private static func encode(
+        _ values: [Float], _ precision: GradientPrecision
+    ) -> (values: [Float], data: Data) {
+        switch precision {
+        case .full: return (values, values.withUnsafeBytes { Data($0) })
+        case .half:
+            var rounded = values
+            rounded.withUnsafeMutableBufferPointer { SlotRounding.round($0, bits: reducedBits) }
+            var sum = ExactSum(count: rounded.count)
+            // A sum that is no addend any more has diverged; float32 says so to the optimizer.
+            guard (try? sum.add(rounded)) != nil else { return encode(values, .full) }
+            return (rounded, sum.encoded())
+        }
+    }
+
+    private static func decode(
+        _ data: Data, count: Int, _ precision: GradientPrecision
+    ) throws(TrainingError) -> [Float] {
+        if precision == .half, data.count != count * 4 { return try ExactSum(decoding: data, count: count).value() }
+        guard data.count == count * 4 else {
+            throw TrainingError(.lengthMismatch, key: "part", expected: "\(count * 4) bytes", found: "\(data.count)")
+        }
+        return [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+            _ = data.copyBytes(to: UnsafeMutableRawBufferPointer(buffer))
+            initialized = count
+        }
+    }
+}

@@ -1,0 +1,37 @@
+import CKernels
+
+/// How finely the gradients of a slot are given, before they are added to those of others.
+///
+/// In each block of 256 elements of the flat vector, all are rounded to multiples of one power of two, so that the block's
+/// largest keeps so many bits: a pure function of the slot alone. Sums of few such gradients are integers of little more
+/// than as many bits, which is what workers send each other. An element that is n powers of two smaller than its block's
+/// largest keeps n bits less; its error is as small a part of the block's largest.
+public enum GradientPrecision: Int, Sendable, Codable, CaseIterable {
+    /// 24 bits: the largest element of a block is as it was.
+    case full = 32
+    /// 11 bits, and sums rounded to 15: half the bytes.
+    case half = 16
+
+    /// Of a block's largest element, in a slot's gradient.
+    var addendBits: Int {
+        switch self {
+        case .full: 24
+        case .half: 11
+        }
+    }
+}
+
+public enum SlotRounding {
+    /// Elements rounded together.
+    public static let block = Int(QS_EXACT_BLOCK)
+
+    /// Rounds a stretch of a slot's gradient that begins at a block.
+    /// - Parameter elements: finite, below `ExactSum.bound`.
+    public static func round(_ elements: UnsafeMutableBufferPointer<Float>, to precision: GradientPrecision) {
+        round(elements, bits: precision.addendBits)
+    }
+
+    static func round(_ elements: UnsafeMutableBufferPointer<Float>, bits: Int) {
+        qs_round_blocks(elements.baseAddress, elements.count, Int32(bits), elements.baseAddress)
+    }
+}
