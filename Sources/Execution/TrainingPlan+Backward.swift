@@ -11,6 +11,17 @@ extension TrainingPlan {
         return result
     }
 
+    /// The order in which the gradients of parameters are finished: that of their first uses, backwards. Parameters that no
+    /// node uses come last.
+    public static func parameterOrder(_ parameters: Set<String>, in graph: Graph) -> [String] {
+        var order: [[String]] = []
+        var seen: Set<String> = []
+        for node in graph.nodes {
+            order.append(node.inputs.filter { parameters.contains($0) && seen.insert($0).inserted })
+        }
+        return order.reversed().flatMap(\.self) + parameters.subtracting(seen).sorted()
+    }
+
     /// Adds the loss and the backward pass behind the forward pass.
     /// - Parameters:
     ///   - needed: values whose gradients are computed.
@@ -40,11 +51,16 @@ extension TrainingPlan {
             }
         }
         var finished: [String: Operand] = [:]
+        func finish(_ parameter: String) throws -> Operand {
+            let operand = try gradients.result(parameter)
+            plan.emitGradient(parameter, operand)
+            return operand
+        }
         for (index, unit) in units.enumerated().reversed() {
             try gradients.add(unit)
-            for name in firstUses[index] ?? [] { finished[name] = try gradients.result(name) }
+            for name in firstUses[index] ?? [] { finished[name] = try finish(name) }
         }
-        for name in tape.parameters.subtracting(seen).sorted() { finished[name] = try gradients.result(name) }
+        for name in tape.parameters.subtracting(seen).sorted() { finished[name] = try finish(name) }
         for name in plan.graph.inputs {
             if inputGradients { finished[name] = try gradients.result(name) } else { try gradients.finish(name) }
         }

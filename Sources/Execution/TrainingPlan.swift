@@ -74,13 +74,16 @@ public final class TrainingPlan {
     ///   - gradientTap: receives the gradient of the loss with respect to each tapped value as its consumers saw it, before it
     ///     flows on to the producer; the receiver may change it in place, but zero that fills up the layout must stay zero.
     ///     `elements[i]` belongs to what was `elements[i]` of the forward tap.
+    ///   - gradient: receives the gradient of each parameter, row-major, as soon as it is finished: those of the last layers
+    ///     first, in the order of `parameterOrder`.
     /// - Throws: `ExecutionError` `.inputMismatch` where an input or a parameter is not written.
     public func run(
         feed: (String, UnsafeMutableBufferPointer<Float>) throws -> Void,
         parameter: (String, UnsafeMutableBufferPointer<Float>) throws -> Void,
         tap: (Plan.Tap) throws -> Void = { _ in },
         loss: (TrainingPlan) throws -> Void,
-        gradientTap: (Plan.Tap) throws -> Void = { _ in }
+        gradientTap: (Plan.Tap) throws -> Void = { _ in },
+        gradient: (String, UnsafeBufferPointer<Float>) throws -> Void = { _, _ in }
     ) throws {
         program.checkThread()
         for (name, elements) in inputs { try Self.write(name, elements, feed) }
@@ -92,6 +95,7 @@ public final class TrainingPlan {
                 for elements in outputGradients.values { elements.update(repeating: 0) }
                 try loss(self)
             case .gradientTap(let value): try gradientTap(value)
+            case .gradient(let name, let elements): try gradient(name, elements)
             }
         }
     }

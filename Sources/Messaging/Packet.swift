@@ -6,6 +6,9 @@ public enum WireLimits {
     public static let protocolVersion: UInt16 = 1
     /// The most bytes in a bulk frame.
     public static let chunkSize = 1 << 20
+    /// The most bytes in a frame of an exchange between workers. Parts of gradients take a quarter of a MiB; more only where
+    /// their numbers are very far apart.
+    public static let partSize = 2 << 20
     /// The most bytes in a control frame: leases are small, but a failure may carry long operands.
     public static let controlSize = 256 << 10
     /// The most bytes of a shard's payload or result.
@@ -45,7 +48,8 @@ public struct Packet: Equatable, Sendable {
     }
 
     /// The checked body.
-    func verifiedBody() throws(WireError) -> Data {
+    /// - Parameter bulkLimit: the most bytes of a bulk frame.
+    func verifiedBody(bulkLimit: Int = WireLimits.chunkSize) throws(WireError) -> Data {
         let header = try FrameHeader(decoding: control)
         guard header.version == WireLimits.protocolVersion else {
             throw WireError(
@@ -62,7 +66,7 @@ public struct Packet: Equatable, Sendable {
             }
             return body
         }
-        guard bulk.count == header.bulkLength, bulk.count <= WireLimits.chunkSize else {
+        guard bulk.count == header.bulkLength, bulk.count <= bulkLimit else {
             throw WireError(.frames, expected: "\(header.bulkLength) bulk bytes", found: "\(bulk.count)")
         }
         guard Checksum.of(bulk) == header.bulkChecksum else { throw WireError(.checksum, expected: "bulk") }

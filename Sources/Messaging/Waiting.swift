@@ -30,10 +30,15 @@ public final class WakeUp: Sendable {
 
 public enum Waiting {
     /// Waits until a socket has a message, the wake-up is signalled or the time is over. Interrupted waits end early.
-    public static func poll(_ sockets: [ZeroMQSocket], _ wakeUp: WakeUp, timeoutMilliseconds: Int) throws(ZeroMQError) {
-        var items = sockets.map { socket in
-            socket.checkOwner()
-            return zmq_pollitem_t(socket: socket.pointer, fd: 0, events: Int16(ZMQ_POLLIN), revents: 0)
+    /// - Parameter full: sockets that are also waited for to take another message.
+    public static func poll(
+        _ sockets: [ZeroMQSocket], full: [ZeroMQSocket] = [], _ wakeUp: WakeUp, timeoutMilliseconds: Int
+    ) throws(ZeroMQError) {
+        var items = [(sockets, ZMQ_POLLIN), (full, ZMQ_POLLOUT)].flatMap { sockets, events in
+            sockets.map { socket in
+                socket.checkOwner()
+                return zmq_pollitem_t(socket: socket.pointer, fd: 0, events: Int16(events), revents: 0)
+            }
         }
         items.append(zmq_pollitem_t(socket: nil, fd: wakeUp.descriptor, events: Int16(ZMQ_POLLIN), revents: 0))
         if zmq_poll(&items, Int32(items.count), timeoutMilliseconds) < 0, zmq_errno() != EINTR {

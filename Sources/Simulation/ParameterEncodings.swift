@@ -9,15 +9,22 @@ public enum ParameterEncodings {
         var encodings: [String: TensorEncodings] = [:]
         for quantizer in placement.parameters where quantizer.enabled {
             guard let constant = graph.constants[quantizer.tensor] else { continue }
-            let statistics = constant.withFloats {
-                channelStatistics($0, shape: constant.shape, axis: quantizer.channelAxis)
+            encodings[quantizer.tensor] = constant.withFloats {
+                compute($0, shape: constant.shape, settings: quantizer.settings, channelAxis: quantizer.channelAxis)
             }
-            let computed = statistics.compactMap { quantizer.settings.encoding(for: $0) }
-            // A channel without any finite value has no encoding, and neither has the tensor then.
-            guard computed.count == statistics.count, !computed.isEmpty else { continue }
-            encodings[quantizer.tensor] = TensorEncodings(encodings: computed, axis: quantizer.channelAxis)
         }
         return encodings
+    }
+
+    /// The encodings of one parameter; nil where there are none, as for a channel without any finite value.
+    /// - Parameter elements: [shape], row-major
+    public static func compute(
+        _ elements: UnsafeBufferPointer<Float>, shape: Shape, settings: QuantizerSettings, channelAxis: Int?
+    ) -> TensorEncodings? {
+        let statistics = channelStatistics(elements, shape: shape, axis: channelAxis)
+        let computed = statistics.compactMap { settings.encoding(for: $0) }
+        guard computed.count == statistics.count, !computed.isEmpty else { return nil }
+        return TensorEncodings(encodings: computed, axis: channelAxis)
     }
 
     /// - Parameter elements: [shape], row-major

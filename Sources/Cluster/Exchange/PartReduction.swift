@@ -18,15 +18,15 @@ public protocol PartReduction: AnyObject, Sendable {
     /// What the shards computed here have added to a complete part: for the part's owner.
     func contribution(part: Int) throws -> Data
 
-    /// Begins the reduction of a complete part that this worker owns, with its own contribution; what a former attempt has
-    /// added is forgotten.
+    /// Begins the reduction of a part that this worker owns: what a former attempt has added is forgotten.
     func beginReducing(part: Int) throws
 
     /// Adds what another worker contributes to a part that is being reduced.
     /// - Throws: where the bytes are no contribution to this part.
     func add(_ contribution: Data, to part: Int) throws
 
-    /// The reduced part: for all others. It is installed here as well.
+    /// The reduced part, for all others, once it is complete here and all others have contributed. It is installed here as
+    /// well.
     func reduced(part: Int) throws -> Data
 
     /// Takes a part over that another worker has reduced.

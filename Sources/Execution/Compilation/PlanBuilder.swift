@@ -31,12 +31,15 @@ enum Instruction {
     case loss([Operand])
     /// Shows the gradient of a tapped value to the caller, who may change it.
     case gradientTap(String, Operand)
+    /// Has the caller read the finished gradient of a parameter, row-major.
+    case gradient(String, Operand)
 
     var buffers: [Int] {
         switch self {
         case .primitive(_, let arguments): arguments.map(\.operand.buffer)
         case .native(let operands, _): operands.map(\.buffer)
-        case .tap(_, let operand), .parameter(_, let operand), .gradientTap(_, let operand): [operand.buffer]
+        case .tap(_, let operand), .parameter(_, let operand), .gradientTap(_, let operand), .gradient(_, let operand):
+            [operand.buffer]
         case .loss(let operands): operands.map(\.buffer)
         }
     }
@@ -261,6 +264,10 @@ final class PlanBuilder {
 
     func emitGradientTap(_ value: String, _ operand: Operand) {
         instructions.append(.gradientTap(value, operand))
+    }
+
+    func emitGradient(_ parameter: String, _ operand: Operand) {
+        instructions.append(.gradient(parameter, operand))
     }
 
     func emitLoss(_ operands: [Operand]) {

@@ -10,6 +10,7 @@ final class Program {
         case parameter(String, UnsafeMutableBufferPointer<Float>)
         case loss
         case gradientTap(Plan.Tap)
+        case gradient(String, UnsafeBufferPointer<Float>)
     }
 
     private enum Action {
@@ -165,6 +166,8 @@ final class Program {
                 actions.append(.event(.parameter(name, logicalElements(operand))))
             case .loss: actions.append(.event(.loss))
             case .gradientTap(let name, let operand): actions.append(.event(.gradientTap(shown(name, operand))))
+            case .gradient(let name, let operand):
+                actions.append(.event(.gradient(name, UnsafeBufferPointer(logicalElements(operand)))))
             }
         }
     }

@@ -1,3 +1,5 @@
+import Training
+
 extension JobFile {
     /// Quantization-aware training, as asked for.
     public struct Training: Equatable, Sendable {
@@ -10,10 +12,15 @@ extension JobFile {
         /// Parts of a global batch whose gradients are computed apart; divides `globalBatch`.
         public var slots: Int
         public var seed: Int
+        package var ranges: ReplicaPlan.Ranges
+        package var weightEncodings: ReplicaPlan.WeightEncodings
+        package var precision: GradientPrecision
 
         enum CodingKeys: String, CodingKey, CaseIterable {
-            case epochs, steps, loss, optimizer, schedule, slots, seed
+            case epochs, steps, loss, optimizer, schedule, slots, seed, ranges
             case globalBatch = "global_batch"
+            case weightEncodings = "weight_encodings"
+            case precision = "gradient_bits"
         }
     }
 
@@ -69,6 +76,9 @@ extension JobFile.Training: Codable {
         globalBatch = try container.decode(Int.self, forKey: .globalBatch)
         slots = try container.decode(Int.self, forKey: .slots)
         seed = try container.decode(Int.self, forKey: .seed)
+        ranges = try container.decode(ReplicaPlan.Ranges.self, forKey: .ranges)
+        weightEncodings = try container.decode(ReplicaPlan.WeightEncodings.self, forKey: .weightEncodings)
+        precision = try container.decode(GradientPrecision.self, forKey: .precision)
     }
 
     public func encode(to encoder: any Encoder) throws {
@@ -83,6 +93,9 @@ extension JobFile.Training: Codable {
         try container.encode(globalBatch, forKey: .globalBatch)
         try container.encode(slots, forKey: .slots)
         try container.encode(seed, forKey: .seed)
+        try container.encode(ranges, forKey: .ranges)
+        try container.encode(weightEncodings, forKey: .weightEncodings)
+        try container.encode(precision, forKey: .precision)
     }
 }
 

@@ -1,3 +1,5 @@
+import Training
+
 extension JobFile.Training {
     init(_ value: YAMLValue) throws {
         let section = try YAMLSection(value, keys: CodingKeys.self)
@@ -9,6 +11,16 @@ extension JobFile.Training {
         let slotsValue = try section.required(.slots)
         slots = try slotsValue.integer(in: 1...65_536)
         seed = try section[.seed]?.integer(in: 0...Int.max) ?? 0
+        ranges = try section[.ranges]?.choice(of: ReplicaPlan.Ranges.self) ?? .learned
+        weightEncodings = try section[.weightEncodings]?.choice(of: ReplicaPlan.WeightEncodings.self) ?? .follow
+        if let bits = section[.precision] {
+            guard let precision = GradientPrecision(rawValue: try bits.integer(in: 0...64)) else {
+                throw bits.error(.outOfRange, expected: "16 or 32")
+            }
+            self.precision = precision
+        } else {
+            precision = .full
+        }
         guard globalBatch.isMultiple(of: slots) else {
             throw slotsValue.error(.outOfRange, expected: "a divisor of global_batch (\(globalBatch))")
         }

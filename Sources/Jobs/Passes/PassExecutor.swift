@@ -6,13 +6,11 @@ import Graph
 import ONNX
 import Quantization
 import Simulation
-import Synchronization
 import Tensors
 
 /// Makes what a worker computes passes with: what `Cluster` moves as bytes has a meaning here.
 final class PassExecutors: PassExecutorFactory {
-    /// The model of the last training step: the steps of a job share it, and with it the plans of the lanes.
-    private let trained = Mutex<(id: ArtifactID, model: SharedModel)?>(nil)
+    private let training = TrainingWorkspace()
 
     func makeExecutor(
         descriptor: Data, isa: String, artifacts: (ArtifactID) throws -> Data
@@ -24,32 +22,29 @@ final class PassExecutors: PassExecutorFactory {
                     found: ComputeLibrary.supportedInstructionSets.map(\.rawValue).joined(separator: ", "))
             }
             try ComputeLibrary.pin(instructionSet)
-            let specification = try PassSpecification(decoding: descriptor)
-            guard let id = ArtifactID(bytes: specification.model) else {
-                throw ShardFailure(permanent: true, code: "descriptor")
+            switch try WorkerTask(decoding: descriptor) {
+            case .pass(let specification): return try executor(specification, artifacts)
+            case .step(let step):
+                let (model, specification) = try training.model(for: step, artifacts: artifacts)
+                return try TrainingExecutor(specification, model, parts: nil)
+            case .state(let digest): return StateExecutor(bytes: try training.replica(digest).encoded())
             }
-            func graph() throws -> Graph { try Graph(importing: ONNXFile(decoding: artifacts(id))) }
-            switch specification.task {
-            case .calibration(let observed):
-                let model = SharedModel(try graph().simulatingParameters(specification.parameters))
-                return CalibrationExecutor(specification: specification, model: model, observed: observed)
-            case .evaluation(let activations):
-                let model = SharedModel(try graph().simulatingParameters(specification.parameters))
-                return try EvaluationExecutor(specification, model, activations)
-            case .training(let step):
-                guard let weights = ArtifactID(bytes: step.weights) else {
-                    throw ShardFailure(permanent: true, code: "descriptor")
-                }
-                let model = try trained.withLock { trained in
-                    if let known = trained, known.id == id { return known.model }
-                    // Trained constants are fed with every step, the others never change.
-                    let fixed = specification.parameters.filter { !step.trained.contains($0.key) }
-                    let model = SharedModel(try graph().simulatingParameters(fixed))
-                    trained = (id, model)
-                    return model
-                }
-                return try TrainingExecutor(specification, step, model, weights: artifacts(weights))
-            }
+        }
+    }
+
+    private func executor(
+        _ specification: PassSpecification, _ artifacts: (ArtifactID) throws -> Data
+    ) throws -> any ShardExecutor {
+        guard let id = ArtifactID(bytes: specification.model) else {
+            throw ShardFailure(permanent: true, code: "descriptor")
+        }
+        let graph = try Graph(importing: ONNXFile(decoding: artifacts(id)))
+        let model = SharedModel(try graph.simulatingParameters(specification.parameters))
+        switch specification.task {
+        case .calibration(let observed):
+            return CalibrationExecutor(specification: specification, model: model, observed: observed)
+        case .evaluation(let activations): return try EvaluationExecutor(specification, model, activations)
+        case .training: throw ShardFailure(permanent: true, code: "descriptor")
         }
     }
 }
@@ -101,51 +96,6 @@ struct EvaluationExecutor: ShardExecutor {
                 model, activations: activations, output: specification.output, classes: classes,
                 tile: specification.tile)
         }
-    }
-}
-
-extension SharedModel {
-    /// Scores per sample of the evaluated output.
-    fileprivate func classes(of specification: PassSpecification) throws -> Int {
-        let shapes = Dictionary(
-            uniqueKeysWithValues: specification.inputs.map { ($0.name, Shape([specification.tile] + $0.dimensions)) })
-        let scores = try specialized(shapes).types[specification.output]?.shape
-        return scores?.dimensions.dropFirst().reduce(1, *) ?? 0
-    }
-}
-
-/// The slots of an optimizer step.
-struct TrainingExecutor: ShardExecutor {
-    private let specification: PassSpecification
-    private let step: TrainingStep
-    private let model: SharedModel
-    private let weights: StepWeights
-    private let classes: Int
-
-    init(
-        _ specification: PassSpecification, _ step: TrainingStep, _ model: SharedModel, weights: Data
-    ) throws {
-        self.specification = specification
-        self.step = step
-        self.model = model
-        self.weights = try StepWeights(
-            weights, of: step.trained, shapes: model.graph.constants, encodings: specification.parameters)
-        classes = try model.classes(of: specification)
-    }
-
-    func prepare(shard: Int, payload: Data) throws -> SampleBatch {
-        try reportingFailure {
-            let slot = try SlotPayload(decoding: payload)
-            return try SampleBatch(
-                decoding: slot.samples, as: specification, classes: classes, needsLabels: true,
-                augment: { place in
-                    step.augmentation?.choice(seed: step.seed, epoch: step.epoch, sample: slot.indices[place])
-                })
-        }
-    }
-
-    func makeLane() throws -> TrainingLane {
-        try reportingFailure { try TrainingLane(model, step, weights, output: specification.output) }
     }
 }
 

@@ -11,8 +11,8 @@ package struct PassSpecification: Codable, Equatable, Sendable {
         case calibration(observed: [String])
         /// Counts correct predictions; activations are quantized where encodings are given.
         case evaluation(activations: [String: TensorEncodings])
-        /// Computes gradients of trained constants; shards are the slots of one optimizer step.
-        case training(TrainingStep)
+        /// Computes gradients of trained constants: what the steps of a training have in common, see `TrainingStep`.
+        case training(TrainingTask)
     }
 
     /// What the samples become before they enter the model.

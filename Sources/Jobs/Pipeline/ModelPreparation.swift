@@ -55,18 +55,15 @@ struct ModelPreparation: Sendable {
         output = first.name
     }
 
-    /// The same model with other values of some constants, and the encodings of these.
-    func replacing(_ constants: [(name: String, tensor: Tensor)]) throws -> ModelPreparation {
-        var replaced = replacingWeights(constants)
-        replaced.artifact = try Self.forTiles(replaced.graph, inputs).exported(over: original).encoded()
-        return replaced
-    }
-
-    /// As `replacing`, but for the artifact, which workers do not need while they are fed the weights of each step.
-    func replacingWeights(_ constants: [(name: String, tensor: Tensor)]) -> ModelPreparation {
+    /// The same model with other values of some constants.
+    /// - Parameter encodings: of these constants, in place of what their values ask for.
+    func replacing(
+        _ constants: [(name: String, tensor: Tensor)], encodings: [String: TensorEncodings]
+    ) throws -> ModelPreparation {
         var replaced = self
         for (name, tensor) in constants { replaced.graph.constants[name] = tensor }
-        replaced.parameterEncodings = ParameterEncodings.compute(graph: replaced.graph, placement: placement)
+        replaced.parameterEncodings.merge(encodings) { $1 }
+        replaced.artifact = try Self.forTiles(replaced.graph, inputs).exported(over: original).encoded()
         return replaced
     }
 

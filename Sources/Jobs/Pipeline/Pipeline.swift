@@ -43,7 +43,7 @@ struct Pipeline {
     /// Runs all stages and writes their results.
     /// - Returns: what the report needs to know of the stages.
     mutating func run() throws -> (stages: [Report.Stage], training: Report.Training?, digest: Report.Digest) {
-        let activations = try calibrate()
+        var activations = try calibrate()
         if let evaluation {
             try evaluate(evaluation, as: .fp32, parameters: [:], activations: [:])
             try evaluate(
@@ -51,7 +51,7 @@ struct Pipeline {
                 activations: preparation.valueEncodings(activations))
         }
         if let training = job.training, let source = self.training, let checkpoints {
-            try train(training, on: source, checkpoints, activations)
+            activations = try train(training, on: source, checkpoints, activations)
             if let evaluation {
                 try evaluate(
                     evaluation, as: .trained, parameters: preparation.constantEncodings(activations),
@@ -84,11 +84,12 @@ struct Pipeline {
     private mutating func train(
         _ training: JobFile.Training, on source: DatasetSource, _ checkpoints: TrainingCheckpoints,
         _ activations: [String: TensorEncodings]
-    ) throws {
-        let stage = try TrainingStage(job, training, preparation, source: source, activations: activations)
+    ) throws -> [String: TensorEncodings] {
+        let stage = try TrainingStage(
+            job, training, preparation, model: model, source: source, activations: activations)
         var isBegun = false
-        let (trained, progress) = try namingModel {
-            try stage.run(on: coordinator, model: model, checkpoints: checkpoints) { [display] progress, loss in
+        let (replica, progress) = try namingModel {
+            try stage.run(on: coordinator, checkpoints: checkpoints) { [display] progress, loss in
                 if !isBegun {
                     let done = progress.samples + progress.skipped
                     display.begin(stage: "train", total: stage.sampleCount, done: done)
@@ -100,13 +101,15 @@ struct Pipeline {
             }
         }
         trainingSummary = progress.summary
-        preparation = trained
-        model = coordinator.addArtifact(trained.artifact)
+        let trained = try stage.applying(replica, to: activations)
+        preparation = trained.preparation
+        model = coordinator.addArtifact(preparation.artifact)
         stages.append(
             Report.Stage(
                 "train", kind: .training, samples: progress.samples, skipped: progress.skipped,
                 seconds: progress.seconds))
         display.end(note: trainingSummary?.epochs.last.map { String(format: "loss %.4f", $0.loss) })
+        return trained.activations
     }
 
     private mutating func evaluate(
@@ -133,7 +136,8 @@ struct Pipeline {
             display.begin(stage: name, total: shards.sampleCount)
             return try coordinator.run(
                 pass: PassDescription(
-                    name: name, descriptor: specification.encoded(), artifacts: [model], shardCount: shards.count),
+                    name: name, descriptor: WorkerTask.pass(specification).encoded(), artifacts: [model],
+                    shardCount: shards.count),
                 source: shards, reducer: MergingReducer<Result>())
         }
         return (try Result(decoding: outcome.state), outcome)

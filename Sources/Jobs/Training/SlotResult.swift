@@ -66,6 +66,8 @@ package struct SlotSum: Equatable, Sendable {
         return (values[0], Array(values.dropFirst()))
     }
 
+    package var loss: Float { lossAndGradient.loss }
+
     package func encoded() -> Data {
         ResultCoding.encode([samples, skipped, correct]) + sum.encoded()
     }

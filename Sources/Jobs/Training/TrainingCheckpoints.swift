@@ -6,7 +6,7 @@ import Training
 struct TrainingCheckpoints {
     private static let kept = 2
     /// The least time between two within an epoch: what a crash may cost.
-    private static let interval = Duration.seconds(20)
+    private let interval = Duration.seconds(20)
     private static let jobKey = "job"
     private static let progressKey = "progress"
 
@@ -25,9 +25,7 @@ struct TrainingCheckpoints {
     }
 
     /// The newest checkpoint of this job that can be read, if there is one.
-    func latest(
-        layout: ParameterLayout, _ settings: OptimizerSettings
-    ) throws -> (weights: ShadowWeights, progress: TrainingProgress)? {
+    func latest(_ plan: ReplicaPlan) throws -> (replica: TrainingReplica, progress: TrainingProgress)? {
         for step in try store.steps().reversed() {
             // An older one gives the same weights in the end, so one that the disk has spoilt is passed over.
             guard let checkpoint = try? store.read(step: step), checkpoint.manifest.digests[Self.jobKey] == job,
@@ -35,18 +33,19 @@ struct TrainingCheckpoints {
                 let progress = try? JSONDecoder().decode(TrainingProgress.self, from: Data(note.utf8)),
                 progress.steps == step
             else { continue }
-            return (try ShadowWeights(layout, from: checkpoint, settings), progress)
+            return (try TrainingReplica(plan, from: checkpoint), progress)
         }
         return nil
     }
 
-    /// Writes a checkpoint where the last one is old enough, or where it must be now.
+    /// Whether the last one is old enough for another.
+    var isDue: Bool { ContinuousClock.now - lastWrite >= interval }
+
     /// - Parameter epoch: of the next step.
-    mutating func write(_ weights: ShadowWeights, _ progress: TrainingProgress, epoch: Int, now: Bool) throws {
-        guard now || ContinuousClock.now - lastWrite >= Self.interval else { return }
+    mutating func write(_ replica: TrainingReplica, _ progress: TrainingProgress, epoch: Int) throws {
         let note = String(decoding: try JSONEncoder().encode(progress), as: UTF8.self)
         try store.write(
-            weights.checkpoint(
+            replica.checkpoint(
                 .init(
                     step: progress.steps, epoch: epoch, seed: seed, digests: [Self.jobKey: job],
                     notes: [Self.progressKey: note])))

@@ -5,93 +5,153 @@ import Quantization
 import Tensors
 import Training
 
-/// The weights of one optimizer step as the lanes of a worker share them.
-struct StepWeights: Sendable {
-    /// Trained constants in order, quantized and dequantized where they have encodings.
-    let simulated: [(name: String, tensor: Tensor)]
-    /// Elements of all of them.
-    let count: Int
+/// The samples of a slot, decoded.
+struct SlotBatch: Sendable {
+    let slot: Int
+    let samples: SampleBatch
+}
 
-    /// - Parameters:
-    ///   - shadow: the artifact's bytes.
-    ///   - constants: the model's, for their shapes.
-    init(
-        _ shadow: Data, of trained: [String], shapes constants: [String: Tensor],
-        encodings: [String: TensorEncodings]
-    ) throws {
-        var offset = 0
-        var tensors: [(String, Tensor)] = []
-        for name in trained {
-            guard let shape = constants[name]?.shape, offset + shape.count * 4 <= shadow.count else {
-                throw QuantizationError(.lengthMismatch, key: name, found: "\(shadow.count) bytes")
-            }
-            let tensor = Tensor(shape: shape) { (place: UnsafeMutableBufferPointer<Float>) in
-                let start = shadow.startIndex + offset
-                _ = shadow.copyBytes(to: UnsafeMutableRawBufferPointer(place), from: start..<start + shape.count * 4)
-            }
-            offset += shape.count * 4
-            let quantizer = try encodings[name].map { try FakeQuantizer($0, shape: shape) }
-            tensors.append((name, quantizer?.applied(to: tensor) ?? tensor))
+/// What the lanes of a worker compute the slots of one step with.
+struct StepModel: Sendable {
+    let model: SharedModel
+    let task: TrainingTask
+    let step: TrainingStep
+    let output: String
+    /// Trained constants, rounded to their grids.
+    let weights: [String: Tensor]
+    /// Of values that change with the sample.
+    let estimators: [String: StraightThrough]
+    /// The learned ranges of activations.
+    let ranges: [(activation: ReplicaPlan.Activation, range: LearnedRange)]
+    /// What slots have gradients of.
+    let layout: ParameterLayout
+
+    init(_ replica: TrainingReplica, _ model: SharedModel, _ task: TrainingTask, _ step: TrainingStep, output: String)
+        throws
+    {
+        self.model = model
+        self.task = task
+        self.step = step
+        self.output = output
+        weights = try replica.simulatedWeights()
+        estimators = try replica.activationEncodings.mapValues { try StraightThrough($0) }
+        ranges = replica.plan.learnedActivations.compactMap { activation in
+            replica.learnedRange(ofActivation: activation.name).map { (activation, $0) }
         }
-        simulated = tensors
-        count = offset / 4
+        layout = try replica.plan.gradientLayout()
     }
 }
 
 /// Computes gradients of slots. Belongs to one thread, which keeps the plan from step to step.
 final class TrainingLane: ShardLane {
-    private let model: SharedModel
-    private let step: TrainingStep
-    private let weights: StepWeights
-    private let output: String
-    private let estimators: [String: StraightThrough]
-    private var masks: [String: GradientMask]
+    private let model: StepModel
+    /// Where the gradients of slots go; nil where they are part of the result.
+    private let parts: GradientParts?
+    private let memory: TrainingMemory
+    /// Of the activations whose ranges are learned, by tensor: what their gradients are made of.
+    private var sums: [String: RangeSums] = [:]
+    private let learned: Set<String>
 
-    init(_ model: SharedModel, _ step: TrainingStep, _ weights: StepWeights, output: String) throws {
+    init(_ model: StepModel, parts: GradientParts?) {
         self.model = model
-        self.step = step
-        self.weights = weights
-        self.output = output
-        estimators = try step.activations.mapValues { try StraightThrough($0) }
-        masks = estimators.mapValues { _ in GradientMask() }
+        self.parts = parts
+        memory = TrainingMemory.ofThisThread
+        learned = Set(model.ranges.flatMap(\.activation.tensors))
     }
 
-    func compute(_ batch: SampleBatch) throws -> Data {
-        guard batch.count > 0 else {
-            return SlotResult(
-                samples: 0, skipped: batch.skipped, correct: 0,
-                lossAndGradient: [Float](repeating: 0, count: weights.count + 1)
-            ).encoded()
+    func compute(_ batch: SlotBatch) throws -> Data {
+        try reportingFailure {
+            do {
+                return try computeSlot(batch)
+            } catch var error as TrainingError {
+                error.step = model.step.step
+                error.slot = batch.slot
+                throw error.located(in: model.layout)
+            }
         }
-        let plan = try TrainingPlans.ofThisThread.plan(
-            model, inputShapes: batch.inputs.mapValues(\.shape), trained: step.trained,
-            taps: Set(estimators.keys))
+    }
+
+    private func computeSlot(_ batch: SlotBatch) throws -> Data {
+        var writer = parts.map { SlotGradient(of: batch.slot, to: $0) }
+        var whole = [Float](repeating: 0, count: parts == nil ? model.layout.count : 0)
+        func take(_ gradient: UnsafeBufferPointer<Float>, at range: Range<Int>) throws {
+            if parts == nil {
+                whole.replaceSubrange(range, with: gradient)
+            } else {
+                try writer?.take(gradient, at: range.lowerBound)
+            }
+        }
+        var result = SlotResult(
+            samples: batch.samples.count, skipped: batch.samples.skipped, correct: 0, lossAndGradient: [0])
+        if batch.samples.count > 0 {
+            sums = [:]
+            (result.lossAndGradient[0], result.correct) = try run(batch.samples, gradient: take)
+            for (activation, range) in model.ranges {
+                guard let place = model.layout.range(of: ReplicaPlan.activationKey(activation.name)) else { continue }
+                var total = RangeSums(delta: 0, offset: 0)
+                // In the group's order, whatever the order of the backward pass.
+                for tensor in activation.tensors {
+                    total.delta += sums[tensor]?.delta ?? 0
+                    total.offset += sums[tensor]?.offset ?? 0
+                }
+                let slopes = range.gradient(total)
+                try [slopes.min, slopes.max].withUnsafeBufferPointer { try take($0, at: place) }
+            }
+        } else {
+            try writer?.takeZeros()
+        }
+        if parts == nil {
+            // Not rounded before it is known to hold numbers.
+            if let refusal = ExactSum.refusal(of: whole) { throw refusal }
+            whole.withUnsafeMutableBufferPointer { SlotRounding.round($0, to: model.task.precision) }
+            result.lossAndGradient += whole
+        }
+        return result.encoded()
+    }
+
+    private func run(
+        _ batch: SampleBatch, gradient: (UnsafeBufferPointer<Float>, Range<Int>) throws -> Void
+    ) throws -> (loss: Float, correct: Int) {
+        let plan = try memory.plan(
+            model.model, inputShapes: batch.inputs.mapValues(\.shape),
+            trained: model.task.replica.parameters.map(\.name),
+            taps: Set(model.estimators.keys))
         var loss = 0.0
         var correct = 0
-        let parameters = Dictionary(uniqueKeysWithValues: weights.simulated.map { ($0.name, $0.tensor) })
         try plan.run(
             feed: { name, place in batch.inputs[name]?.copyAsFloats(into: place) },
-            parameter: { name, place in parameters[name]?.copyAsFloats(into: place) },
+            parameter: { name, place in model.weights[name]?.copyAsFloats(into: place) },
             tap: { tap in
-                estimators[tap.name]?.forward(inPlace: tap.elements, recording: &masks[tap.name, default: .init()])
+                guard let estimator = model.estimators[tap.name] else { return }
+                if learned.contains(tap.name) { memory.keep(tap) }
+                estimator.forward(inPlace: tap.elements, recording: &memory.masks[tap.name, default: .init()])
             },
             loss: { plan in
-                let scores = plan.output(output)
+                let scores = plan.output(model.output)
                 loss = try Training.Loss.crossEntropy(
-                    outputs: scores, labels: batch.labels, denominator: Double(step.globalBatch),
-                    gradient: plan.outputGradient(output))
+                    outputs: scores, labels: batch.labels, denominator: Double(model.task.globalBatch),
+                    gradient: plan.outputGradient(model.output))
+                guard loss.isFinite else {
+                    throw TrainingError(.notFinite, key: SlotResult.lossKey, found: "\(loss)")
+                }
                 correct = Self.correct(scores, batch.labels)
             },
             gradientTap: { tap in
-                guard let mask = masks[tap.name] else { return }
-                estimators[tap.name]?.backward(inPlace: tap.elements, mask: mask)
+                guard let mask = memory.masks[tap.name], let estimator = model.estimators[tap.name] else { return }
+                if learned.contains(tap.name) {
+                    memory.withKept(tap) { values in
+                        sums[tap.name] =
+                            estimator.rangeSums(
+                                values: values, gradient: UnsafeBufferPointer(tap.elements))[0]
+                    }
+                }
+                estimator.backward(inPlace: tap.elements, mask: mask)
+            },
+            gradient: { name, elements in
+                guard let range = model.layout.range(of: name) else { return }
+                try gradient(elements, range)
             })
-        var lossAndGradient: [Float] = [Float(loss)]
-        lossAndGradient.reserveCapacity(weights.count + 1)
-        for name in step.trained { lossAndGradient += plan.gradient(name) }
-        return SlotResult(
-            samples: batch.count, skipped: batch.skipped, correct: correct, lossAndGradient: lossAndGradient
-        ).encoded()
+        return (Float(loss), correct)
     }
 
     private static func correct(_ scores: UnsafeBufferPointer<Float>, _ labels: [Int]) -> Int {
@@ -102,35 +162,5 @@ final class TrainingLane: ShardLane {
                 scores: UnsafeBufferPointer(rebasing: scores[row * classes..<(row + 1) * classes]), label: label)
         }
         return result.top1
-    }
-}
-
-/// The training plans of a thread, which outlive a step: compiling one takes longer than a step.
-private final class TrainingPlans {
-    private struct Key: Hashable {
-        let model: ObjectIdentifier
-        let inputShapes: [String: Shape]
-    }
-
-    private var plans: [Key: TrainingPlan] = [:]
-
-    static var ofThisThread: TrainingPlans {
-        let key = "quantsim.trainingPlans"
-        if let plans = Thread.current.threadDictionary[key] as? TrainingPlans { return plans }
-        let plans = TrainingPlans()
-        Thread.current.threadDictionary[key] = plans
-        return plans
-    }
-
-    func plan(
-        _ model: SharedModel, inputShapes: [String: Shape], trained: [String], taps: Set<String>
-    ) throws -> TrainingPlan {
-        let key = Key(model: ObjectIdentifier(model), inputShapes: inputShapes)
-        if let plan = plans[key] { return plan }
-        // A slot has few sizes; those of a model that is no longer used go.
-        plans = plans.filter { $0.key.model == key.model }
-        let plan = try TrainingPlan(model.specialized(inputShapes), parameters: Set(trained), taps: taps)
-        plans[key] = plan
-        return plan
     }
 }

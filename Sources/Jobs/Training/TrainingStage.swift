@@ -6,48 +6,44 @@ import Simulation
 import Tensors
 import Training
 
-/// Quantization-aware training: each step is a pass whose shards are the slots of a global batch. The coordinator adds the
-/// slots' gradients up exactly and takes the optimizer's step on the shadow weights, which no worker's number, order or
-/// death can change.
+/// Quantization-aware training: each step is a pass whose shards are the slots of a global batch, and what it does to the
+/// weights depends on the slots alone, not on who computed them.
 struct TrainingStage {
     private let preparation: ModelPreparation
     private let training: JobFile.Training
+    private let plan: ReplicaPlan
+    private let specification: PassSpecification
     private let index: SampleIndex
     private let composer: BatchComposer
     private let schedule: Schedule
-    private let settings: OptimizerSettings
-    private let activations: [String: TensorEncodings]
-    private let augmentation: Augmentation?
-    private let skipsBadSamples: Bool
-    private let layout: ParameterLayout
 
-    /// - Parameter activations: encodings of all activations, constants among them.
+    /// - Parameters:
+    ///   - model: digest of the artifact that holds the model.
+    ///   - activations: encodings of all activations, constants among them.
     init(
-        _ job: JobFile, _ training: JobFile.Training, _ preparation: ModelPreparation, source: DatasetSource,
-        activations: [String: TensorEncodings]
+        _ job: JobFile, _ training: JobFile.Training, _ preparation: ModelPreparation, model: ArtifactID,
+        source: DatasetSource, activations: [String: TensorEncodings]
     ) throws {
         self.preparation = preparation
         self.training = training
-        self.activations = activations
         index = try SampleIndex(source)
         composer = try BatchComposer(
             sampleCount: index.count, globalBatch: training.globalBatch, slots: training.slots)
         schedule = try Schedule(
             learningRate: training.optimizer.learningRate,
             decay: training.schedule.map { .divide(by: $0.divideBy, everyEpochs: $0.everyEpochs) } ?? .constant)
-        settings = try OptimizerSettings(.sgd(momentum: training.optimizer.momentum, nesterov: false))
-        augmentation = job.dataset.training?.augment.map {
-            Augmentation(cropPadding: $0.cropPadding, horizontalFlip: $0.horizontalFlip)
-        }
-        skipsBadSamples = job.dataset.onBadSample == .skip
-        var seen: Set<String> = []
-        let parameters = preparation.placement.parameters.compactMap { quantizer in
-            preparation.graph.constants[quantizer.tensor].flatMap { tensor in
-                tensor.elementType == .float32 && seen.insert(quantizer.tensor).inserted
-                    ? (name: quantizer.tensor, shape: tensor.shape) : nil
-            }
-        }
-        layout = try ParameterLayout(parameters)
+        plan = try ReplicaPlan(preparation, training, activations: activations)
+        let trained = Set(plan.parameters.map(\.name))
+        specification = PassSpecification(
+            task: .training(
+                TrainingTask(
+                    replica: plan, loss: .crossEntropy, globalBatch: training.globalBatch, seed: UInt64(training.seed),
+                    augmentation: job.dataset.training?.augment.map {
+                        Augmentation(cropPadding: $0.cropPadding, horizontalFlip: $0.horizontalFlip)
+                    }, precision: training.precision)),
+            model: model.bytes, inputs: preparation.inputs, output: preparation.output,
+            parameters: preparation.constantEncodings(activations).filter { !trained.contains($0.key) },
+            tile: preparation.tile, skipsBadSamples: job.dataset.onBadSample == .skip)
     }
 
     /// Samples of all steps.
@@ -60,72 +56,58 @@ struct TrainingStage {
         }
     }
 
-    /// Trains from the last checkpoint on, and returns the model with its new weights.
+    /// Trains from the last checkpoint on.
     /// - Parameter report: called at the beginning and after every step.
+    /// - Returns: the state in the end.
     func run(
-        on coordinator: Coordinator, model: ArtifactID, checkpoints: TrainingCheckpoints,
-        report: (TrainingProgress, Float?) -> Void
-    ) throws -> (preparation: ModelPreparation, progress: TrainingProgress) {
+        on coordinator: Coordinator, checkpoints: TrainingCheckpoints, report: (TrainingProgress, Float?) -> Void
+    ) throws -> (replica: TrainingReplica, progress: TrainingProgress) {
+        guard let model = ArtifactID(bytes: specification.model) else { preconditionFailure("no artifact's digest") }
         var checkpoints = checkpoints
-        let saved = try checkpoints.latest(layout: layout, settings)
-        var weights = try saved?.weights ?? ShadowWeights(layout, of: preparation.graph.constants, settings)
+        let saved = try checkpoints.latest(plan)
         var progress = saved?.progress ?? TrainingProgress()
-        var current = preparation.replacingWeights(weights.tensors)
+        let context = TrainingContext(
+            coordinator: coordinator, model: model, specification: coordinator.addArtifact(try specification.encoded()),
+            plan: plan, index: index, composer: composer, schedule: schedule, seed: UInt64(training.seed),
+            skipsBadSamples: specification.skipsBadSamples)
+        var steps: any TrainingSteps = CentralSteps(
+            context, from: try saved?.replica ?? TrainingReplica(plan, of: preparation.graph.constants))
         report(progress, nil)
-        for step in progress.steps..<max(stepCount, progress.steps) {
+        while progress.steps < stepCount {
+            let step = progress.steps
             let began = ContinuousClock.now
-            let encodings = current.constantEncodings(activations)
-            let artifact = coordinator.addArtifact(weights.bytes)
-            defer { coordinator.removeArtifact(artifact) }
             let sum: SlotSum
             do {
-                sum = try run(
-                    step, on: coordinator, model: model, weights: artifact, encodings: encodings, progress)
+                sum = try steps.take(step, samplesBefore: progress.samples + progress.skipped)
             } catch let error as ClusterError where error.code == .closed {
                 // Asked to end: whoever resumes the job need not repeat what is done.
-                try? checkpoints.write(weights, progress, epoch: composer.epoch(ofStep: step), now: true)
+                if let replica = try? steps.replica() {
+                    try? checkpoints.write(replica, progress, epoch: composer.epoch(ofStep: step))
+                }
                 throw error
-            }
-            let (loss, gradient) = sum.lossAndGradient
-            let rate = schedule.learningRate(step: step, stepsPerEpoch: composer.stepsPerEpoch)
-            do {
-                try weights.step(gradient: gradient, encodings: encodings, learningRate: rate)
             } catch var error as TrainingError {
                 error.step = step
                 throw error
             }
-            current = current.replacingWeights(weights.tensors)
             progress.add(
-                sum, loss: loss, epoch: composer.epoch(ofStep: step), learningRate: rate,
+                sum, loss: sum.loss, epoch: composer.epoch(ofStep: step), learningRate: context.learningRate(step),
                 seconds: (ContinuousClock.now - began) / .seconds(1))
-            report(progress, loss)
-            let isLast = step + 1 == stepCount
+            report(progress, sum.loss)
             let next = composer.epoch(ofStep: step + 1)
-            try checkpoints.write(
-                weights, progress, epoch: next, now: isLast || next != composer.epoch(ofStep: step))
+            if step + 1 == stepCount || next != composer.epoch(ofStep: step) || checkpoints.isDue {
+                try checkpoints.write(try steps.replica(), progress, epoch: next)
+            }
         }
-        return (try preparation.replacing(weights.tensors), progress)
+        return (try steps.replica(), progress)
     }
 
-    private func run(
-        _ step: Int, on coordinator: Coordinator, model: ArtifactID, weights: ArtifactID,
-        encodings: [String: TensorEncodings], _ progress: TrainingProgress
-    ) throws -> SlotSum {
-        let specification = PassSpecification(
-            task: .training(
-                TrainingStep(
-                    activations: preparation.valueEncodings(activations), trained: layout.entries.map(\.name),
-                    weights: weights.bytes, loss: .crossEntropy, globalBatch: training.globalBatch,
-                    seed: UInt64(training.seed), epoch: composer.epoch(ofStep: step), augmentation: augmentation)),
-            model: model.bytes, inputs: preparation.inputs, output: preparation.output, parameters: encodings,
-            tile: preparation.tile, skipsBadSamples: skipsBadSamples)
-        let outcome = try coordinator.run(
-            pass: PassDescription(
-                name: "train step \(step)", descriptor: specification.encoded(), artifacts: [model, weights],
-                shardCount: composer.slots, isJournaled: false, samplesBefore: progress.samples + progress.skipped),
-            source: SlotShards(
-                index, composer: composer, step: step, seed: UInt64(training.seed), skipsBadSamples: skipsBadSamples),
-            reducer: SlotReducer(step: step, layout: layout))
-        return try SlotSum(decoding: outcome.state, parameterCount: layout.count)
+    /// The model with the state's weights, and the encodings of all activations.
+    func applying(
+        _ replica: TrainingReplica, to activations: [String: TensorEncodings]
+    ) throws -> (preparation: ModelPreparation, activations: [String: TensorEncodings]) {
+        (
+            try preparation.replacing(replica.weights, encodings: replica.parameterEncodings),
+            activations.merging(replica.activationEncodings) { $1 }
+        )
     }
 }

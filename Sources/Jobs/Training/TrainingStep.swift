@@ -1,37 +1,59 @@
 import Datasets
 import Foundation
-import Quantization
+import Training
 
-/// What the slots of one optimizer step have in common.
-package struct TrainingStep: Codable, Equatable, Sendable {
+/// What all slots of a training have in common.
+package struct TrainingTask: Codable, Equatable, Sendable {
     package enum Loss: String, Codable, Sendable {
         case crossEntropy
     }
 
-    /// Encodings of values that change with the sample.
-    package var activations: [String: TensorEncodings]
-    /// Trained constants, in the order in which their elements lie one behind the other in weights and gradients.
-    package var trained: [String]
-    /// Digest of the artifact that holds the shadow weights: float32, little-endian.
-    package var weights: Data
+    package var replica: ReplicaPlan
     package var loss: Loss
-    /// Samples of the step, which the loss is the mean over.
+    /// Samples of a step, which the loss is the mean over.
     package var globalBatch: Int
     package var seed: UInt64
-    package var epoch: Int
     package var augmentation: Augmentation?
+    package var precision: GradientPrecision
 
     package init(
-        activations: [String: TensorEncodings], trained: [String], weights: Data, loss: Loss, globalBatch: Int,
-        seed: UInt64, epoch: Int, augmentation: Augmentation?
+        replica: ReplicaPlan, loss: Loss, globalBatch: Int, seed: UInt64, augmentation: Augmentation?,
+        precision: GradientPrecision
     ) {
-        self.activations = activations
-        self.trained = trained
-        self.weights = weights
+        self.replica = replica
         self.loss = loss
         self.globalBatch = globalBatch
         self.seed = seed
-        self.epoch = epoch
         self.augmentation = augmentation
+        self.precision = precision
+    }
+}
+
+/// What is told of one optimizer step.
+package struct TrainingStep: Codable, Equatable, Sendable {
+    /// Digest of the artifact that holds the training's `PassSpecification`.
+    package var specification: Data
+    /// From 0.
+    package var step: Int
+    package var epoch: Int
+    package var learningRate: Double
+    /// Digest of the state before the step.
+    package var state: Data
+    /// Digest of an artifact that holds this state, for whoever does not have it.
+    package var snapshot: Data?
+    /// Whether workers keep what their slots contribute, reduce it among themselves and take the step; else the gradient
+    /// is a part of the result.
+    package var isReduced: Bool
+
+    package init(
+        specification: Data, step: Int, epoch: Int, learningRate: Double, state: Data, snapshot: Data?, isReduced: Bool
+    ) {
+        self.specification = specification
+        self.step = step
+        self.epoch = epoch
+        self.learningRate = learningRate
+        self.state = state
+        self.snapshot = snapshot
+        self.isReduced = isReduced
     }
 }

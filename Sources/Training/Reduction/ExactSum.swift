@@ -64,7 +64,7 @@ public struct ExactSum: Equatable, Sendable {
     }
 
     /// Why a vector cannot be added, if it cannot.
-    static func refusal(of vector: UnsafeBufferPointer<Float>) -> TrainingError? {
+    package static func refusal(of vector: UnsafeBufferPointer<Float>) -> TrainingError? {
         guard let start = vector.baseAddress else { return nil }
         let refused = qs_exact_first_refused(start, vector.count)
         guard refused < vector.count else { return nil }
@@ -74,7 +74,7 @@ public struct ExactSum: Equatable, Sendable {
             expected: element.isFinite ? "below \(bound)" : nil, found: "\(element)")
     }
 
-    static func refusal(of vector: [Float]) -> TrainingError? {
+    package static func refusal(of vector: [Float]) -> TrainingError? {
         vector.withUnsafeBufferPointer { refusal(of: $0) }
     }
 

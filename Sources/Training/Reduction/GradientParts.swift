@@ -18,8 +18,8 @@ public final class GradientParts: Sendable {
             var sum: ExactSum
             /// That have added their share.
             var slots: Set<Int> = []
-            /// With the contributions of other workers.
-            var reducing: ExactSum?
+            /// What other workers contribute.
+            var others: ExactSum?
             var result: [Float]?
         }
 
@@ -73,20 +73,20 @@ public final class GradientParts: Sendable {
         parts[part].state.withLock { $0.sum.encoded() }
     }
 
-    /// Begins to reduce a part with the sum of the slots here.
+    /// Begins to reduce a part, perhaps anew: what other workers have contributed is forgotten.
     public func beginReducing(part: Int) {
-        parts[part].state.withLock { $0.reducing = $0.sum }
+        parts[part].state.withLock { $0.others = nil }
     }
 
     /// Adds what another worker's slots have added to a part that is being reduced.
     /// - Throws: `TrainingError` (`.malformed`, `.lengthMismatch`, `.tooManyAddends`).
     public func add(_ contribution: Data, to part: Int) throws(TrainingError) {
         let error: TrainingError? = parts[part].state.withLock { state in
+            // Taken out, so that adding does not copy.
+            var sum = state.others.take() ?? ExactSum(count: state.sum.count)
             do throws(TrainingError) {
-                guard state.reducing != nil else {
-                    throw TrainingError(.malformed, key: "part \(part)", found: "a contribution too many")
-                }
-                try state.reducing?.add(encoded: contribution)
+                try sum.add(encoded: contribution)
+                state.others = sum
                 return nil
             } catch {
                 return error
@@ -95,17 +95,18 @@ public final class GradientParts: Sendable {
         if let error { throw error }
     }
 
-    /// Ends the reduction of a part: its elements, rounded once, as they are sent to all others.
+    /// Ends the reduction of a part that is complete here and has every other worker's contribution: its elements, rounded
+    /// once, as they are sent to all others.
+    /// - Throws: `TrainingError(.tooManyAddends)`.
     public func reduced(part: Int) throws(TrainingError) -> Data {
-        let (values, data) = parts[part].state.withLock { state in
-            let sum = state.reducing ?? state.sum
-            state.reducing = nil
-            let coded = Self.encode(sum.value(), precision)
-            state.result = coded.values
-            return (coded.values.count, coded.data)
+        let result: Result<Data, TrainingError> = parts[part].state.withLock { state in
+            var sum = state.others.take() ?? ExactSum(count: state.sum.count)
+            do throws(TrainingError) { try sum.merge(state.sum) } catch { return .failure(error) }
+            let (values, data) = Self.encode(sum.value(), precision)
+            state.result = values
+            return .success(data)
         }
-        precondition(values == range(ofPart: part).count)
-        return data
+        return try result.get()
     }
 
     /// Takes over a part that another worker has reduced.

@@ -1,0 +1,94 @@
+import Foundation
+import Quantization
+import Simulation
+import Tensors
+import Training
+
+/// What the replicas of a training are made of and how they move: the same for all steps and all workers.
+package struct ReplicaPlan: Codable, Equatable, Sendable {
+    /// A trained constant.
+    package struct Parameter: Codable, Equatable, Sendable {
+        package var name: String
+        package var dimensions: [Int]
+        package var quantizer: ParameterQuantizer?
+
+        package var shape: Shape { Shape(dimensions) }
+    }
+
+    package struct ParameterQuantizer: Codable, Equatable, Sendable {
+        package var settings: QuantizerSettings
+        package var channelAxis: Int?
+        /// Of the weights before training.
+        package var start: TensorEncodings
+    }
+
+    /// Activations that share a quantizer.
+    package struct Activation: Codable, Equatable, Sendable {
+        /// Of the group.
+        package var name: String
+        package var tensors: [String]
+        /// As calibrated.
+        package var start: TensorEncodings
+        /// Whether its range is trained.
+        package var isLearned: Bool
+    }
+
+    package enum Ranges: String, Codable, CaseIterable, Sendable {
+        /// Those of the calibration; those of weights as `WeightEncodings` says.
+        case `static`
+        /// Trained like weights, from the calibrated ones on.
+        case learned
+    }
+
+    package enum WeightEncodings: String, Codable, CaseIterable, Sendable {
+        /// Taken from the weights anew after every step.
+        case follow
+        /// Those of the weights before training.
+        case frozen
+    }
+
+    /// In the order in which the backward pass finishes their gradients.
+    package var parameters: [Parameter]
+    package var activations: [Activation]
+    package var optimizer: OptimizerSettings
+    package var ranges: Ranges
+    /// Where ranges are static.
+    package var weightEncodings: WeightEncodings
+    /// The norm that gradients are scaled down to where theirs is larger.
+    package var clipNorm: Double?
+
+    package init(
+        parameters: [Parameter], activations: [Activation], optimizer: OptimizerSettings, ranges: Ranges,
+        weightEncodings: WeightEncodings, clipNorm: Double?
+    ) {
+        self.parameters = parameters
+        self.activations = activations
+        self.optimizer = optimizer
+        self.ranges = ranges
+        self.weightEncodings = weightEncodings
+        self.clipNorm = clipNorm
+    }
+
+    package static func activationKey(_ group: String) -> String { "activation_ranges/\(group)" }
+    package static func parameterKey(_ name: String) -> String { "parameter_ranges/\(name)" }
+
+    /// Activations whose ranges are trained.
+    package var learnedActivations: [Activation] { activations.filter { ranges == .learned && $0.isLearned } }
+
+    /// What slots have gradients of: the trained constants, then the ranges (min, max) of activations.
+    package func gradientLayout() throws -> ParameterLayout {
+        try ParameterLayout(
+            parameters.map { ($0.name, $0.shape) } + learnedActivations.map { (Self.activationKey($0.name), [1, 2]) })
+    }
+
+    /// All that the optimizer moves: what slots have gradients of, then the ranges of parameters, whose gradients follow from
+    /// those of the parameters.
+    package func stateLayout() throws -> ParameterLayout {
+        try ParameterLayout(
+            parameters.map { ($0.name, $0.shape) } + learnedActivations.map { (Self.activationKey($0.name), [1, 2]) }
+                + parameters.compactMap { parameter in
+                    guard ranges == .learned, let quantizer = parameter.quantizer else { return nil }
+                    return (Self.parameterKey(parameter.name), [quantizer.start.encodings.count, 2])
+                })
+    }
+}

@@ -1,0 +1,102 @@
+import Cluster
+import Datasets
+import Foundation
+import Graph
+import ONNX
+import Quantization
+import Simulation
+import Synchronization
+import Tensors
+import Training
+
+/// What a worker keeps from one step of a training to the next: the model, and the replica of the training's state.
+final class TrainingWorkspace: Sendable {
+    private struct State {
+        var specification: (id: Data, value: PassSpecification, task: TrainingTask)?
+        var model: (id: Data, value: SharedModel)?
+        var replica: (digest: Data, value: TrainingReplica)?
+    }
+
+    /// Of a failure that only tells that another worker's state is needed first.
+    static let stateMissing = "stateMissing"
+
+    private let state = Mutex(State())
+
+    /// Which of a step's artifacts are needed, other than those that are kept in another form.
+    func needs(_ artifact: ArtifactID, for step: TrainingStep) -> Bool {
+        guard artifact.bytes == step.snapshot else { return true }
+        return state.withLock { $0.replica?.digest != step.state }
+    }
+
+    /// What lanes compute the slots of a step with.
+    func model(for step: TrainingStep, artifacts: (ArtifactID) throws -> Data) throws -> (StepModel, PassSpecification)
+    {
+        let (specification, task) = try specification(step.specification, artifacts)
+        let model = try model(specification, task, artifacts)
+        let replica = try replica(of: step, task, artifacts)
+        return (
+            try StepModel(replica, model, task, step, output: specification.output), specification
+        )
+    }
+
+    /// The state of a digest.
+    /// - Throws: `ShardFailure` of `stateMissing`.
+    func replica(_ digest: Data) throws -> TrainingReplica {
+        guard let kept = state.withLock({ $0.replica }), kept.digest == digest else {
+            throw ShardFailure(permanent: false, code: Self.stateMissing)
+        }
+        return kept.value
+    }
+
+    /// Takes a step from the state before it.
+    /// - Returns: the digest of the state after it.
+    func take(_ step: TrainingStep, gradient: [Float]) throws -> Data {
+        var replica = try replica(step.state)
+        // The kept one goes, so that the arrays are changed in place.
+        state.withLock { $0.replica = nil }
+        try replica.step(gradient: gradient, learningRate: step.learningRate)
+        let digest = replica.digest
+        state.withLock { $0.replica = (digest, replica) }
+        return digest
+    }
+
+    private func specification(
+        _ id: Data, _ artifacts: (ArtifactID) throws -> Data
+    ) throws -> (PassSpecification, TrainingTask) {
+        if let known = state.withLock({ $0.specification }), known.id == id { return (known.value, known.task) }
+        guard let artifact = ArtifactID(bytes: id) else { throw ShardFailure(permanent: true, code: "descriptor") }
+        let specification = try PassSpecification(decoding: artifacts(artifact))
+        guard case .training(let task) = specification.task else {
+            throw ShardFailure(permanent: true, code: "descriptor")
+        }
+        state.withLock { $0.specification = (id, specification, task) }
+        return (specification, task)
+    }
+
+    private func model(
+        _ specification: PassSpecification, _ task: TrainingTask, _ artifacts: (ArtifactID) throws -> Data
+    ) throws -> SharedModel {
+        if let known = state.withLock({ $0.model }), known.id == specification.model { return known.value }
+        guard let id = ArtifactID(bytes: specification.model) else {
+            throw ShardFailure(permanent: true, code: "descriptor")
+        }
+        let graph = try Graph(importing: ONNXFile(decoding: artifacts(id)))
+        // Trained constants are fed with every step, the others never change.
+        let model = SharedModel(try graph.simulatingParameters(specification.parameters))
+        state.withLock { $0.model = (specification.model, model) }
+        return model
+    }
+
+    private func replica(
+        of step: TrainingStep, _ task: TrainingTask, _ artifacts: (ArtifactID) throws -> Data
+    ) throws -> TrainingReplica {
+        if let kept = state.withLock({ $0.replica }), kept.digest == step.state { return kept.value }
+        guard let id = step.snapshot.flatMap({ ArtifactID(bytes: $0) }) else {
+            throw ShardFailure(permanent: false, code: Self.stateMissing)
+        }
+        let replica = try TrainingReplica(task.replica, decoding: artifacts(id))
+        guard replica.digest == step.state else { throw ShardFailure(permanent: true, code: "state") }
+        state.withLock { $0.replica = (step.state, replica) }
+        return replica
+    }
+}
