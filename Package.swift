@@ -72,6 +72,9 @@ let package = Package(
             name: "gradients",
             dependencies: ["Execution", "Graph", "ONNX", "PostTraining", "Tensors"],
             path: "Benchmarks/Gradients", swiftSettings: strict),
+        .executableTarget(
+            name: "exchange", dependencies: ["Cluster", "Messaging", "Tensors", "Training"],
+            path: "Benchmarks/Exchange", swiftSettings: strict),
 
         .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("TensorsTests", ["Tensors"]),

@@ -39,6 +39,15 @@ public struct ClusterError: Error, Equatable, Sendable {
         case noWorkers
         /// The coordinator was closed while the job ran.
         case closed
+        /// No worker holds the state that the pass needs. Ends the pass, not the job.
+        case stateLost
+        /// Workers have come to different states in one step, and no majority agrees. Ends the pass, not the job.
+        case replicasDiffer
+        /// Workers cannot exchange with each other: `worker` with others, `found` is the reason. Ends the pass, not the job.
+        case exchangeFailed
+
+        /// Whether another pass may follow.
+        var endsPassOnly: Bool { [.stateLost, .replicasDiffer, .exchangeFailed].contains(self) }
     }
 
     public var code: Code

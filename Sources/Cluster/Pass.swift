@@ -16,10 +16,14 @@ public struct PassDescription: Sendable {
     public var isJournaled: Bool
     /// Samples of the passes that this one continues, as the steps of a training do; progress counts on from them.
     public var samplesBefore: Int
+    /// Whether what the shards contribute stays with the workers, who reduce it in an exchange among themselves. Results are
+    /// merged at the end then, in the order of the shards, and lost with the worker that computed them until then. Such a
+    /// pass is not journaled.
+    public var isReduced: Bool
 
     public init(
         name: String, descriptor: Data, artifacts: [ArtifactID] = [], shardCount: Int? = nil, isJournaled: Bool = true,
-        samplesBefore: Int = 0
+        samplesBefore: Int = 0, isReduced: Bool = false
     ) {
         self.name = name
         self.descriptor = descriptor
@@ -27,6 +31,7 @@ public struct PassDescription: Sendable {
         self.shardCount = shardCount
         self.isJournaled = isJournaled
         self.samplesBefore = samplesBefore
+        self.isReduced = isReduced
     }
 }
 
@@ -78,9 +83,14 @@ public struct PassOutcome: Equatable, Sendable {
     public var failedAttempts: Int
     /// True when the pass was finished before this coordinator started.
     public var isFromJournal: Bool
+    /// Of a reduced pass: the digest of what it has led to, equal on all workers that took part.
+    public var digest: Data?
+    /// Workers that could take no part because they lacked the state that others hold.
+    public var workersLackingState: Int
 
     public init(
-        state: Data, samples: Int, shards: Int, seconds: Double, failedAttempts: Int = 0, isFromJournal: Bool = false
+        state: Data, samples: Int, shards: Int, seconds: Double, failedAttempts: Int = 0, isFromJournal: Bool = false,
+        digest: Data? = nil, workersLackingState: Int = 0
     ) {
         self.state = state
         self.samples = samples
@@ -88,5 +98,7 @@ public struct PassOutcome: Equatable, Sendable {
         self.seconds = seconds
         self.failedAttempts = failedAttempts
         self.isFromJournal = isFromJournal
+        self.digest = digest
+        self.workersLackingState = workersLackingState
     }
 }

@@ -12,7 +12,7 @@ public protocol ShardExecutor: Sendable {
     func makeLane() throws -> Lane
 }
 
-/// The executor of a pass whose workers reduce among themselves what its shards contribute; see `PassDescription.reduction`.
+/// The executor of a pass whose workers reduce among themselves what its shards contribute; see `PassDescription.isReduced`.
 public protocol ReducingExecutor: ShardExecutor {
     /// What the shards computed with this executor add to, on all lanes.
     var reduction: any PartReduction { get }
@@ -28,5 +28,19 @@ public protocol ShardLane {
 
 public protocol PassExecutorFactory: Sendable {
     /// Made once a pass. `isa` is the instruction set that the job is pinned to.
+    /// - Throws: `ShardFailure` of the code `ShardFailure.stateMissing` where only workers that hold some state can take
+    ///   part: this one is asked again for the next pass.
     func makeExecutor(descriptor: Data, isa: String, artifacts: (ArtifactID) throws -> Data) throws -> any ShardExecutor
+
+    /// Which of a pass's artifacts the executor will ask for. Called on the network thread: it must not take long.
+    func neededArtifacts(descriptor: Data, of artifacts: [ArtifactID]) -> [ArtifactID]
+}
+
+extension PassExecutorFactory {
+    public func neededArtifacts(descriptor: Data, of artifacts: [ArtifactID]) -> [ArtifactID] { artifacts }
+}
+
+extension ShardFailure {
+    /// The worker lacks a state that others hold.
+    public static let stateMissing = "stateMissing"
 }

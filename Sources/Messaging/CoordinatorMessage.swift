@@ -16,6 +16,8 @@ public enum CoordinatorMessage: Equatable, Sendable {
     /// These leases are over; what was not begun need not be.
     case revoke(tokens: [LeaseToken])
     case shutdown(reason: ShutdownReason, detail: String)
+    /// To exchange what the pass's shards contribute.
+    case exchange(ExchangePlan)
 
     public struct Welcome: Equatable, Sendable {
         public var job: String
@@ -43,12 +45,18 @@ public enum CoordinatorMessage: Equatable, Sendable {
         /// Fetched like an artifact, since it may be larger than a message.
         public var descriptor: ArtifactReference
         public var artifacts: [ArtifactReference]
+        /// What shards contribute stays with the workers, who reduce it in an exchange.
+        public var isReduced: Bool
 
-        public init(pass: Int, name: String, descriptor: ArtifactReference, artifacts: [ArtifactReference]) {
+        public init(
+            pass: Int, name: String, descriptor: ArtifactReference, artifacts: [ArtifactReference],
+            isReduced: Bool = false
+        ) {
             self.pass = pass
             self.name = name
             self.descriptor = descriptor
             self.artifacts = artifacts
+            self.isReduced = isReduced
         }
     }
 

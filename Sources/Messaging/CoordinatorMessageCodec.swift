@@ -26,6 +26,7 @@ extension Envelope where Message == CoordinatorMessage {
             wire.passBegin.name = begin.name
             wire.passBegin.descriptor = WireArtifact(begin.descriptor)
             wire.passBegin.artifacts = begin.artifacts.map { WireArtifact($0) }
+            wire.passBegin.isReduced = begin.isReduced
         case .artifactChunk(let artifact, let offset, let chunk):
             wire.artifactChunk.artifact = artifact.bytes
             wire.artifactChunk.offset = UInt64(offset)
@@ -53,6 +54,10 @@ extension Envelope where Message == CoordinatorMessage {
                 case .expelled: .expelled
                 }
             wire.shutdown.detail = detail
+        case .exchange(let plan):
+            wire.exchange.pass = UInt32(plan.pass)
+            wire.exchange.attempt = UInt32(plan.attempt)
+            wire.exchange.roster = plan.roster.map { WireParticipant($0) }
         }
         return wire.packet(bulk: bulk)
     }
@@ -79,7 +84,7 @@ extension Envelope where Message == CoordinatorMessage {
             message = .passBegin(
                 CoordinatorMessage.PassBegin(
                     pass: Int(begin.pass), name: begin.name, descriptor: try ArtifactReference(begin.descriptor),
-                    artifacts: artifacts))
+                    artifacts: artifacts, isReduced: begin.isReduced))
         case .artifactChunk(let part):
             message = .artifactChunk(
                 artifact: try WireField.digest(part.artifact),
@@ -104,6 +109,14 @@ extension Envelope where Message == CoordinatorMessage {
         case .shutdown(let shutdown):
             message = .shutdown(
                 reason: try CoordinatorMessage.ShutdownReason(shutdown.reason), detail: shutdown.detail)
+        case .exchange(let exchange):
+            guard (1...WireLimits.participants).contains(exchange.roster.count) else {
+                throw WireError(.malformed, expected: "participants", found: "\(exchange.roster.count)")
+            }
+            message = .exchange(
+                ExchangePlan(
+                    pass: Int(exchange.pass), attempt: Int(exchange.attempt),
+                    roster: exchange.roster.map { ExchangePlan.Participant($0) }))
         }
         try WireField.expectBulk(message.carriesBulk, in: packet)
     }
@@ -115,6 +128,35 @@ extension CoordinatorMessage {
         case .artifactChunk, .lease, .leaseChunk: true
         default: false
         }
+    }
+}
+
+extension WireParticipant {
+    fileprivate init(_ participant: ExchangePlan.Participant) {
+        self.init()
+        peer = WirePeer(participant.peer)
+        endpoint = participant.endpoint
+        shards = participant.shards.map { UInt32($0) }
+    }
+}
+
+extension ExchangePlan.Participant {
+    fileprivate init(_ wire: WireParticipant) {
+        self.init(peer: PeerID(wire.peer), endpoint: wire.endpoint, shards: wire.shards.map { Int($0) })
+    }
+}
+
+extension WirePeer {
+    init(_ peer: PeerID) {
+        self.init()
+        worker = peer.worker
+        incarnation = peer.incarnation
+    }
+}
+
+extension PeerID {
+    init(_ wire: WirePeer) {
+        self.init(worker: wire.worker, incarnation: wire.incarnation)
     }
 }
 

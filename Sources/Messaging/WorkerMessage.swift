@@ -17,6 +17,10 @@ public enum WorkerMessage: Equatable, Sendable {
     /// Gives leases back that were not computed.
     case returned(tokens: [LeaseToken])
     case goodbye
+    /// An exchange is done; the digest is of what the pass's step has led to.
+    case reduced(pass: Int, attempt: Int, digest: Data)
+    /// An exchange cannot be done: these peers are not reached, or send what makes no sense.
+    case reductionFailed(pass: Int, attempt: Int, peers: [PeerID], reason: String)
 
     public struct Hello: Equatable, Sendable {
         public var peer: PeerID
@@ -24,13 +28,20 @@ public enum WorkerMessage: Equatable, Sendable {
         public var compute: ComputeIdentity
         public var host: String
         public var process: Int
+        /// Where other workers connect to for exchanges; 0 where they cannot.
+        public var exchangePort: Int
+        /// Of the connection, as the receiver sees it; not part of the message.
+        public var address = ""
 
-        public init(peer: PeerID, lanes: Int, compute: ComputeIdentity, host: String, process: Int) {
+        public init(
+            peer: PeerID, lanes: Int, compute: ComputeIdentity, host: String, process: Int, exchangePort: Int = 0
+        ) {
             self.peer = peer
             self.lanes = lanes
             self.compute = compute
             self.host = host
             self.process = process
+            self.exchangePort = exchangePort
         }
     }
 

@@ -15,6 +15,7 @@ extension Envelope where Message == WorkerMessage {
             wire.hello.supportedIsas = hello.compute.supportedISAs
             wire.hello.host = hello.host
             wire.hello.process = UInt32(hello.process)
+            wire.hello.exchangePort = UInt32(hello.exchangePort)
         case .heartbeat(let heartbeat):
             wire.heartbeat = WireHeartbeat(heartbeat)
         case .fetch(let artifact, let offset):
@@ -49,6 +50,15 @@ extension Envelope where Message == WorkerMessage {
             wire.returned.tokens = tokens.map(\.rawValue)
         case .goodbye:
             wire.goodbye = WireGoodbye()
+        case .reduced(let pass, let attempt, let digest):
+            wire.reduced.pass = UInt32(pass)
+            wire.reduced.attempt = UInt32(attempt)
+            wire.reduced.digest = digest
+        case .reductionFailed(let pass, let attempt, let peers, let reason):
+            wire.reductionFailed.pass = UInt32(pass)
+            wire.reductionFailed.attempt = UInt32(attempt)
+            wire.reductionFailed.peers = peers.map { WirePeer($0) }
+            wire.reductionFailed.reason = reason
         }
         return wire.packet(bulk: bulk)
     }
@@ -64,7 +74,8 @@ extension Envelope where Message == WorkerMessage {
                     peer: PeerID(worker: hello.worker, incarnation: hello.incarnation),
                     lanes: try WireField.int(UInt64(hello.lanes), in: 1...4096, "lanes"),
                     compute: ComputeIdentity(library: hello.library, supportedISAs: hello.supportedIsas),
-                    host: hello.host, process: Int(hello.process)))
+                    host: hello.host, process: Int(hello.process),
+                    exchangePort: try WireField.int(UInt64(hello.exchangePort), in: 0...65535, "port")))
         case .heartbeat(let heartbeat):
             message = .heartbeat(HeartbeatMessage(heartbeat))
         case .fetch(let fetch):
@@ -100,6 +111,15 @@ extension Envelope where Message == WorkerMessage {
             message = .returned(tokens: try WireField.tokens(returned.tokens))
         case .goodbye:
             message = .goodbye
+        case .reduced(let reduced):
+            guard reduced.digest.count <= 1024 else {
+                throw WireError(.malformed, expected: "a digest", found: "\(reduced.digest.count) bytes")
+            }
+            message = .reduced(pass: Int(reduced.pass), attempt: Int(reduced.attempt), digest: reduced.digest)
+        case .reductionFailed(let failed):
+            message = .reductionFailed(
+                pass: Int(failed.pass), attempt: Int(failed.attempt), peers: failed.peers.map { PeerID($0) },
+                reason: failed.reason)
         }
         try WireField.expectBulk(message.carriesBulk, in: packet)
     }

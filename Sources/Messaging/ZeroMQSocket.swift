@@ -93,6 +93,13 @@ public final class ZeroMQSocket {
     /// The frames of the next message, nil when there is none. Frames beyond `maximumFrames` are read and dropped, and
     /// one empty frame too many is returned, so that the message is recognised as too long.
     public func receive(maximumFrames: Int = 4) throws(ZeroMQError) -> [Data]? {
+        try receiveWithAddress(maximumFrames: maximumFrames)?.frames
+    }
+
+    /// As `receive`, with the address that the sender's connection comes from, without its port; empty where it has none.
+    public func receiveWithAddress(
+        maximumFrames: Int = 4
+    ) throws(ZeroMQError) -> (frames: [Data], address: String)? {
         checkOwner()
         var frames: [Data] = []
         while true {
@@ -106,7 +113,7 @@ public final class ZeroMQSocket {
             }
             let hasMore = message.hasMore
             if frames.count <= maximumFrames { frames.append(frames.count < maximumFrames ? message.data() : Data()) }
-            if !hasMore { return frames }
+            if !hasMore { return (frames, message.peerAddress) }
         }
     }
 
@@ -141,6 +148,8 @@ private final class ReceivedFrame {
     }
 
     var hasMore: Bool { zmq_msg_more(message) != 0 }
+
+    var peerAddress: String { zmq_msg_gets(message, "Peer-Address").map { String(cString: $0) } ?? "" }
 
     /// Small frames are copied; large ones stay in libzmq's memory, which lives as long as the data does.
     func data() -> Data {

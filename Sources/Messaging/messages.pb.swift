@@ -129,6 +129,22 @@ nonisolated struct WireFromWorker: Sendable {
     set {content = .goodbye(newValue)}
   }
 
+  var reduced: WireReduced {
+    get {
+      if case .reduced(let v)? = content {return v}
+      return WireReduced()
+    }
+    set {content = .reduced(newValue)}
+  }
+
+  var reductionFailed: WireReductionFailed {
+    get {
+      if case .reductionFailed(let v)? = content {return v}
+      return WireReductionFailed()
+    }
+    set {content = .reductionFailed(newValue)}
+  }
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   nonisolated enum OneOf_Content: Equatable, Sendable {
@@ -143,6 +159,8 @@ nonisolated struct WireFromWorker: Sendable {
     case shardFailed(WireShardFailed)
     case returned(WireReturn)
     case goodbye(WireGoodbye)
+    case reduced(WireReduced)
+    case reductionFailed(WireReductionFailed)
 
   }
 
@@ -167,6 +185,9 @@ nonisolated struct WireHello: Sendable {
   var host: String = String()
 
   var process: UInt32 = 0
+
+  /// Where other workers connect to for exchanges; 0 where they cannot.
+  var exchangePort: UInt32 = 0
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -355,6 +376,55 @@ nonisolated struct WireGoodbye: Sendable {
   init() {}
 }
 
+/// An exchange is done; the digest is of what the pass's step has led to.
+nonisolated struct WireReduced: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var pass: UInt32 = 0
+
+  var attempt: UInt32 = 0
+
+  var digest: Data = Data()
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
+nonisolated struct WireReductionFailed: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var pass: UInt32 = 0
+
+  var attempt: UInt32 = 0
+
+  var peers: [WirePeer] = []
+
+  var reason: String = String()
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
+nonisolated struct WirePeer: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var worker: String = String()
+
+  var incarnation: UInt64 = 0
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
 nonisolated struct WireFromCoordinator: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -453,6 +523,14 @@ nonisolated struct WireFromCoordinator: Sendable {
     set {content = .shutdown(newValue)}
   }
 
+  var exchange: WireExchange {
+    get {
+      if case .exchange(let v)? = content {return v}
+      return WireExchange()
+    }
+    set {content = .exchange(newValue)}
+  }
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   nonisolated enum OneOf_Content: Equatable, Sendable {
@@ -467,6 +545,7 @@ nonisolated struct WireFromCoordinator: Sendable {
     case ack(WireAck)
     case revoke(WireRevoke)
     case shutdown(WireShutdown)
+    case exchange(WireExchange)
 
   }
 
@@ -539,6 +618,9 @@ nonisolated struct WirePassBegin: Sendable {
   mutating func clearDescriptor() {self._descriptor = nil}
 
   var artifacts: [WireArtifact] = []
+
+  /// What shards contribute stays with the workers, who reduce it in an exchange.
+  var isReduced: Bool = false
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -623,6 +705,48 @@ nonisolated struct WireAck: Sendable {
   init() {}
 }
 
+/// One attempt at a pass's exchange. Part p belongs to participant p modulo their number.
+nonisolated struct WireExchange: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var pass: UInt32 = 0
+
+  var attempt: UInt32 = 0
+
+  var roster: [WireParticipant] = []
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+}
+
+nonisolated struct WireParticipant: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var peer: WirePeer {
+    get {_peer ?? WirePeer()}
+    set {_peer = newValue}
+  }
+  /// Returns true if `peer` has been explicitly set.
+  var hasPeer: Bool {self._peer != nil}
+  /// Clears the value of `peer`. Subsequent reads from it will return its default value.
+  mutating func clearPeer() {self._peer = nil}
+
+  var endpoint: String = String()
+
+  var shards: [UInt32] = []
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+
+  fileprivate var _peer: WirePeer? = nil
+}
+
 nonisolated struct WireRevoke: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -691,7 +815,7 @@ nonisolated struct WireShutdown: Sendable {
 
 nonisolated extension WireFromWorker: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = "FromWorker"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{1}hello\0\u{1}heartbeat\0\u{1}fetch\0\u{3}pass_ready\0\u{3}pass_failed\0\u{1}request\0\u{1}result\0\u{3}result_chunk\0\u{3}shard_failed\0\u{1}returned\0\u{1}goodbye\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{1}hello\0\u{1}heartbeat\0\u{1}fetch\0\u{3}pass_ready\0\u{3}pass_failed\0\u{1}request\0\u{1}result\0\u{3}result_chunk\0\u{3}shard_failed\0\u{1}returned\0\u{1}goodbye\0\u{1}reduced\0\u{3}reduction_failed\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -843,6 +967,32 @@ nonisolated extension WireFromWorker: SwiftProtobuf.Message, SwiftProtobuf._Mess
           self.content = .goodbye(v)
         }
       }()
+      case 13: try {
+        var v: WireReduced?
+        var hadOneofValue = false
+        if let current = self.content {
+          hadOneofValue = true
+          if case .reduced(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.content = .reduced(v)
+        }
+      }()
+      case 14: try {
+        var v: WireReductionFailed?
+        var hadOneofValue = false
+        if let current = self.content {
+          hadOneofValue = true
+          if case .reductionFailed(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.content = .reductionFailed(v)
+        }
+      }()
       default: break
       }
     }
@@ -901,6 +1051,14 @@ nonisolated extension WireFromWorker: SwiftProtobuf.Message, SwiftProtobuf._Mess
       guard case .goodbye(let v)? = self.content else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
     }()
+    case .reduced?: try {
+      guard case .reduced(let v)? = self.content else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
+    }()
+    case .reductionFailed?: try {
+      guard case .reductionFailed(let v)? = self.content else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -916,7 +1074,7 @@ nonisolated extension WireFromWorker: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension WireHello: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = "Hello"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}worker\0\u{1}incarnation\0\u{1}lanes\0\u{1}library\0\u{3}supported_isas\0\u{1}host\0\u{1}process\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}worker\0\u{1}incarnation\0\u{1}lanes\0\u{1}library\0\u{3}supported_isas\0\u{1}host\0\u{1}process\0\u{3}exchange_port\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -931,6 +1089,7 @@ nonisolated extension WireHello: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       case 5: try { try decoder.decodeRepeatedStringField(value: &self.supportedIsas) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.host) }()
       case 7: try { try decoder.decodeSingularUInt32Field(value: &self.process) }()
+      case 8: try { try decoder.decodeSingularUInt32Field(value: &self.exchangePort) }()
       default: break
       }
     }
@@ -958,6 +1117,9 @@ nonisolated extension WireHello: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if self.process != 0 {
       try visitor.visitSingularUInt32Field(value: self.process, fieldNumber: 7)
     }
+    if self.exchangePort != 0 {
+      try visitor.visitSingularUInt32Field(value: self.exchangePort, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -969,6 +1131,7 @@ nonisolated extension WireHello: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if lhs.supportedIsas != rhs.supportedIsas {return false}
     if lhs.host != rhs.host {return false}
     if lhs.process != rhs.process {return false}
+    if lhs.exchangePort != rhs.exchangePort {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1376,9 +1539,129 @@ nonisolated extension WireGoodbye: SwiftProtobuf.Message, SwiftProtobuf._Message
   }
 }
 
+nonisolated extension WireReduced: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = "Reduced"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}pass\0\u{1}attempt\0\u{1}digest\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.pass) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.attempt) }()
+      case 3: try { try decoder.decodeSingularBytesField(value: &self.digest) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.pass != 0 {
+      try visitor.visitSingularUInt32Field(value: self.pass, fieldNumber: 1)
+    }
+    if self.attempt != 0 {
+      try visitor.visitSingularUInt32Field(value: self.attempt, fieldNumber: 2)
+    }
+    if !self.digest.isEmpty {
+      try visitor.visitSingularBytesField(value: self.digest, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: WireReduced, rhs: WireReduced) -> Bool {
+    if lhs.pass != rhs.pass {return false}
+    if lhs.attempt != rhs.attempt {return false}
+    if lhs.digest != rhs.digest {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireReductionFailed: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = "ReductionFailed"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}pass\0\u{1}attempt\0\u{1}peers\0\u{1}reason\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.pass) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.attempt) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.peers) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.pass != 0 {
+      try visitor.visitSingularUInt32Field(value: self.pass, fieldNumber: 1)
+    }
+    if self.attempt != 0 {
+      try visitor.visitSingularUInt32Field(value: self.attempt, fieldNumber: 2)
+    }
+    if !self.peers.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.peers, fieldNumber: 3)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: WireReductionFailed, rhs: WireReductionFailed) -> Bool {
+    if lhs.pass != rhs.pass {return false}
+    if lhs.attempt != rhs.attempt {return false}
+    if lhs.peers != rhs.peers {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WirePeer: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = "Peer"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}worker\0\u{1}incarnation\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.worker) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.incarnation) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.worker.isEmpty {
+      try visitor.visitSingularStringField(value: self.worker, fieldNumber: 1)
+    }
+    if self.incarnation != 0 {
+      try visitor.visitSingularUInt64Field(value: self.incarnation, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: WirePeer, rhs: WirePeer) -> Bool {
+    if lhs.worker != rhs.worker {return false}
+    if lhs.incarnation != rhs.incarnation {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension WireFromCoordinator: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = "FromCoordinator"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{1}welcome\0\u{1}refused\0\u{1}rejoin\0\u{1}heartbeat\0\u{3}pass_begin\0\u{3}artifact_chunk\0\u{1}lease\0\u{3}lease_chunk\0\u{1}ack\0\u{1}revoke\0\u{1}shutdown\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{1}welcome\0\u{1}refused\0\u{1}rejoin\0\u{1}heartbeat\0\u{3}pass_begin\0\u{3}artifact_chunk\0\u{1}lease\0\u{3}lease_chunk\0\u{1}ack\0\u{1}revoke\0\u{1}shutdown\0\u{1}exchange\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1530,6 +1813,19 @@ nonisolated extension WireFromCoordinator: SwiftProtobuf.Message, SwiftProtobuf.
           self.content = .shutdown(v)
         }
       }()
+      case 13: try {
+        var v: WireExchange?
+        var hadOneofValue = false
+        if let current = self.content {
+          hadOneofValue = true
+          if case .exchange(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.content = .exchange(v)
+        }
+      }()
       default: break
       }
     }
@@ -1587,6 +1883,10 @@ nonisolated extension WireFromCoordinator: SwiftProtobuf.Message, SwiftProtobuf.
     case .shutdown?: try {
       guard case .shutdown(let v)? = self.content else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+    }()
+    case .exchange?: try {
+      guard case .exchange(let v)? = self.content else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
     }()
     case nil: break
     }
@@ -1712,7 +2012,7 @@ nonisolated extension WireRejoin: SwiftProtobuf.Message, SwiftProtobuf._MessageI
 
 nonisolated extension WirePassBegin: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = "PassBegin"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}pass\0\u{1}name\0\u{1}descriptor\0\u{1}artifacts\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}pass\0\u{1}name\0\u{1}descriptor\0\u{1}artifacts\0\u{3}is_reduced\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1724,6 +2024,7 @@ nonisolated extension WirePassBegin: SwiftProtobuf.Message, SwiftProtobuf._Messa
       case 2: try { try decoder.decodeSingularStringField(value: &self.name) }()
       case 3: try { try decoder.decodeSingularMessageField(value: &self._descriptor) }()
       case 4: try { try decoder.decodeRepeatedMessageField(value: &self.artifacts) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.isReduced) }()
       default: break
       }
     }
@@ -1746,6 +2047,9 @@ nonisolated extension WirePassBegin: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if !self.artifacts.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.artifacts, fieldNumber: 4)
     }
+    if self.isReduced != false {
+      try visitor.visitSingularBoolField(value: self.isReduced, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1754,6 +2058,7 @@ nonisolated extension WirePassBegin: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if lhs.name != rhs.name {return false}
     if lhs._descriptor != rhs._descriptor {return false}
     if lhs.artifacts != rhs.artifacts {return false}
+    if lhs.isReduced != rhs.isReduced {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1939,6 +2244,90 @@ nonisolated extension WireAck: SwiftProtobuf.Message, SwiftProtobuf._MessageImpl
 
   static func ==(lhs: WireAck, rhs: WireAck) -> Bool {
     if lhs.tokens != rhs.tokens {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireExchange: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = "Exchange"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}pass\0\u{1}attempt\0\u{1}roster\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.pass) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.attempt) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.roster) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.pass != 0 {
+      try visitor.visitSingularUInt32Field(value: self.pass, fieldNumber: 1)
+    }
+    if self.attempt != 0 {
+      try visitor.visitSingularUInt32Field(value: self.attempt, fieldNumber: 2)
+    }
+    if !self.roster.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.roster, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: WireExchange, rhs: WireExchange) -> Bool {
+    if lhs.pass != rhs.pass {return false}
+    if lhs.attempt != rhs.attempt {return false}
+    if lhs.roster != rhs.roster {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireParticipant: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = "Participant"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}peer\0\u{1}endpoint\0\u{1}shards\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._peer) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.endpoint) }()
+      case 3: try { try decoder.decodeRepeatedUInt32Field(value: &self.shards) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._peer {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if !self.endpoint.isEmpty {
+      try visitor.visitSingularStringField(value: self.endpoint, fieldNumber: 2)
+    }
+    if !self.shards.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.shards, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: WireParticipant, rhs: WireParticipant) -> Bool {
+    if lhs._peer != rhs._peer {return false}
+    if lhs.endpoint != rhs.endpoint {return false}
+    if lhs.shards != rhs.shards {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -92,7 +92,8 @@ final class SimulatedCoordinator {
             read()
         case .merge(let result): merge(result)
         case .flush: scheduleCommit(after: 0)
-        case .passCompleted(let samples, let shards, _, _): complete(samples: samples, shards: shards)
+        case .passCompleted(let done): complete(samples: done.samples, shards: done.shards)
+        case .passEnded(let error): simulation.violate("a pass ended: \(error)")
         case .jobFailed(let error): simulation.violate("the job failed: \(error)")
         case .log(let event):
             simulation.note("coordinator: \(event.message) \(event.metadata.sorted { $0.key < $1.key })")

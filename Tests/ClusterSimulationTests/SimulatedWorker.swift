@@ -116,10 +116,10 @@ final class SimulatedWorker {
         var events = [event]
         while !events.isEmpty, isAlive {
             for action in state.handle(events.removeFirst(), now: simulation.now) {
-                if case .cancel(let tokens) = action {
-                    events.append(.cancelled(cancel(tokens)))
-                } else {
-                    perform(action)
+                switch action {
+                case .cancel(let tokens): events.append(.cancelled(cancel(tokens)))
+                case .examine(let pass, _, let artifacts): events.append(.needed(pass: pass, artifacts))
+                default: perform(action)
                 }
             }
         }
@@ -144,7 +144,7 @@ final class SimulatedWorker {
         case .compute(let item):
             waiting.append(item)
             compute()
-        case .cancel: break
+        case .cancel, .examine, .exchange, .endExchange: break
         case .exit(let exit):
             simulation.note("\(name) exits: \(exit)")
             simulation.count("exit \(exit)".prefix { $0 != "(" }.description)

@@ -113,8 +113,8 @@ extension [CoordinatorState.Action] {
 
     var completions: [Completion] {
         compactMap {
-            if case .passCompleted(let samples, let shards, let seconds, _) = $0 {
-                Completion(samples: samples, shards: shards, seconds: seconds)
+            if case .passCompleted(let done) = $0 {
+                Completion(samples: done.samples, shards: done.shards, seconds: done.seconds)
             } else {
                 nil
             }

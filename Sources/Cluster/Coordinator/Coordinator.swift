@@ -79,6 +79,7 @@ public final class Coordinator: Sendable {
     public func run(
         pass description: PassDescription, source: sending any ShardSource, reducer: any ResultReducer
     ) throws -> PassOutcome {
+        precondition(!description.isReduced || !description.isJournaled, "a reduced pass cannot be journaled")
         let (index, journaledIndex) = shared.withLock { shared in
             precondition(!shared.isRunning, "a pass was begun while another runs")
             shared.isRunning = true
@@ -98,6 +99,8 @@ public final class Coordinator: Sendable {
         do {
             if let outcome = try run.outcomeFromJournal() { return outcome }
             return try run.execute(source: source)
+        } catch let error as ClusterError where error.code.endsPassOnly {
+            throw error
         } catch {
             // Workers are told, whatever it was.
             let failure = error as? ClusterError ?? ClusterError(.callback, pass: description.name, found: "\(error)")

@@ -16,7 +16,9 @@ final class CoordinatorLoop {
     enum Output: Sendable {
         case merge(CoordinatorState.ReceivedResult)
         case flush
-        case passCompleted(samples: Int, shards: Int, seconds: Double, failedAttempts: Int)
+        case passCompleted(CoordinatorState.PassCompletion)
+        /// Without a result; another pass may follow.
+        case passEnded(ClusterError)
         case failed(ClusterError)
         /// The source threw; not from the loop but from the reading thread.
         case sourceFailed(any Error)
@@ -110,10 +112,11 @@ final class CoordinatorLoop {
         case .readShards(let count): reader?.put(count)
         case .merge(let result): outputs.put(.merge(result))
         case .flush: outputs.put(.flush)
-        case .passCompleted(let samples, let shards, let seconds, let failedAttempts):
-            progress.complete(state, samples: samples, shards: shards, seconds: seconds, now: now)
-            outputs.put(
-                .passCompleted(samples: samples, shards: shards, seconds: seconds, failedAttempts: failedAttempts))
+        case .passCompleted(let completion):
+            progress.complete(
+                state, samples: completion.samples, shards: completion.shards, seconds: completion.seconds, now: now)
+            outputs.put(.passCompleted(completion))
+        case .passEnded(let error): outputs.put(.passEnded(error))
         case .jobFailed(let error): outputs.put(.failed(error))
         case .log(let event):
             if event.level == .warning, event.message.hasSuffix("refused"),
@@ -128,13 +131,17 @@ final class CoordinatorLoop {
     /// Takes in what has arrived, in portions, so that sending and times are not forgotten over a flood.
     private func receive() throws {
         for _ in 0..<256 {
-            guard let frames = try router.receive() else { return }
+            guard let (frames, address) = try router.receiveWithAddress() else { return }
             let source = RoutingID(bytes: frames[0])
             do throws(WireError) {
                 guard let packet = Packet(frames: frames.dropFirst()) else {
                     throw WireError(.frames, expected: "1 or 2", found: "\(frames.count - 1)")
                 }
-                let envelope = try Envelope<WorkerMessage>(decoding: packet)
+                var envelope = try Envelope<WorkerMessage>(decoding: packet)
+                if case .hello(var hello) = envelope.message {
+                    hello.address = address
+                    envelope.message = .hello(hello)
+                }
                 guard let source else { throw WireError(.malformed, expected: "a worker's routing id") }
                 handle(.received(source, envelope))
             } catch {

@@ -35,6 +35,26 @@ extension CoordinatorState {
             expect(record.credits >= 0, "\(peer) owes credits")
             for token in record.leases { expect(pass.leases[token]?.peer == peer, "\(peer) holds a lease not its own") }
         }
+        if let reduction = pass.reduction {
+            expect(pass.committed.count == 0 || reduction.digest != nil, "committed before all agree")
+            for (index, shard) in pass.shards {
+                expect(shard.holders.count <= 1, "shard \(index) of a reduced pass is held twice")
+                expect(
+                    (shard.received != nil) == (shard.contributor != nil),
+                    "shard \(index) has a summary and nobody that contributes it")
+                if reduction.digest == nil, let contributor = shard.contributor {
+                    expect(records[contributor] != nil, "shard \(index) counts on a worker that is gone")
+                }
+            }
+            for participant in reduction.roster where reduction.digest == nil {
+                expect(records[participant.peer] != nil, "a participant that is gone")
+            }
+            if !reduction.roster.isEmpty, reduction.digest == nil {
+                let planned = reduction.roster.flatMap(\.shards)
+                expect(planned.sorted() == Array(0..<(pass.totalShards ?? 0)), "a plan of shards \(planned)")
+            }
+            if reduction.digest == nil { return violations }
+        }
         let received = pass.shards.values.filter { $0.received != nil }
         expect(pass.uncommitted == received.count, "\(pass.uncommitted) uncommitted, not \(received.count)")
         expect(

@@ -67,7 +67,10 @@ extension CoordinatorState {
 
     /// At the end of a pass, workers without anything to do repeat what takes others too long: once each, oldest first.
     private mutating func repeatStragglers(now: Moment) {
-        guard let pass, pass.totalShards != nil, pass.pendingCount == 0, let median = pass.durations.median else {
+        // What is computed twice in a reduced pass would count twice.
+        guard let pass, pass.reduction == nil, pass.totalShards != nil, pass.pendingCount == 0,
+            let median = pass.durations.median
+        else {
             return
         }
         let age = max(limits.minimumSpeculationAge, median * limits.speculationMedians)
@@ -126,6 +129,9 @@ extension CoordinatorState {
             guard self.pass?.leases[token] != nil else { continue }
             let age = now - lease.granted
             if age > lease.duration * limits.hungLeaseDurations, records[lease.peer] != nil {
+                drop(lease.peer, .hung, now: now)
+            } else if age > lease.duration, pass.reduction != nil, records[lease.peer] != nil {
+                // It may have contributed a part of the shard already.
                 drop(lease.peer, .hung, now: now)
             } else if age > lease.duration, !lease.isOver, let record = records[lease.peer] {
                 // A lease that waits behind a lane that hangs is given back at once when it expires, again and again.

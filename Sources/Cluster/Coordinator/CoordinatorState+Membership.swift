@@ -42,6 +42,7 @@ enum DropReason: String {
     case lostMessages = "lost messages"
     case violation = "protocol violation"
     case setUpTimeout = "set-up timeout"
+    case failedShard = "failed shard"
     case hung
 }
 
@@ -103,6 +104,9 @@ extension CoordinatorState {
             shardFailed(index, shard, token, failure, on: peer, now: now)
         case .returned(let tokens): takeBack(tokens, from: peer, now: now)
         case .goodbye: drop(peer, .goodbye, now: now)
+        case .reduced(let index, let attempt, let digest): reduced(index, attempt: attempt, digest: digest, on: peer)
+        case .reductionFailed(let index, let attempt, let peers, let reason):
+            reductionFailed(index, attempt: attempt, peers: peers, reason: reason, on: peer)
         }
     }
 
@@ -203,6 +207,7 @@ extension CoordinatorState {
     mutating func drop(_ peer: PeerID, _ reason: DropReason, now: Moment) {
         guard let record = records.removeValue(forKey: peer) else { return }
         workers.removeAll { $0 == peer }
+        pass?.lacking.remove(peer)
         actions.append(.forget(peer))
         // Any later first; then they come back to the front in their order.
         for token in record.leases.reversed() { release(token, isLoss: reason.isLoss, now: now) }
@@ -216,7 +221,7 @@ extension CoordinatorState {
                     "workers.alive": "\(workers.count)",
                 ]))
         switch reason {
-        case .lostMessages, .violation, .stalled, .silent:
+        case .lostMessages, .violation, .stalled, .silent, .failedShard:
             sendUncounted(.rejoin, to: RoutingID(peer: peer, channel: .control))
         case .setUpTimeout, .hung, .expelled:
             expelled.insert(peer.worker)

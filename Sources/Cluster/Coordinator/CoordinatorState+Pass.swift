@@ -16,6 +16,7 @@ extension CoordinatorState {
         pass = PassRecord(
             index: start.pass, name: start.name, descriptor: descriptor, artifacts: references,
             isJournaled: start.isJournaled, committed: start.committed)
+        if start.isReduced { pass?.reduction = ReductionRecord() }
         log(
             LogEvent(
                 start.isJournaled ? .info : .debug, "pass begins",
@@ -31,7 +32,8 @@ extension CoordinatorState {
         send(
             .passBegin(
                 CoordinatorMessage.PassBegin(
-                    pass: pass.index, name: pass.name, descriptor: pass.descriptor, artifacts: pass.artifacts)),
+                    pass: pass.index, name: pass.name, descriptor: pass.descriptor, artifacts: pass.artifacts,
+                    isReduced: pass.reduction != nil)),
             to: peer)
     }
 
@@ -45,6 +47,11 @@ extension CoordinatorState {
 
     mutating func passFailed(_ index: Int, _ failure: ShardFailure, on peer: PeerID, now: Moment) {
         guard let pass, pass.index == index else { return }
+        records[peer]?.setUpSince = nil
+        if failure.code == ShardFailure.stateMissing {
+            self.pass?.lacking.insert(peer)
+            return
+        }
         log(
             LogEvent(
                 .error, "pass set-up failed",
@@ -102,6 +109,22 @@ extension CoordinatorState {
         }
         guard pass.committed.count >= total else { return }
         let seconds = pass.firstLease.map { (now - $0).seconds } ?? 0
+        dismissPass()
+        log(
+            LogEvent(
+                pass.isJournaled ? .info : .debug, "pass complete",
+                ["pass.name": pass.name, "shards": "\(total)", "samples": "\(pass.committed.samples)"]))
+        actions.append(
+            .passCompleted(
+                PassCompletion(
+                    samples: pass.committed.samples, shards: total, seconds: seconds,
+                    failedAttempts: pass.failedAttempts, digest: pass.reduction?.digest,
+                    workersLackingState: workers.count { pass.lacking.contains($0) })))
+    }
+
+    /// Nobody works on the pass any more.
+    mutating func dismissPass() {
+        guard let pass else { return }
         for peer in workers {
             let held = records[peer]?.leases ?? []
             // What is left are repetitions; their results are not needed.
@@ -111,13 +134,6 @@ extension CoordinatorState {
             records[peer]?.setUpSince = nil
         }
         if !pass.artifacts.contains(pass.descriptor) { artifacts[pass.descriptor.id] = nil }
-        log(
-            LogEvent(
-                pass.isJournaled ? .info : .debug, "pass complete",
-                ["pass.name": pass.name, "shards": "\(total)", "samples": "\(pass.committed.samples)"]))
-        actions.append(
-            .passCompleted(
-                samples: pass.committed.samples, shards: total, seconds: seconds, failedAttempts: pass.failedAttempts))
         self.pass = nil
     }
 

@@ -58,6 +58,10 @@ extension CoordinatorState {
             drop(peer, .violation, now: now)
             return
         }
+        if pass.reduction != nil {
+            keep(message, data, from: peer, now: now)
+            return
+        }
         if let received = shard.received {
             release(token, isLoss: false, now: now)
             if received == message.digest {
@@ -130,6 +134,9 @@ extension CoordinatorState {
         let isOpen = pass.shards[shard].map { $0.received == nil } ?? false
         if isOpen, failure.permanent || attempts >= limits.shardAttempts {
             fail(ClusterError(.shardFailed, pass: pass.name, shard: shard, worker: peer.worker, failure: failure))
+        } else if pass.reduction != nil {
+            // It may have contributed a part of the shard already.
+            drop(peer, .failedShard, now: now)
         } else {
             release(token, isLoss: false, now: now)
         }

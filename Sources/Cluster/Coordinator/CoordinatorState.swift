@@ -53,7 +53,9 @@ package struct CoordinatorState {
         case merge(ReceivedResult)
         /// All results of the pass were handed over: commit them without waiting for more.
         case flush
-        case passCompleted(samples: Int, shards: Int, seconds: Double, failedAttempts: Int)
+        case passCompleted(PassCompletion)
+        /// Without a result; another pass may follow.
+        case passEnded(ClusterError)
         case jobFailed(ClusterError)
         case log(LogEvent)
     }
@@ -66,10 +68,11 @@ package struct CoordinatorState {
         package var committed: CommittedShards
         /// One of many short passes that are not journaled is not worth a line of the log.
         package var isJournaled: Bool
+        package var isReduced: Bool
 
         package init(
             pass: Int, name: String, descriptor: Data, artifacts: [ArtifactID], committed: CommittedShards,
-            isJournaled: Bool = true
+            isJournaled: Bool = true, isReduced: Bool = false
         ) {
             self.pass = pass
             self.name = name
@@ -77,7 +80,18 @@ package struct CoordinatorState {
             self.artifacts = artifacts
             self.committed = committed
             self.isJournaled = isJournaled
+            self.isReduced = isReduced
         }
+    }
+
+    package struct PassCompletion: Equatable, Sendable {
+        package var samples: Int
+        package var shards: Int
+        package var seconds: Double
+        package var failedAttempts: Int
+        /// Of a reduced pass.
+        package var digest: Data?
+        package var workersLackingState: Int
     }
 
     package struct ReceivedResult: Sendable {
@@ -133,7 +147,10 @@ package struct CoordinatorState {
         case .tick: checkTimes(now: now)
         }
         if phase == .running {
+            advanceReduction(now: now)
             lease(now: now)
+            planReduction(now: now)
+            endIfStateIsLost()
             completePassIfDone(now: now)
             read()
         }

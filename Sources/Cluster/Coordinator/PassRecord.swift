@@ -25,6 +25,10 @@ struct PassRecord {
     var firstLease: Moment?
     var failedAttempts = 0
     var isFlushed = false
+    /// Of a reduced pass.
+    var reduction: ReductionRecord?
+    /// Workers that lack the state that the pass needs.
+    var lacking: Set<PeerID> = []
 
     var pendingCount: Int { pendingReversed.count }
 
@@ -45,6 +49,9 @@ struct ShardRecord {
     var acknowledge: [(peer: PeerID, token: LeaseToken)] = []
     var failures = 0
     var losses = 0
+    /// In a reduced pass: who holds what the shard contributes, and its result, which is merged at the end.
+    var contributor: PeerID?
+    var summary = Data()
 }
 
 struct LeaseRecord {

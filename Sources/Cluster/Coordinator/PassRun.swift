@@ -74,7 +74,8 @@ final class PassRun {
             .passBegan(
                 CoordinatorState.PassStart(
                     pass: index, name: description.name, descriptor: description.descriptor,
-                    artifacts: description.artifacts, committed: committed, isJournaled: description.isJournaled),
+                    artifacts: description.artifacts, committed: committed, isJournaled: description.isJournaled,
+                    isReduced: description.isReduced),
                 shardCount: description.shardCount, samplesBefore: description.samplesBefore, reader: requests))
         while true {
             var mustCommit = false
@@ -83,8 +84,8 @@ final class PassRun {
                 switch output {
                 case .merge(let result): try merge(result)
                 case .flush: mustCommit = true
-                case .passCompleted(let samples, let shards, let seconds, let failedAttempts):
-                    return try complete(samples, shards, seconds, failedAttempts)
+                case .passCompleted(let completion): return try complete(completion)
+                case .passEnded(let error): throw error
                 case .failed(let error): throw error
                 case .sourceFailed(let error): throw error
                 }
@@ -122,14 +123,13 @@ final class PassRun {
         pause = min(max(commitInterval, (lastCommit - began) * 50), .seconds(2))
     }
 
-    private func complete(
-        _ samples: Int, _ shards: Int, _ seconds: Double, _ failedAttempts: Int
-    ) throws -> PassOutcome {
+    private func complete(_ completion: CoordinatorState.PassCompletion) throws -> PassOutcome {
         let state = try reducer.state()
-        let attempts = attemptsBefore + failedAttempts
-        let total = secondsBefore + seconds
+        let attempts = attemptsBefore + completion.failedAttempts
+        let total = secondsBefore + completion.seconds
         try journal?.finish(pass: journaledIndex, reducerState: state, seconds: total, failedAttempts: attempts)
         return PassOutcome(
-            state: state, samples: samples, shards: shards, seconds: total, failedAttempts: attempts)
+            state: state, samples: completion.samples, shards: completion.shards, seconds: total,
+            failedAttempts: attempts, digest: completion.digest, workersLackingState: completion.workersLackingState)
     }
 }

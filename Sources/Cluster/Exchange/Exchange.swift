@@ -43,6 +43,12 @@ package final class Exchange: ExchangeDriver {
         port = try result.get()
     }
 
+    /// The host of an endpoint; this machine's for one that has none, as `ipc://`.
+    package static func host(of endpoint: String) -> String {
+        guard endpoint.hasPrefix("tcp://"), let colon = endpoint.lastIndex(of: ":") else { return "127.0.0.1" }
+        return String(endpoint[endpoint.index(endpoint.startIndex, offsetBy: 6)..<colon])
+    }
+
     package func start(_ plan: ExchangePlan, own: PeerID, reduction: any PartReduction) {
         reduction.observe { [weak inbox] in inbox?.put(.progressed) }
         inbox.put(.start(plan, own: own, reduction))

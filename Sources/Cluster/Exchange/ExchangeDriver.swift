@@ -20,3 +20,14 @@ package enum ExchangeOutcome: Sendable {
     /// Some peers cannot be reached, or what they send makes no sense.
     case failed(pass: Int, attempt: Int, peers: [PeerID], reason: String)
 }
+
+extension WorkerState.Event {
+    init(_ outcome: ExchangeOutcome) {
+        switch outcome {
+        case .exchanged(let pass, let attempt, let digest):
+            self = .exchanged(pass: pass, attempt: attempt, digest: digest)
+        case .failed(let pass, let attempt, let peers, let reason):
+            self = .exchangeFailed(pass: pass, attempt: attempt, peers: peers, reason: reason)
+        }
+    }
+}

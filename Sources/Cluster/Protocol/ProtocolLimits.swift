@@ -32,6 +32,11 @@ public struct ProtocolLimits: Equatable, Sendable {
     public var workers = 4096
     /// How long a worker's set-up of a pass may take before it is told to go.
     public var setUpTimeout: Duration = .seconds(600)
+    /// How long an exchange waits for workers that are still setting the pass up.
+    public var reductionPatience: Duration = .seconds(60)
+    /// Attempts at an exchange that fail though all participants live, before workers are taken to be unable to reach each
+    /// other.
+    public var exchangeAttempts = 2
 
     /// Leases a worker asks for, a lane: one computes, one is prepared.
     public var creditsPerLane = 2

@@ -8,12 +8,15 @@ struct ErasedExecutor: Sendable {
     let prepare: @Sendable (_ shard: Int, _ payload: Data) throws -> any Sendable
     /// What it returns is bound to the thread that made it.
     let makeLane: @Sendable () throws -> Compute
+    /// Of an executor whose pass is reduced.
+    let reduction: (any PartReduction)?
 
     init(_ executor: some ShardExecutor) {
         self.init(typed: executor)
     }
 
     private init<Executor: ShardExecutor>(typed executor: Executor) {
+        reduction = (executor as? any ReducingExecutor)?.reduction
         prepare = { try executor.prepare(shard: $0, payload: $1) }
         makeLane = {
             let lane = try executor.makeLane()

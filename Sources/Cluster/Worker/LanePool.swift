@@ -42,6 +42,9 @@ final class LanePool {
         queue.cancel(Set(tokens))
     }
 
+    /// What the lanes of a set-up add to; nil where it is not the current one, or its pass is not reduced.
+    func reduction(setUp: Int) -> (any PartReduction)? { queue.reduction(setUp: setUp) }
+
     /// Ends the threads. What computes right now is not waited for beyond the timeout: the process is about to end.
     func stop(timeout: Duration) {
         queue.stop()

@@ -85,6 +85,10 @@ final class LaneQueue: @unchecked Sendable {
         }
     }
 
+    func reduction(setUp: Int) -> (any PartReduction)? {
+        locked { self.setUp == setUp ? executor?.reduction : nil }
+    }
+
     /// True for the last lane.
     func laneIsReady(setUp: Int) -> Bool {
         changing {

@@ -37,7 +37,9 @@ final class WorkerLoop {
     private let configuration: WorkerConfiguration
     private let inbox: Inbox<WorkerState.Event>
     private let context: ZeroMQContext
+    private let factory: any PassExecutorFactory
     private let lanes: LanePool
+    private let exchange: (any ExchangeDriver)?
     private var state: WorkerState
     private var link: WorkerLink?
     private var exit: WorkerExit?
@@ -46,18 +48,24 @@ final class WorkerLoop {
         precondition(configuration.lanes > 0, "a worker has at least one lane")
         self.configuration = configuration
         self.inbox = inbox
+        self.factory = factory
         context = try ZeroMQContext()
+        exchange = try configuration.makeExchange?(configuration.endpoint) { inbox.put(WorkerState.Event($0)) }
         state = WorkerState(
             identity: WorkerState.Identity(
                 worker: UUID().uuidString.lowercased(), lanes: configuration.lanes, compute: configuration.compute,
-                host: Self.hostName, process: Int(ProcessInfo.processInfo.processIdentifier)),
+                host: Self.hostName, process: Int(ProcessInfo.processInfo.processIdentifier),
+                exchangePort: exchange?.port ?? 0),
             limits: configuration.limits)
         lanes = LanePool(
             lanes: configuration.lanes, stackSize: configuration.laneStackSize, factory: factory, inbox: inbox)
     }
 
     func run() throws -> WorkerExit {
-        defer { lanes.stop(timeout: .seconds(2)) }
+        defer {
+            exchange?.close()
+            lanes.stop(timeout: .seconds(2))
+        }
         try handle(.started)
         var nextTick = Moment.now + state.tick
         while true {
@@ -124,6 +132,14 @@ final class WorkerLoop {
                 case .setUp(let setUp): lanes.setUp(setUp)
                 case .compute(let item): lanes.put(item)
                 case .cancel(let tokens): events.append(.cancelled(lanes.cancel(tokens)))
+                case .examine(let pass, let descriptor, let artifacts):
+                    events.append(
+                        .needed(pass: pass, factory.neededArtifacts(descriptor: descriptor, of: artifacts)))
+                case .exchange(let plan, let own, let setUp):
+                    if let reduction = lanes.reduction(setUp: setUp) {
+                        exchange?.start(plan, own: own, reduction: reduction)
+                    }
+                case .endExchange: exchange?.stop()
                 case .exit(let exit): self.exit = exit
                 case .log(let event): configuration.logger.record(event)
                 }

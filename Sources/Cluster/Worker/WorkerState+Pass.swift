@@ -12,9 +12,11 @@ extension WorkerState {
             dropResults { $0.pass != begin.pass }
             let tokens = leases.keys.sorted()
             if !tokens.isEmpty { actions.append(.cancel(tokens)) }
+            if pass?.isReduced ?? false { actions.append(.endExchange) }
             pass = begin
             setUpPhase = .fetching
             fetch = nil
+            needed = nil
             cache.evict(keeping: ([begin.descriptor] + begin.artifacts).map(\.id))
         }
         switch setUpPhase {
@@ -31,10 +33,11 @@ extension WorkerState {
 
     private mutating func fetchNext() {
         guard let pass, session.isPassAnnounced, setUpPhase == .fetching else { return }
-        let needed = [pass.descriptor] + pass.artifacts
+        // The descriptor first: it tells what else is needed.
+        let wanted = [pass.descriptor] + pass.artifacts.filter { needed?.contains($0.id) ?? false }
         while true {
             if fetch == nil {
-                guard let missing = needed.first(where: { cache[$0.id] == nil }) else { break }
+                guard let missing = wanted.first(where: { cache[$0.id] == nil }) else { break }
                 guard missing.size > 0 else {
                     cache.insert(Data(), as: missing.id)
                     continue
@@ -49,13 +52,26 @@ extension WorkerState {
             return
         }
         guard let job, let descriptor = cache[pass.descriptor.id] else { return }
+        guard let needed else {
+            actions.append(
+                .examine(pass: pass.pass, descriptor: descriptor, artifacts: pass.artifacts.map(\.id)))
+            return
+        }
         setUpPhase = .preparing
         setUpNumber += 1
         var artifacts: [ArtifactID: Data] = [:]
-        for reference in pass.artifacts { artifacts[reference.id] = cache[reference.id] }
+        for reference in pass.artifacts where needed.contains(reference.id) {
+            artifacts[reference.id] = cache[reference.id]
+        }
         actions.append(
             .setUp(
                 SetUp(number: setUpNumber, pass: pass, isa: job.isa, descriptor: descriptor, artifacts: artifacts)))
+    }
+
+    mutating func needs(_ artifacts: [ArtifactID], for index: Int) {
+        guard let pass, pass.pass == index, needed == nil, setUpPhase == .fetching else { return }
+        needed = Set(artifacts)
+        fetchNext()
     }
 
     mutating func receiveArtifact(_ id: ArtifactID, _ offset: Int, _ chunk: Data, now: Moment) {

@@ -19,7 +19,7 @@ extension WorkerState {
             .hello(
                 WorkerMessage.Hello(
                     peer: peer, lanes: identity.lanes, compute: identity.compute, host: identity.host,
-                    process: identity.process)))
+                    process: identity.process, exchangePort: identity.exchangePort)))
     }
 
     mutating func loseSession(_ reason: String, now: Moment) {
@@ -31,6 +31,7 @@ extension WorkerState {
         creditsOut = 0
         arriving = nil
         fetch?.interrupt()
+        if pass?.isReduced ?? false { forgetReducedPass() }
         // What was given and not begun is given to others; what is being computed may still be of use.
         let tokens = leases.filter { !$0.value.isArriving }.keys.sorted()
         leases = leases.filter { !$0.value.isArriving }
@@ -100,6 +101,7 @@ extension WorkerState {
         case .lease(let lease): receiveLease(lease, now: now)
         case .ack(let tokens): acknowledged(tokens)
         case .revoke(let tokens): revoked(tokens)
+        case .exchange(let plan): exchange(plan, now: now)
         case .shutdown(let reason, let detail): shutDown(reason, detail)
         }
     }

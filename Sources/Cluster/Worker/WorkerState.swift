@@ -13,13 +13,18 @@ package struct WorkerState {
         package var compute: ComputeIdentity
         package var host: String
         package var process: Int
+        /// Where other workers connect to for exchanges; 0 where they cannot.
+        package var exchangePort: Int
 
-        package init(worker: String, lanes: Int, compute: ComputeIdentity, host: String, process: Int) {
+        package init(
+            worker: String, lanes: Int, compute: ComputeIdentity, host: String, process: Int, exchangePort: Int = 0
+        ) {
             self.worker = worker
             self.lanes = lanes
             self.compute = compute
             self.host = host
             self.process = process
+            self.exchangePort = exchangePort
         }
     }
 
@@ -37,6 +42,10 @@ package struct WorkerState {
         case failed(ItemID, ShardFailure)
         /// The answer to `cancel`: these had not begun and will not.
         case cancelled([LeaseToken])
+        /// The answer to `examine`: these artifacts are to be fetched.
+        case needed(pass: Int, [ArtifactID])
+        case exchanged(pass: Int, attempt: Int, digest: Data)
+        case exchangeFailed(pass: Int, attempt: Int, peers: [PeerID], reason: String)
         case stop
         case tick
     }
@@ -49,6 +58,11 @@ package struct WorkerState {
         case compute(WorkItem)
         /// To be answered with `cancelled`.
         case cancel([LeaseToken])
+        /// To be answered with `needed`: which of the pass's artifacts are.
+        case examine(pass: Int, descriptor: Data, artifacts: [ArtifactID])
+        /// To exchange what the lanes of this set-up have computed; a former exchange is over.
+        case exchange(ExchangePlan, own: PeerID, setUp: Int)
+        case endExchange
         case exit(WorkerExit)
         case log(LogEvent)
     }
@@ -128,6 +142,8 @@ package struct WorkerState {
     var setUpNumber = 0
     var cache: ArtifactCache
     var fetch: ArtifactFetch?
+    /// Artifacts of the pass that are to be fetched; nil before it is known.
+    var needed: Set<ArtifactID>?
 
     /// Asked for and not yet leased.
     var creditsOut = 0
@@ -167,6 +183,10 @@ package struct WorkerState {
             computed(item, result, digest, nanoseconds)
         case .failed(let item, let failure): failed(item, failure)
         case .cancelled(let tokens): cancelled(tokens)
+        case .needed(let pass, let artifacts): needs(artifacts, for: pass)
+        case .exchanged(let pass, let attempt, let digest): exchanged(pass, attempt, digest)
+        case .exchangeFailed(let pass, let attempt, let peers, let reason):
+            exchangeFailed(pass, attempt, peers, reason)
         case .stop: stop(now: now)
         case .tick: checkTimes(now: now)
         }

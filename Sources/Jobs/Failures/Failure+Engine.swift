@@ -69,6 +69,9 @@ extension ClusterError {
         case .expelled: "the coordinator wants this worker replaced"
         case .coordinatorLost: "no coordinator answers"
         case .noWorkers: "no worker is left"
+        case .stateLost: "no worker is left that holds the state of the training"
+        case .replicasDiffer: "workers come to different weights in one step, so a machine computes wrongly"
+        case .exchangeFailed: "workers cannot reach each other"
         case .closed: "ended before the job was done, as asked; coordinator --resume goes on from the journal"
         }
     }
@@ -77,7 +80,9 @@ extension ClusterError {
         switch code {
         case .shardFailed, .passFailed:
             failure?.permanent == false ? .temporary : .permanent
-        case .shardLost, .resultsDiffer, .endpoint, .journal, .expelled, .coordinatorLost, .noWorkers: .temporary
+        case .shardLost, .resultsDiffer, .endpoint, .journal, .expelled, .coordinatorLost, .noWorkers, .stateLost,
+            .replicasDiffer, .exchangeFailed:
+            .temporary
         case .shard, .otherJob, .superseded, .refused: .permanent
         case .callback: .internalFault
         case .closed: .drained

@@ -26,10 +26,18 @@ final class PassExecutors: PassExecutorFactory {
             case .pass(let specification): return try executor(specification, artifacts)
             case .step(let step):
                 let (model, specification) = try training.model(for: step, artifacts: artifacts)
-                return try TrainingExecutor(specification, model, parts: nil)
+                guard step.isReduced else { return try TrainingExecutor(specification, model, parts: nil) }
+                let reduction = StepReduction(step, model, in: training)
+                return ReplicatedStepExecutor(
+                    slots: try TrainingExecutor(specification, model, parts: reduction.parts), ofStep: reduction)
             case .state(let digest): return StateExecutor(bytes: try training.replica(digest).encoded())
             }
         }
+    }
+
+    func neededArtifacts(descriptor: Data, of artifacts: [ArtifactID]) -> [ArtifactID] {
+        guard case .step(let step)? = try? WorkerTask(decoding: descriptor) else { return artifacts }
+        return artifacts.filter { training.needs($0, for: step) }
     }
 
     private func executor(

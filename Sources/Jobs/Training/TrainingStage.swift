@@ -65,40 +65,25 @@ struct TrainingStage {
         guard let model = ArtifactID(bytes: specification.model) else { preconditionFailure("no artifact's digest") }
         var checkpoints = checkpoints
         let saved = try checkpoints.latest(plan)
-        var progress = saved?.progress ?? TrainingProgress()
+        let progress = saved?.progress ?? TrainingProgress()
         let context = TrainingContext(
             coordinator: coordinator, model: model, specification: coordinator.addArtifact(try specification.encoded()),
             plan: plan, index: index, composer: composer, schedule: schedule, seed: UInt64(training.seed),
             skipsBadSamples: specification.skipsBadSamples)
-        var steps: any TrainingSteps = CentralSteps(
-            context, from: try saved?.replica ?? TrainingReplica(plan, of: preparation.graph.constants))
+        var run = TrainingRun(
+            context, from: try saved?.replica ?? TrainingReplica(plan, of: preparation.graph.constants), progress)
         report(progress, nil)
-        while progress.steps < stepCount {
-            let step = progress.steps
-            let began = ContinuousClock.now
-            let sum: SlotSum
-            do {
-                sum = try steps.take(step, samplesBefore: progress.samples + progress.skipped)
-            } catch let error as ClusterError where error.code == .closed {
-                // Asked to end: whoever resumes the job need not repeat what is done.
-                if let replica = try? steps.replica() {
-                    try? checkpoints.write(replica, progress, epoch: composer.epoch(ofStep: step))
-                }
-                throw error
-            } catch var error as TrainingError {
-                error.step = step
-                throw error
-            }
-            progress.add(
-                sum, loss: sum.loss, epoch: composer.epoch(ofStep: step), learningRate: context.learningRate(step),
-                seconds: (ContinuousClock.now - began) / .seconds(1))
-            report(progress, sum.loss)
+        while run.progress.steps < stepCount {
+            let step = run.progress.steps
+            guard let loss = try run.takeStep() else { continue }
+            report(run.progress, loss)
             let next = composer.epoch(ofStep: step + 1)
-            if step + 1 == stepCount || next != composer.epoch(ofStep: step) || checkpoints.isDue {
-                try checkpoints.write(try steps.replica(), progress, epoch: next)
+            if step + 1 == stepCount || next != composer.epoch(ofStep: step) || checkpoints.isDue || run.wantsReplica {
+                guard let replica = try run.replica() else { continue }
+                try checkpoints.write(replica, run.progress, epoch: next)
             }
         }
-        return (try steps.replica(), progress)
+        return (run.state, run.progress)
     }
 
     /// The model with the state's weights, and the encodings of all activations.

@@ -10,6 +10,10 @@ protocol TrainingSteps {
     mutating func take(_ step: Int, samplesBefore: Int) throws -> SlotSum
     /// The current state.
     mutating func replica() throws -> TrainingReplica
+    /// Whether workers wait for somebody to ask for the current state, which they lack.
+    var wantsReplica: Bool { get }
+    /// Goes back to the state that was last asked for.
+    mutating func rewind() -> TrainingReplica
 }
 
 /// What the steps of a training are taken with.
@@ -54,6 +58,10 @@ struct CentralSteps: TrainingSteps {
     }
 
     func replica() -> TrainingReplica { state }
+
+    var wantsReplica: Bool { false }
+
+    func rewind() -> TrainingReplica { state }
 
     mutating func take(_ step: Int, samplesBefore: Int) throws -> SlotSum {
         let layout = try context.plan.gradientLayout()

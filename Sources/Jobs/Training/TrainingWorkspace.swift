@@ -17,9 +17,6 @@ final class TrainingWorkspace: Sendable {
         var replica: (digest: Data, value: TrainingReplica)?
     }
 
-    /// Of a failure that only tells that another worker's state is needed first.
-    static let stateMissing = "stateMissing"
-
     private let state = Mutex(State())
 
     /// Which of a step's artifacts are needed, other than those that are kept in another form.
@@ -43,7 +40,7 @@ final class TrainingWorkspace: Sendable {
     /// - Throws: `ShardFailure` of `stateMissing`.
     func replica(_ digest: Data) throws -> TrainingReplica {
         guard let kept = state.withLock({ $0.replica }), kept.digest == digest else {
-            throw ShardFailure(permanent: false, code: Self.stateMissing)
+            throw ShardFailure(permanent: false, code: ShardFailure.stateMissing)
         }
         return kept.value
     }
@@ -92,7 +89,7 @@ final class TrainingWorkspace: Sendable {
     ) throws -> TrainingReplica {
         if let kept = state.withLock({ $0.replica }), kept.digest == step.state { return kept.value }
         guard let id = step.snapshot.flatMap({ ArtifactID(bytes: $0) }) else {
-            throw ShardFailure(permanent: false, code: Self.stateMissing)
+            throw ShardFailure(permanent: false, code: ShardFailure.stateMissing)
         }
         let replica = try TrainingReplica(task.replica, decoding: artifacts(id))
         guard replica.digest == step.state else { throw ShardFailure(permanent: true, code: "state") }

@@ -12,6 +12,7 @@ public final class GradientParts: Sendable {
     public let count: Int
     public let precision: GradientPrecision
     private let parts: [Part]
+    private let observer = Mutex<(@Sendable () -> Void)?>(nil)
 
     private final class Part: Sendable {
         struct State {
@@ -40,6 +41,11 @@ public final class GradientParts: Sendable {
 
     public var partCount: Int { parts.count }
 
+    /// Has `progress` called whenever a slot has added its share of a part, on the thread that added it.
+    public func observe(_ progress: @escaping @Sendable () -> Void) {
+        observer.withLock { $0 = progress }
+    }
+
     /// The elements of a part in the flat vector.
     public func range(ofPart part: Int) -> Range<Int> {
         part * Self.partSize..<min((part + 1) * Self.partSize, count)
@@ -58,7 +64,10 @@ public final class GradientParts: Sendable {
                 return error
             }
         }
-        guard var error else { return }
+        guard var error else {
+            observer.withLock { $0 }?()
+            return
+        }
         error.index = error.index.map { $0 + part * Self.partSize }
         throw error
     }

@@ -1,5 +1,3 @@
-import Messaging
-
 /// Who reduces what with whom: one attempt of a pass's reduction. Part p is reduced by `roster[p % roster.count]`.
 public struct ExchangePlan: Equatable, Sendable {
     public struct Participant: Equatable, Sendable {

@@ -1,0 +1,92 @@
+import Cluster
+import Foundation
+import Synchronization
+import Training
+
+/// What the lanes of a worker contribute to an optimizer step, and the step itself, taken once the gradient of all slots is
+/// there.
+final class StepReduction: PartReduction {
+    let parts: GradientParts
+    private let step: TrainingStep
+    private let workspace: TrainingWorkspace
+    /// What the step has led to, once it is taken.
+    private let outcome = Mutex<Data?>(nil)
+
+    init(_ step: TrainingStep, _ model: StepModel, in workspace: TrainingWorkspace) {
+        self.step = step
+        self.workspace = workspace
+        parts = GradientParts(count: model.layout.count, precision: model.task.precision)
+    }
+
+    var partCount: Int { parts.partCount }
+    func observe(_ progress: @escaping @Sendable () -> Void) { parts.observe(progress) }
+    func isComplete(part: Int, shards: Set<Int>) -> Bool { parts.isComplete(part: part, slots: shards) }
+    func contribution(part: Int) throws -> Data { parts.contribution(part: part) }
+    func beginReducing(part: Int) throws { parts.beginReducing(part: part) }
+    func add(_ contribution: Data, to part: Int) throws { try parts.add(contribution, to: part) }
+    func reduced(part: Int) throws -> Data { try parts.reduced(part: part) }
+    func install(_ reduced: Data, part: Int) throws { try parts.install(reduced, part: part) }
+
+    func finish() throws -> Data {
+        try outcome.withLock { outcome in
+            if let outcome { return outcome }
+            guard let gradient = parts.result() else { preconditionFailure("a step without its whole gradient") }
+            let result: Data
+            do {
+                result = try workspace.take(step, gradient: gradient)
+            } catch let error as TrainingError {
+                // All workers come to this, and agree on it.
+                result = StepOutcome.divergence(error).encoded
+            }
+            outcome = result
+            return result
+        }
+    }
+}
+
+/// What workers tell of a step that they have taken.
+enum StepOutcome: Equatable {
+    /// Digest of the state.
+    case state(Data)
+    case divergence(TrainingError)
+
+    private struct Divergence: Codable {
+        var tensor: String?
+        var index: Int?
+        var found: String?
+    }
+
+    var encoded: Data {
+        switch self {
+        case .state(let digest): return digest
+        case .divergence(let error):
+            let divergence = Divergence(tensor: error.key, index: error.index, found: error.found)
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys]
+            return (try? encoder.encode(divergence)) ?? Data("{}".utf8)
+        }
+    }
+
+    init(decoding data: Data) {
+        if data.first == UInt8(ascii: "{"), let found = try? JSONDecoder().decode(Divergence.self, from: data) {
+            self = .divergence(TrainingError(.notFinite, key: found.tensor, index: found.index, found: found.found))
+        } else {
+            self = .state(data)
+        }
+    }
+}
+
+/// The slots of an optimizer step whose gradients stay with the workers.
+struct ReplicatedStepExecutor: ReducingExecutor {
+    private let slots: TrainingExecutor
+    let reduction: any PartReduction
+
+    init(slots: TrainingExecutor, ofStep reduction: StepReduction) {
+        self.slots = slots
+        self.reduction = reduction
+    }
+
+    func prepare(shard: Int, payload: Data) throws -> SlotBatch { try slots.prepare(shard: shard, payload: payload) }
+
+    func makeLane() throws -> TrainingLane { try slots.makeLane() }
+}
