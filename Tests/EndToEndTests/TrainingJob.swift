@@ -7,22 +7,29 @@ import TestSupport
 struct TrainingJob {
     static let samples = TestJob.repository.appendingPathComponent("Sources/Jobs/Demo/training.npz")
 
+    static let evaluationSamples = TestJob.repository.appendingPathComponent("Sources/Jobs/Demo/evaluation.npz")
+
     let folder: URL
     var file: URL { folder.appendingPathComponent("job.yml") }
 
     /// - Parameters:
     ///   - samples: an epoch.
     ///   - divideBy: the learning rate, after each epoch.
+    ///   - evaluation: digits to evaluate with, if any.
+    ///   - settings: further lines of the section `training`.
     init(
         in folder: URL, steps: Int = 16, samples: Int = 160, divideBy: Double = 2, model: URL = TestJob.model,
-        training path: String = Self.samples.path, globalBatch: Int = 32
+        training path: String = Self.samples.path, globalBatch: Int = 32,
+        evaluation: Int? = nil, settings: [String] = []
     ) throws {
         self.folder = folder
-        try """
+        let evaluation = evaluation.map { "\n  evaluation: {path: \(Self.evaluationSamples.path), samples: \($0)}" }
+        try
+            ("""
         model: \(model.path)
         dataset:
           calibration: {path: \(Self.samples.path), samples: 100}
-          training: {path: \(path), samples: \(samples)}
+          training: {path: \(path), samples: \(samples)}\(evaluation ?? "")
         quantization: {config: default, scheme: tf_enhanced, activation_bitwidth: 8, parameter_bitwidth: 4}
         training:
           steps: \(steps)
@@ -31,6 +38,6 @@ struct TrainingJob {
           global_batch: \(globalBatch)
           slots: 8
           seed: 3
-        """.write(to: file, atomically: true, encoding: .utf8)
+        """ + settings.map { "\n  \($0)" }.joined()).write(to: file, atomically: true, encoding: .utf8)
     }
 }
