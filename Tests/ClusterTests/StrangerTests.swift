@@ -121,7 +121,9 @@ import Testing
                 _ = try router.send([frames[0], answer.control])
                 break
             }
-            #expect(try worker.exit() == .refused(Refusal(.protocolVersion, expected: "7", found: "\(WireLimits.protocolVersion)")))
+            #expect(
+                try worker.exit()
+                    == .refused(Refusal(.protocolVersion, expected: "7", found: "\(WireLimits.protocolVersion)")))
         }
     }
 }
