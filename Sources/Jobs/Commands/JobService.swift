@@ -24,7 +24,7 @@ struct JobService {
         try job.checkSupported()
         calibration = try job.source(job.dataset.calibration)
         training = try job.trainingSource()
-        evaluation = try job.dataset.evaluation.map(job.source)
+        evaluation = try job.evaluationSource()
         instructionSet = try job.pinnedInstructionSet()
         try ComputeLibrary.pin(instructionSet)
         preparation = try ModelPreparation(job, source: calibration)
@@ -65,6 +65,7 @@ struct JobService {
             peakMemory: Report.PeakMemoryReport(coordinator: PeakMemory.bytes(), worker: peakWorkerMemory()),
             libraries: ["oneDNN": ComputeLibrary.version])
         try writeAtomically(report.json(), to: folder.report)
+        try writeAtomically(HTMLReport(report).page(), to: folder.reportPage)
         return report
     }
 }

@@ -36,6 +36,7 @@ extension JobFile {
         if training != nil, dataset.training == nil {
             throw error(.missingKey, key: "dataset.training")
         }
+        try checkTrainingEvaluation()
     }
 }
 

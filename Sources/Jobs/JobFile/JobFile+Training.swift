@@ -12,6 +12,10 @@ extension JobFile {
         /// Parts of a global batch whose gradients are computed apart; divides `globalBatch`.
         public var slots: Int
         public var seed: Int
+        /// Epochs without a better evaluation after which training stops; nil where it never does.
+        public var patience: Int?
+        /// Epochs from one evaluation to the next; the last epoch is evaluated in any case.
+        public var evaluateEveryEpochs: Int
         package var ranges: ReplicaPlan.Ranges
         package var weightEncodings: ReplicaPlan.WeightEncodings
         package var precision: GradientPrecision
@@ -19,6 +23,8 @@ extension JobFile {
         enum CodingKeys: String, CodingKey, CaseIterable {
             case epochs, steps, loss, optimizer, schedule, slots, seed, ranges
             case globalBatch = "global_batch"
+            case patience
+            case evaluateEveryEpochs = "evaluate_every_epochs"
             case weightEncodings = "weight_encodings"
             case precision = "gradient_bits"
         }
@@ -76,6 +82,8 @@ extension JobFile.Training: Codable {
         globalBatch = try container.decode(Int.self, forKey: .globalBatch)
         slots = try container.decode(Int.self, forKey: .slots)
         seed = try container.decode(Int.self, forKey: .seed)
+        patience = try container.decodeIfPresent(Int.self, forKey: .patience)
+        evaluateEveryEpochs = try container.decode(Int.self, forKey: .evaluateEveryEpochs)
         ranges = try container.decode(ReplicaPlan.Ranges.self, forKey: .ranges)
         weightEncodings = try container.decode(ReplicaPlan.WeightEncodings.self, forKey: .weightEncodings)
         precision = try container.decode(GradientPrecision.self, forKey: .precision)
@@ -93,6 +101,8 @@ extension JobFile.Training: Codable {
         try container.encode(globalBatch, forKey: .globalBatch)
         try container.encode(slots, forKey: .slots)
         try container.encode(seed, forKey: .seed)
+        try container.encodeIfPresent(patience, forKey: .patience)
+        try container.encode(evaluateEveryEpochs, forKey: .evaluateEveryEpochs)
         try container.encode(ranges, forKey: .ranges)
         try container.encode(weightEncodings, forKey: .weightEncodings)
         try container.encode(precision, forKey: .precision)

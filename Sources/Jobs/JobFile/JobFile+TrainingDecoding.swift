@@ -11,6 +11,8 @@ extension JobFile.Training {
         let slotsValue = try section.required(.slots)
         slots = try slotsValue.integer(in: 1...65_536)
         seed = try section[.seed]?.integer(in: 0...Int.max) ?? 0
+        patience = try section[.patience]?.integer(in: 1...1_000_000)
+        evaluateEveryEpochs = try section[.evaluateEveryEpochs]?.integer(in: 1...1_000_000) ?? 1
         ranges = try section[.ranges]?.choice(of: ReplicaPlan.Ranges.self) ?? .learned
         weightEncodings = try section[.weightEncodings]?.choice(of: ReplicaPlan.WeightEncodings.self) ?? .follow
         if let bits = section[.precision] {

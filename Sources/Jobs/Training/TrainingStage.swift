@@ -46,44 +46,72 @@ struct TrainingStage {
             tile: preparation.tile, skipsBadSamples: job.dataset.onBadSample == .skip)
     }
 
+    /// What happens while a training runs.
+    enum Event {
+        /// It begins, or goes on from a checkpoint.
+        case begins(TrainingProgress)
+        case step(TrainingProgress, loss: Float)
+        case epochEnds(TrainingProgress)
+    }
+
     /// Samples of all steps.
     var sampleCount: Int { stepCount * training.globalBatch }
 
-    private var stepCount: Int {
+    var stepCount: Int {
         switch training.duration {
         case .epochs(let epochs): epochs * composer.stepsPerEpoch
         case .steps(let steps): steps
         }
     }
 
+    /// Epochs of all steps, the last perhaps not whole.
+    var epochCount: Int { composer.epoch(ofStep: max(stepCount - 1, 0)) + 1 }
+
     /// Trains from the last checkpoint on.
-    /// - Parameter report: called at the beginning and after every step.
-    /// - Returns: the state in the end.
+    /// - Parameter evaluate: called with the state at the end of an epoch, and the epoch from 0; nil where there is nothing
+    ///   labelled to evaluate with.
+    /// - Returns: the state of the best epoch, or of the last where none was evaluated.
     func run(
-        on coordinator: Coordinator, checkpoints: TrainingCheckpoints, report: (TrainingProgress, Float?) -> Void
+        on coordinator: Coordinator, checkpoints: TrainingCheckpoints,
+        evaluate: ((TrainingReplica, Int) throws -> TrainingProgress.Evaluation)?, report: (Event) -> Void
     ) throws -> (replica: TrainingReplica, progress: TrainingProgress) {
         guard let model = ArtifactID(bytes: specification.model) else { preconditionFailure("no artifact's digest") }
         var checkpoints = checkpoints
         let saved = try checkpoints.latest(plan)
-        let progress = saved?.progress ?? TrainingProgress()
+        let progress = saved?.progress ?? TrainingProgress(stepCount: stepCount)
         let context = TrainingContext(
             coordinator: coordinator, model: model, specification: coordinator.addArtifact(try specification.encoded()),
             plan: plan, index: index, composer: composer, schedule: schedule, seed: UInt64(training.seed),
             skipsBadSamples: specification.skipsBadSamples)
         var run = TrainingRun(
             context, from: try saved?.replica ?? TrainingReplica(plan, of: preparation.graph.constants), progress)
-        report(progress, nil)
-        while run.progress.steps < stepCount {
+        report(.begins(progress))
+        while run.progress.steps < stepCount, !run.progress.isExhausted(patience: training.patience) {
             let step = run.progress.steps
             guard let loss = try run.takeStep() else { continue }
-            report(run.progress, loss)
-            let next = composer.epoch(ofStep: step + 1)
-            if step + 1 == stepCount || next != composer.epoch(ofStep: step) || checkpoints.isDue || run.wantsReplica {
-                guard let replica = try run.replica() else { continue }
-                try checkpoints.write(replica, run.progress, epoch: next)
-            }
+            report(.step(run.progress, loss: loss))
+            let (epoch, next) = (composer.epoch(ofStep: step), composer.epoch(ofStep: step + 1))
+            let endsEpoch = step + 1 == stepCount || next != epoch
+            guard endsEpoch || checkpoints.isDue || run.wantsReplica else { continue }
+            guard let replica = try run.replica() else { continue }
+            if let evaluate, endsEpoch, isEvaluated(epoch) { run.record(try evaluate(replica, epoch)) }
+            // With the evaluation: what goes on from it neither repeats nor misses one.
+            try checkpoints.write(replica, run.progress, epoch: next)
+            if endsEpoch { report(.epochEnds(run.progress)) }
         }
-        return (run.state, run.progress)
+        guard let best = run.progress.bestStep, best != run.progress.steps else { return (run.state, run.progress) }
+        return (try checkpoints.replica(plan, atStep: best), run.progress)
+    }
+
+    /// - Parameter epoch: from 0.
+    private func isEvaluated(_ epoch: Int) -> Bool {
+        epoch + 1 == epochCount || (epoch + 1).isMultiple(of: training.evaluateEveryEpochs)
+    }
+
+    /// For the report.
+    func summary(_ progress: TrainingProgress) -> Report.Training {
+        let stopped = progress.steps < stepCount && progress.isExhausted(patience: training.patience)
+        return Report.Training(progress, isStoppedEarly: stopped)
     }
 
     /// The model with the state's weights, and the encodings of all activations.
