@@ -86,7 +86,9 @@ struct Pipeline {
         _ activations: [String: TensorEncodings]
     ) throws -> [String: TensorEncodings] {
         let stage = try TrainingStage(
-            job, training, preparation, model: model, source: source, activations: activations)
+            job, training, preparation, model: preparation.loss?.artifact.map(coordinator.addArtifact) ?? model,
+            source: source, activations: activations)
+        for line in stage.settings { display.message(line) }
         var isBegun = false
         let (replica, progress) = try namingModel {
             try stage.run(on: coordinator, checkpoints: checkpoints) { [display] progress, loss in

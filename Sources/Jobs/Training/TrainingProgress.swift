@@ -14,6 +14,7 @@ struct TrainingProgress: Codable, Equatable, Sendable {
         var epoch: Int
         var steps = 0
         var samples = 0
+        var labelled = 0
         var correct = 0
         /// Sum over the steps.
         var loss = 0.0
@@ -29,6 +30,7 @@ struct TrainingProgress: Codable, Equatable, Sendable {
         if epochs.last?.epoch != epoch { epochs.append(Epoch(epoch, learningRate: learningRate)) }
         epochs[epochs.count - 1].steps += 1
         epochs[epochs.count - 1].samples += sum.samples
+        epochs[epochs.count - 1].labelled += sum.labelled
         epochs[epochs.count - 1].correct += sum.correct
         epochs[epochs.count - 1].loss += Double(loss)
         samples += sum.samples
@@ -46,7 +48,8 @@ struct TrainingProgress: Codable, Equatable, Sendable {
                 Report.Training.Epoch(
                     epoch: epoch.epoch + 1, steps: epoch.steps, learningRate: epoch.learningRate,
                     loss: epoch.loss / Double(epoch.steps),
-                    accuracy: epoch.samples > 0 ? 100 * Double(epoch.correct) / Double(epoch.samples) : nil)
+                    accuracy: epoch.samples > 0 && epoch.labelled == epoch.samples
+                        ? 100 * Double(epoch.correct) / Double(epoch.samples) : nil)
             })
     }
 }
