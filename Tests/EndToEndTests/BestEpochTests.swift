@@ -14,8 +14,11 @@ struct BestEpochTests {
     }
 
     /// A learning rate that spoils the network after some epochs: the best one is not the last.
-    private func spoilingJob(_ scratch: ScratchFolder, steps: Int, settings: [String] = []) throws -> TrainingJob {
-        try TrainingJob(in: scratch.url, steps: steps, divideBy: 0.7, evaluation: 300, settings: settings)
+    private func spoilingJob(_ scratch: ScratchFolder, steps: Int, settings: [String: String] = [:]) throws
+        -> TrainingJob
+    {
+        try TrainingJob(
+            in: scratch.url, steps: steps, learningRate: 0.01, divideBy: 0.7, evaluation: 300, settings: settings)
     }
 
     @Test func theBestEpochIsExportedForAnyNumberOfWorkers() throws {
@@ -41,7 +44,7 @@ struct BestEpochTests {
         let folder = scratch.url.appendingPathComponent("shorter")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let shorter = try TrainingJob(
-            in: folder, steps: 5 * training.exportedEpoch, divideBy: 0.7, evaluation: 300)
+            in: folder, steps: 5 * training.exportedEpoch, learningRate: 0.01, divideBy: 0.7, evaluation: 300)
         let expected = try report(ClusterRun(shorter.file, in: folder, workers: 1, lanes: 2))
         #expect(reports[0].digest == expected.digest)
     }
@@ -74,7 +77,7 @@ struct BestEpochTests {
 
     @Test func trainingStopsEarly() throws {
         let scratch = try ScratchFolder()
-        let job = try spoilingJob(scratch, steps: 200, settings: ["patience: 2"])
+        let job = try spoilingJob(scratch, steps: 200, settings: ["patience": "2"])
         let training = try #require(try report(ClusterRun(job.file, in: scratch.url, workers: 2, lanes: 1)).training)
         let stopped = try #require(training.stoppedEarlyAfterEpoch)
         #expect(stopped < 40 && training.epochs.count == stopped && training.steps == 5 * stopped)
@@ -83,7 +86,7 @@ struct BestEpochTests {
 
     @Test func patienceNeedsLabels() throws {
         let scratch = try ScratchFolder()
-        let job = try spoilingJob(scratch, steps: 5, settings: ["patience: 2"])
+        let job = try spoilingJob(scratch, steps: 5, settings: ["patience": "2"])
         let images = scratch.url.appendingPathComponent("images.npz")
         try Self.write(images)
         let text = try String(contentsOf: job.file, encoding: .utf8)

@@ -16,16 +16,15 @@ struct TrainingJob {
     ///   - samples: an epoch.
     ///   - divideBy: the learning rate, after each epoch.
     ///   - evaluation: digits to evaluate with, if any.
-    ///   - settings: further lines of the section `training`.
+    ///   - settings: further keys of the section `training`.
     init(
-        in folder: URL, steps: Int = 16, samples: Int = 160, divideBy: Double = 2, model: URL = TestJob.model,
-        training path: String = Self.samples.path, globalBatch: Int = 32,
-        evaluation: Int? = nil, settings: [String] = []
+        in folder: URL, steps: Int = 50, samples: Int = 160, learningRate: Double = 0.001, divideBy: Double = 1.1,
+        model: URL = TestJob.model, training path: String = Self.samples.path, globalBatch: Int = 32,
+        evaluation: Int? = nil, settings: [String: String] = [:]
     ) throws {
         self.folder = folder
         let evaluation = evaluation.map { "\n  evaluation: {path: \(Self.evaluationSamples.path), samples: \($0)}" }
-        try
-            ("""
+        try """
         model: \(model.path)
         dataset:
           calibration: {path: \(Self.samples.path), samples: 100}
@@ -33,11 +32,12 @@ struct TrainingJob {
         quantization: {config: default, scheme: tf_enhanced, activation_bitwidth: 8, parameter_bitwidth: 4}
         training:
           steps: \(steps)
-          optimizer: {name: sgd, learning_rate: 0.01, momentum: 0.9}
+          optimizer: {name: sgd, learning_rate: \(learningRate), momentum: 0.9}
           schedule: {divide_by: \(divideBy), every_epochs: 1}
           global_batch: \(globalBatch)
           slots: 8
           seed: 3
-        """ + settings.map { "\n  \($0)" }.joined()).write(to: file, atomically: true, encoding: .utf8)
+        \(settings.map { "  \($0): \($1)" }.sorted().joined(separator: "\n"))
+        """.write(to: file, atomically: true, encoding: .utf8)
     }
 }

@@ -11,7 +11,7 @@ import Testing
         for (epoch, top1) in top1.enumerated() {
             for step in 0..<2 {
                 var sum = SlotSum(parameterCount: 0)
-                try sum.add(SlotResult(samples: 8, skipped: 1, correct: 4, lossAndGradient: [1]))
+                try sum.add(SlotResult(samples: 8, skipped: 1, labelled: 8, correct: 4, lossAndGradient: [1]))
                 progress.add(sum, loss: Float(epoch + step), epoch: epoch, learningRate: 0.5, seconds: 1)
             }
             guard let top1 else { continue }
@@ -80,7 +80,7 @@ import Testing
     @Test func progressIsReadAsItWasWritten() throws {
         var progress = try progress(top1: [700, 650])
         var sum = SlotSum(parameterCount: 0)
-        try sum.add(SlotResult(samples: 1, skipped: 0, correct: 0, lossAndGradient: [0.1]))
+        try sum.add(SlotResult(samples: 1, skipped: 0, labelled: 1, correct: 0, lossAndGradient: [0.1]))
         progress.add(sum, loss: 0.1, epoch: 2, learningRate: 1e-7 / 3, seconds: 0.1)
         let data = try JSONEncoder().encode(progress)
         #expect(try JSONDecoder().decode(TrainingProgress.self, from: data) == progress)

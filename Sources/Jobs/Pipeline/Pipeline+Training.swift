@@ -12,7 +12,9 @@ extension Pipeline {
         _ activations: [String: TensorEncodings]
     ) throws -> (activations: [String: TensorEncodings], progress: TrainingProgress) {
         let stage = try TrainingStage(
-            job, training, preparation, model: model, source: source, activations: activations)
+            job, training, preparation, model: preparation.loss?.artifact.map(coordinator.addArtifact) ?? model,
+            source: source, activations: activations)
+        for line in stage.settings { display.message(line) }
         let pipeline = self
         let (replica, progress) = try namingModel {
             try stage.run(

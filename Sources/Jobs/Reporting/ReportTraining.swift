@@ -89,7 +89,8 @@ extension Report {
                     Epoch(
                         epoch: epoch.epoch + 1, steps: epoch.steps, learningRate: epoch.learningRate,
                         loss: epoch.meanLoss,
-                        accuracy: epoch.samples > 0 ? 100 * Double(epoch.correct) / Double(epoch.samples) : nil,
+                        accuracy: epoch.samples > 0 && epoch.labelled == epoch.samples
+                            ? 100 * Double(epoch.correct) / Double(epoch.samples) : nil,
                         evaluationAccuracy: epoch.evaluation?.result.top1Percent,
                         evaluationAccuracyTop5: epoch.evaluation?.result.top5Percent)
                 },

@@ -15,6 +15,7 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
         package var epoch: Int
         package var steps = 0
         package var samples = 0
+        package var labelled = 0
         package var correct = 0
         /// Sum over the steps.
         package var loss = 0.0
@@ -54,6 +55,7 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
         if epochs.last?.epoch != epoch { epochs.append(Epoch(epoch, learningRate: learningRate)) }
         epochs[epochs.count - 1].steps += 1
         epochs[epochs.count - 1].samples += sum.samples
+        epochs[epochs.count - 1].labelled += sum.labelled
         epochs[epochs.count - 1].correct += sum.correct
         epochs[epochs.count - 1].loss += Double(loss)
         losses.append(loss)

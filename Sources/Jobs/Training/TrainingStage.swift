@@ -16,9 +16,10 @@ struct TrainingStage {
     private let index: SampleIndex
     private let composer: BatchComposer
     private let schedule: Schedule
+    private let stepCount: Int
 
     /// - Parameters:
-    ///   - model: digest of the artifact that holds the model.
+    ///   - model: digest of the artifact that holds what is trained.
     ///   - activations: encodings of all activations, constants among them.
     init(
         _ job: JobFile, _ training: JobFile.Training, _ preparation: ModelPreparation, model: ArtifactID,
@@ -29,19 +30,19 @@ struct TrainingStage {
         index = try SampleIndex(source)
         composer = try BatchComposer(
             sampleCount: index.count, globalBatch: training.globalBatch, slots: training.slots)
-        schedule = try Schedule(
-            learningRate: training.optimizer.learningRate,
-            decay: training.schedule.map { .divide(by: $0.divideBy, everyEpochs: $0.everyEpochs) } ?? .constant)
+        guard let loss = preparation.loss else { preconditionFailure("a training that was not prepared") }
+        stepCount = training.stepCount(stepsPerEpoch: composer.stepsPerEpoch)
+        schedule = try training.rates(steps: stepCount)
         plan = try ReplicaPlan(preparation, training, activations: activations)
         let trained = Set(plan.parameters.map(\.name))
         specification = PassSpecification(
             task: .training(
                 TrainingTask(
-                    replica: plan, loss: .crossEntropy, globalBatch: training.globalBatch, seed: UInt64(training.seed),
+                    replica: plan, loss: loss.task, globalBatch: training.globalBatch, seed: UInt64(training.seed),
                     augmentation: job.dataset.training?.augment.map {
                         Augmentation(cropPadding: $0.cropPadding, horizontalFlip: $0.horizontalFlip)
                     }, precision: training.precision)),
-            model: model.bytes, inputs: preparation.inputs, output: preparation.output,
+            model: model.bytes, inputs: loss.inputs, output: preparation.output,
             parameters: preparation.constantEncodings(activations).filter { !trained.contains($0.key) },
             tile: preparation.tile, skipsBadSamples: job.dataset.onBadSample == .skip)
     }
@@ -62,6 +63,13 @@ struct TrainingStage {
         case .epochs(let epochs): epochs * composer.stepsPerEpoch
         case .steps(let steps): steps
         }
+    }
+
+    /// What the training takes, in lines for people.
+    var settings: [String] {
+        training.settings(
+            steps: stepCount, stepsPerEpoch: composer.stepsPerEpoch, output: specification.output,
+            hasTargets: preparation.loss?.task.targets != nil)
     }
 
     /// Epochs of all steps, the last perhaps not whole.
