@@ -16,7 +16,7 @@ struct TrainingStage {
     private let index: SampleIndex
     private let composer: BatchComposer
     private let schedule: Schedule
-    private let stepCount: Int
+    let stepCount: Int
 
     /// - Parameters:
     ///   - model: digest of the artifact that holds what is trained.
@@ -57,13 +57,6 @@ struct TrainingStage {
 
     /// Samples of all steps.
     var sampleCount: Int { stepCount * training.globalBatch }
-
-    var stepCount: Int {
-        switch training.duration {
-        case .epochs(let epochs): epochs * composer.stepsPerEpoch
-        case .steps(let steps): steps
-        }
-    }
 
     /// What the training takes, in lines for people.
     var settings: [String] {
