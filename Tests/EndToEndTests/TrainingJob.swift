@@ -7,27 +7,32 @@ import TestSupport
 struct TrainingJob {
     static let samples = TestJob.repository.appendingPathComponent("Sources/Jobs/Demo/training.npz")
 
+    static let evaluationSamples = TestJob.repository.appendingPathComponent("Sources/Jobs/Demo/evaluation.npz")
+
     let folder: URL
     var file: URL { folder.appendingPathComponent("job.yml") }
 
     /// - Parameters:
     ///   - samples: an epoch.
     ///   - divideBy: the learning rate, after each epoch.
+    ///   - evaluation: digits to evaluate with, if any.
     ///   - settings: further keys of the section `training`.
     init(
-        in folder: URL, steps: Int = 50, samples: Int = 160, divideBy: Double = 1.1, model: URL = TestJob.model,
-        training path: String = Self.samples.path, globalBatch: Int = 32, settings: [String: String] = [:]
+        in folder: URL, steps: Int = 50, samples: Int = 160, learningRate: Double = 0.001, divideBy: Double = 1.1,
+        model: URL = TestJob.model, training path: String = Self.samples.path, globalBatch: Int = 32,
+        evaluation: Int? = nil, settings: [String: String] = [:]
     ) throws {
         self.folder = folder
+        let evaluation = evaluation.map { "\n  evaluation: {path: \(Self.evaluationSamples.path), samples: \($0)}" }
         try """
         model: \(model.path)
         dataset:
           calibration: {path: \(Self.samples.path), samples: 100}
-          training: {path: \(path), samples: \(samples)}
+          training: {path: \(path), samples: \(samples)}\(evaluation ?? "")
         quantization: {config: default, scheme: tf_enhanced, activation_bitwidth: 8, parameter_bitwidth: 4}
         training:
           steps: \(steps)
-          optimizer: {name: sgd, learning_rate: 0.001, momentum: 0.9}
+          optimizer: {name: sgd, learning_rate: \(learningRate), momentum: 0.9}
           schedule: {divide_by: \(divideBy), every_epochs: 1}
           global_batch: \(globalBatch)
           slots: 8

@@ -313,6 +313,19 @@ struct BadJob: CustomTestStringConvertible, Sendable {
         BadJob(
             JobFileTests.minimal + "\ntraining: {epochs: 1, \(optimizer), global_batch: 8, slots: 2}",
             JobError(.missingKey, key: "dataset.training"), ": missing key dataset.training"),
+        BadJob(
+            fourthLine:
+                "  training: {path: x}\ntraining: {epochs: 1, \(optimizer), global_batch: 8, slots: 2, patience: 3}",
+            JobError(
+                .conflictingKeys, key: "training.patience", line: 5, expected: "dataset.evaluation, which it needs",
+                found: "none"),
+            ", line 5, training.patience: expected dataset.evaluation, which it needs, found none"),
+        BadJob(
+            fourthLine: "training: {epochs: 1, \(optimizer), global_batch: 8, slots: 2, evaluate_every_epochs: 0}",
+            JobError(
+                .outOfRange, key: "training.evaluate_every_epochs", expected: "a whole number from 1 to 1000000",
+                found: "0"),
+            ", line 4, training.evaluate_every_epochs: expected a whole number from 1 to 1000000, found 0"),
     ]
 
     @Test(arguments: structure + keys + values + training)

@@ -27,6 +27,8 @@ import Testing
           global_batch: 128
           slots: 16
           seed: 7
+          patience: 4
+          evaluate_every_epochs: 2
         export: {encodings: ["1.0.0", "0.6.1", 2.0.0], onnx_qdq: true}
         instruction_set: avx2
         """
@@ -66,13 +68,14 @@ import Testing
         #expect(training.schedule.divideBy == 10)
         #expect(training.schedule.everyEpochs == 5)
         #expect((training.globalBatch, training.slots, training.seed) == (128, 16, 7))
+        #expect((training.patience, training.evaluateEveryEpochs) == (4, 2))
         #expect(job.export.encodings == [.v1, .v0, .v2])
         #expect(job.export.onnxQDQ)
         #expect(job.instructionSet == .avx2)
         #expect(job.lines["model"] == 1)
         #expect(job.lines["dataset.calibration.samples"] == 3)
         #expect(job.lines["training.optimizer.learning_rate"] == 18)
-        #expect(job.lines["export.encodings[2]"] == 23)
+        #expect(job.lines["export.encodings[2]"] == 25)
     }
 
     @Test func absentKeysHaveDefaults() throws {

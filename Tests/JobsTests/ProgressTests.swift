@@ -139,6 +139,29 @@ private final class FakeSurface: Sendable {
                 + "\r\(erase)evaluate  7 samples in 1 s\n")
     }
 
+    @Test func aPartIsShownInPlaceOfItsStage() {
+        let display = ProgressDisplay(fake.surface(isTerminal: true))
+        display.begin(stage: "train", total: 10, done: 5)
+        fake.advance(1)
+        display.beginPart("evaluate epoch 1", total: 4)
+        fake.advance(1)
+        display.update(done: 2, workers: 3)
+        display.endPart()
+        display.message("epoch 1")
+        fake.advance(1)
+        display.update(done: 6, workers: 3)
+        fake.advance(2)
+        display.end()
+        let erase = "\u{1B}[K"
+        #expect(
+            fake.text == "\rtrain  [##########..........]  5/10 samples  50 %  0 workers\(erase)"
+                + "\r\(erase)\revaluate epoch 1  [....................]  0/4 samples  0 %  0 workers\(erase)"
+                + "\revaluate epoch 1  [##########..........]  2/4 samples  50 %  2.0/s  3 workers  1 s left\(erase)"
+                + "\r\(erase)epoch 1\n"
+                + "\rtrain  [############........]  6/10 samples  60 %  1.0/s  3 workers  4 s left\(erase)"
+                + "\r\(erase)train  6 samples in 5 s\n")
+    }
+
     @Test func logEntriesGoThroughTheDisplay() {
         let display = ProgressDisplay(fake.surface(isTerminal: false))
         var handler = DisplayLogHandler(display: display, clock: { Date(timeIntervalSince1970: 0) })
