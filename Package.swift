@@ -76,7 +76,8 @@ let package = Package(
             name: "exchange", dependencies: ["Cluster", "Messaging", "Tensors", "Training"],
             path: "Benchmarks/Exchange", swiftSettings: strict),
 
-        .target(name: "TestSupport", dependencies: ["ONNX", "Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "TestSupport", dependencies: ["ONNX", "Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("TensorsTests", ["Tensors"]),
         tests("ONNXTests", ["ONNX", "Tensors"]),
         tests("GraphTests", ["Graph", "ONNX", "Tensors"]),

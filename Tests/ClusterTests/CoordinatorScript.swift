@@ -34,21 +34,25 @@ struct CoordinatorScript {
     }
 
     mutating func joins(
-        _ peer: PeerID, lanes: Int = 1, library: String = "lib 1", isas: [String] = ["sse41", "avx2"]
+        _ peer: PeerID, lanes: Int = 1, library: String = "lib 1", isas: [String] = ["sse41", "avx2"], port: Int = 0
     ) -> [CoordinatorState.Action] {
         says(
             peer,
             .hello(
                 .init(
                     peer: peer, lanes: lanes, compute: ComputeIdentity(library: library, supportedISAs: isas),
-                    host: "h", process: 1)))
+                    host: "h", process: 1, exchangePort: port)))
     }
 
     /// A pass of so many shards of one byte each.
-    mutating func begins(shards: Int, committed: CommittedShards = CommittedShards()) -> [CoordinatorState.Action] {
+    mutating func begins(
+        shards: Int, committed: CommittedShards = CommittedShards(), isReduced: Bool = false
+    ) -> [CoordinatorState.Action] {
         var actions = on(
             .passBegan(
-                .init(pass: 0, name: "p", descriptor: Data("d".utf8), artifacts: [], committed: committed)))
+                .init(
+                    pass: 0, name: "p", descriptor: Data("d".utf8), artifacts: [], committed: committed,
+                    isReduced: isReduced)))
         for shard in 0..<shards where !committed.contains(shard) {
             actions += on(.shardRead(Shard(index: shard, sampleCount: 10, payload: Data([UInt8(shard)]))))
         }
@@ -119,6 +123,19 @@ extension [CoordinatorState.Action] {
                 nil
             }
         }
+    }
+
+    func plans(to peer: PeerID) -> [ExchangePlan] {
+        messages(to: peer).compactMap { if case .exchange(let plan) = $0 { plan } else { nil } }
+    }
+
+    /// Passes that ended while the job goes on.
+    var endings: [ClusterError] {
+        compactMap { if case .passEnded(let error) = $0 { error } else { nil } }
+    }
+
+    var outcomes: [CoordinatorState.PassCompletion] {
+        compactMap { if case .passCompleted(let done) = $0 { done } else { nil } }
     }
 
     var reads: Int {

@@ -47,11 +47,11 @@ struct WorkerScript {
                     heartbeatTimeoutMilliseconds: 3000)))
     }
 
-    static func pass(_ index: Int) -> CoordinatorMessage.PassBegin {
+    static func pass(_ index: Int, isReduced: Bool = false) -> CoordinatorMessage.PassBegin {
         // Without bytes there is nothing to fetch.
         .init(
             pass: index, name: "p", descriptor: ArtifactReference(id: SHA256Digest(of: Data()), size: 0),
-            artifacts: [])
+            artifacts: [], isReduced: isReduced)
     }
 
     /// Up to the first request for leases.
@@ -97,6 +97,11 @@ extension [WorkerState.Action] {
     var setUps: [WorkerState.SetUp] { compactMap { if case .setUp(let setUp) = $0 { setUp } else { nil } } }
 
     var cancelled: [LeaseToken] { flatMap { if case .cancel(let tokens) = $0 { tokens } else { [LeaseToken]() } } }
+
+    /// Numbers of the set-ups whose lanes' work is to be exchanged.
+    var exchanges: [Int] { compactMap { if case .exchange(_, _, let setUp) = $0 { setUp } else { nil } } }
+
+    var endsExchange: Bool { contains { if case .endExchange = $0 { true } else { false } } }
 
     var exits: [WorkerExit] { compactMap { if case .exit(let exit) = $0 { exit } else { nil } } }
 }

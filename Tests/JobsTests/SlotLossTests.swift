@@ -136,7 +136,8 @@ import Training
             skipsBadSamples: false
         ).encoded()
         let state = replica.encoded()
-        let artifacts = Dictionary(uniqueKeysWithValues: [model, specification, state].map { (ArtifactID(of: $0), $0) })
+        let artifacts = Dictionary(
+            uniqueKeysWithValues: [model, specification, state].map { (ArtifactID(of: $0), $0) })
         let step = TrainingStep(
             specification: ArtifactID(of: specification).bytes, step: 0, epoch: 0, learningRate: 1,
             state: replica.digest, snapshot: ArtifactID(of: state).bytes, isReduced: false)

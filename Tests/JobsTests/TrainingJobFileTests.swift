@@ -39,11 +39,12 @@ import Training
     }
 
     /// A batch and slots that are not both named fit each other and the samples.
-    @Test(arguments: [
-        (nil, nil, Int.max, 128, 16), (nil, nil, 100, 96, 16), (nil, nil, 10, 10, 10), (nil, nil, 1, 1, 1),
-        (nil, 12, .max, 120, 12), (nil, 12, 30, 24, 12), (nil, 200, .max, 200, 200), (100, nil, .max, 100, 10),
-        (8, nil, .max, 8, 8), (127, nil, .max, 127, 1), (96, nil, .max, 96, 16), (30, 3, .max, 30, 3),
-    ] as [(Int?, Int?, Int, Int, Int)])
+    @Test(
+        arguments: [
+            (nil, nil, Int.max, 128, 16), (nil, nil, 100, 96, 16), (nil, nil, 10, 10, 10), (nil, nil, 1, 1, 1),
+            (nil, 12, .max, 120, 12), (nil, 12, 30, 24, 12), (nil, 200, .max, 200, 200), (100, nil, .max, 100, 10),
+            (8, nil, .max, 8, 8), (127, nil, .max, 127, 1), (96, nil, .max, 96, 16), (30, 3, .max, 30, 3),
+        ] as [(Int?, Int?, Int, Int, Int)])
     func batches(_ batch: Int?, _ slots: Int?, _ samples: Int, _ expectedBatch: Int, _ expectedSlots: Int) {
         let found = JobFile.Training.batch(globalBatch: batch, slots: slots, samples: samples)
         #expect(found == (expectedBatch, expectedSlots))
@@ -67,7 +68,8 @@ import Training
     }
 
     @Test func schedulesBecomeRates() throws {
-        let divided = try training("epochs: 3, optimizer: {learning_rate: 0.8}, schedule: {divide_by: 2, every_epochs: 1}")
+        let divided = try training(
+            "epochs: 3, optimizer: {learning_rate: 0.8}, schedule: {divide_by: 2, every_epochs: 1}")
         #expect(
             try divided.rates(steps: 30)
                 == Schedule(learningRate: 0.8, decay: .divide(by: 2, everyEpochs: 1), warmUpSteps: 0))
@@ -76,7 +78,8 @@ import Training
             try cosine.rates(steps: 30)
                 == Schedule(learningRate: 1e-4, decay: .cosine(steps: 30, lastShare: 0.1), warmUpSteps: 5))
         #expect(
-            try training("steps: 30").rates(steps: 30) == Schedule(learningRate: 1e-4, decay: .constant, warmUpSteps: 0))
+            try training("steps: 30").rates(steps: 30) == Schedule(learningRate: 1e-4, decay: .constant, warmUpSteps: 0)
+        )
     }
 
     @Test(arguments: [
@@ -94,7 +97,8 @@ import Training
     }
 
     @Test(arguments: [
-        "", "optimizer: adam, clip_norm: 2, schedule: cosine", "steps: 7, optimizer: {nesterov: true}, schedule: constant",
+        "", "optimizer: adam, clip_norm: 2, schedule: cosine",
+        "steps: 7, optimizer: {nesterov: true}, schedule: constant",
     ])
     func aTrainingSurvivesJSON(_ lines: String) throws {
         let training = try training(lines)

@@ -43,7 +43,8 @@ extension JobFile {
         let steps = training.stepCount(stepsPerEpoch: count / training.globalBatch)
         guard training.schedule.warmUpSteps <= steps else {
             throw error(
-                .outOfRange, key: "training.schedule.warm_up_steps", expected: "at most the \(steps) steps of the training",
+                .outOfRange, key: "training.schedule.warm_up_steps",
+                expected: "at most the \(steps) steps of the training",
                 found: "\(training.schedule.warmUpSteps)")
         }
         if dataset.augment != nil, self.dataset.image == nil {

@@ -18,7 +18,9 @@ extension Graph {
     func openingBatch(samples: [String: Shape], loss: String? = nil) -> Graph? {
         var open = self
         for index in open.inputs.indices { open.inputs[index].openFirstExtent() }
-        for index in open.outputs.indices where open.outputs[index].name != loss { open.outputs[index].openFirstExtent() }
+        for index in open.outputs.indices where open.outputs[index].name != loss {
+            open.outputs[index].openFirstExtent()
+        }
         let isOpen = [1, 2].allSatisfy { count in
             let shapes = samples.mapValues { Shape([count] + $0.dimensions) }
             guard let specialized = try? open.specialized(inputShapes: shapes) else { return false }

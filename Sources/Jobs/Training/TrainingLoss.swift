@@ -20,7 +20,8 @@ struct TrainingLoss: Sendable {
     ///   - source: training samples; the first one tells whether they have targets, and the extents of further inputs.
     /// - Throws: `JobError`, `GraphError` or `DatasetError` where model, samples and loss do not fit.
     init(
-        _ job: JobFile, _ whole: Graph, over file: ONNXFile, evaluated model: Graph, _ inputs: [PassSpecification.Input],
+        _ job: JobFile, _ whole: Graph, over file: ONNXFile, evaluated model: Graph,
+        _ inputs: [PassSpecification.Input],
         source: DatasetSource
     ) throws {
         guard let training = job.training, let output = model.outputs.first?.name else {
@@ -106,7 +107,8 @@ extension JobFile {
         let others = graph.outputs.map(\.name).filter { $0 != name }
         guard graph.isOutput(name) else {
             throw error(
-                .unknownChoice, key: "training.loss.output", expected: "an output of the model: \(alternatives(others))",
+                .unknownChoice, key: "training.loss.output",
+                expected: "an output of the model: \(alternatives(others))",
                 found: name, suggestion: nearestWord(to: name, among: others))
         }
         guard !others.isEmpty else {
