@@ -17,9 +17,10 @@ struct TrainingLossTests {
         ///   - targets: name of the array of targets; nil for none.
         ///   - loss: adds an input `targets` and an output `loss`, of one element.
         ///   - squares: of them, another output.
+        ///   - bits: of weights; few, for outputs that differ from the untrained model's by more than steps of the grid.
         init(
             in folder: URL, _ training: String, targets: String? = nil, labels: Bool = false, loss: Bool = false,
-            squares: Bool = false, onlyLoss: Bool = false
+            squares: Bool = false, onlyLoss: Bool = false, bits: Int = 4
         ) throws {
             self.folder = folder
             var random = CounterRandom(key: 11, 0)
@@ -62,7 +63,7 @@ struct TrainingLossTests {
             dataset:
               calibration: {path: data.npz}
               training: {path: data.npz}
-            quantization: {activation_bitwidth: 8, parameter_bitwidth: 4}
+            quantization: {activation_bitwidth: 8, parameter_bitwidth: \(bits)}
             training: {global_batch: 16, slots: 4, epochs: 8, \(training)}
             """.write(to: file, atomically: true, encoding: .utf8)
         }
@@ -111,7 +112,7 @@ struct TrainingLossTests {
             RegressionJob(
                 in: scratch.url,
                 "loss: mse, optimizer: {name: adam, learning_rate: 0.003}, clip_norm: 1, "
-                    + "schedule: {decay: cosine, warm_up_steps: 3}"),
+                    + "schedule: {decay: cosine, warm_up_steps: 3}", bits: 2),
             saying: "loss mse (targets: the FP32 model's outputs, as the samples have no array output)",
             "adam with learning rate 0.003, betas 0.9 and 0.999, epsilon 1e-08, weight decay 0, clip norm 1, "
                 + "rate falls as a cosine to 0 of it, warm-up of 3 steps")
@@ -123,7 +124,7 @@ struct TrainingLossTests {
             RegressionJob(
                 in: scratch.url,
                 "loss: {name: distillation, temperature: 2}, optimizer: {name: adamw, learning_rate: 0.003}",
-                labels: true),
+                labels: true, bits: 2),
             saying: "loss distillation from the FP32 model (temperature 2, axis 1)")
         #expect(report.training?.epochs.allSatisfy { $0.accuracy != nil } == true)
     }
