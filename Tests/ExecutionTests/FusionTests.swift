@@ -15,6 +15,12 @@ struct FusionTests {
         #expect(try units(nodes, outputs: ["s"]) == ["Conv+f+f -> s"])
     }
 
+    /// oneDNN would take the parameters of the first for both.
+    @Test func twoFunctionsOfOneAlgorithm() throws {
+        let nodes = [conv("x", "y"), node("Neg", ["y"], "n"), relu("n", "z"), node("Neg", ["z"], "m")]
+        #expect(try units(nodes, outputs: ["m"]) == ["Conv+f+f -> z", "Neg -> m"])
+    }
+
     @Test func clipWithConstantBounds() throws {
         let nodes = [conv("x", "y"), node("Clip", ["y", "low", "high"], "z")]
         #expect(try units(nodes, outputs: ["z"]) == ["Conv+f -> z"])

@@ -38,7 +38,8 @@ package struct Fusion {
 
     private mutating func fuseFunction(_ step: SpecializedGraph.Step) -> Bool {
         guard let function = postFunction(step), let value = step.node.inputs.first, isHidden(value),
-            let index = producers[value], units[index].operator is any PostOperable
+            let index = producers[value], units[index].operator is any PostOperable,
+            units[index].post.allSatisfy(function.goes)
         else { return false }
         extend(index, with: function, as: step.node.outputs[0])
         return true

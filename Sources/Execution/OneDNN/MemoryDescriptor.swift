@@ -51,6 +51,11 @@ package struct MemoryDescriptor: Equatable, CustomStringConvertible {
     /// Whether elements lie in blocks of several channels.
     var isBlocked: Bool { raw.format_desc.blocking.inner_nblks > 0 }
 
+    /// Whether a sample lies in one stretch of memory: false where the samples of a channel block follow each other.
+    var blocksAreInSamples: Bool {
+        !isBlocked || raw.dims.0 == 1 || raw.format_desc.blocking.strides.0 >= raw.format_desc.blocking.strides.1
+    }
+
     /// Axis `i` of the result is axis `permutation[i]` of this descriptor.
     package func permuted(_ permutation: [Int]) throws -> MemoryDescriptor {
         // oneDNN wants the inverse: where each axis goes.

@@ -8,11 +8,29 @@ package enum PostOperation: Equatable {
     case sum
 }
 
+extension PostOperation {
+    /// Whether a primitive may do both: oneDNN 2.6 takes the parameters of the first for all functions of one algorithm.
+    func goes(with other: PostOperation) -> Bool {
+        guard case .eltwise(let algorithm, _, _) = self, case .eltwise(algorithm, _, _) = other else { return true }
+        return false
+    }
+}
+
+extension [PostOperation] {
+    /// The longest beginning that one primitive may do, and the rest.
+    var fusable: (fused: [PostOperation], rest: [PostOperation]) {
+        let end = indices.first { end in !prefix(end).allSatisfy { self[end].goes(with: $0) } } ?? endIndex
+        return (Array(prefix(end)), Array(suffix(from: end)))
+    }
+}
+
 /// Primitive attributes: scratchpad from the caller, and post-operations.
 final class Attributes {
     let handle: dnnl_primitive_attr_t
 
+    /// - Parameter post: no two functions of one algorithm.
     init(post: [PostOperation]) throws {
+        precondition(post.fusable.rest.isEmpty, "two functions of one algorithm")
         var attributes: dnnl_primitive_attr_t?
         try check(dnnl_primitive_attr_create(&attributes), "attributes")
         guard let attributes else { throw ExecutionError(.library, operation: "attributes") }

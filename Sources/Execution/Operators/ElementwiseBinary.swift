@@ -84,7 +84,7 @@ extension PlanBuilder {
     ) throws {
         let overwritesPadding = target.buffer == first.buffer && target.layout.paddingCount > 0
         let result = overwritesPadding ? allocate(target.layout) : target
-        let fused = target.layout.isBlocked ? [] : post
+        let (fused, rest) = target.layout.isBlocked ? ([], post) : post.fusable
         for (first, second, result) in try samples(first, second, result) {
             var (a, b, y) = (first.layout.raw, second.layout.raw, result.layout.raw)
             var operation = dnnl_binary_desc_t()
@@ -93,14 +93,7 @@ extension PlanBuilder {
             emit(primitive, [(DNNL_ARG_SRC_0, first), (DNNL_ARG_SRC_1, second), (DNNL_ARG_DST, result)])
         }
         if overwritesPadding { try reorder(result, to: target) }
-        if fused.isEmpty { try emitFunctions(post, on: target) }
-    }
-
-    /// Functions of one element, one after another, in place.
-    private func emitFunctions(_ functions: [PostOperation], on target: Operand) throws {
-        for case .eltwise(let algorithm, let alpha, let beta) in functions {
-            try emitEltwise(algorithm, alpha: alpha, beta: beta, from: target, to: target)
-        }
+        try emitFunctions(rest, on: target)
     }
 
     /// The operands as they are, or, where there is one number for each channel of each sample (squeeze and excite), sample by

@@ -92,6 +92,13 @@ extension PlanBuilder {
         define(unit.outputs[0], at: target)
     }
 
+    /// Functions of one element, one after another, in place.
+    func emitFunctions(_ functions: [PostOperation], on target: Operand) throws {
+        for case .eltwise(let algorithm, let alpha, let beta) in functions {
+            try emitEltwise(algorithm, alpha: alpha, beta: beta, from: target, to: target)
+        }
+    }
+
     func emitEltwise(
         _ algorithm: dnnl_alg_kind_t, alpha: Float, beta: Float, from source: Operand, to target: Operand
     ) throws {

@@ -36,7 +36,9 @@ extension PlanBuilder {
         var (a, b, y) = (left.layout.raw, right.layout.raw, output.layout.raw)
         var operation = dnnl_matmul_desc_t()
         try check(dnnl_matmul_desc_init(&operation, &a, &b, nil, &y), "matrix product")
-        let primitive = try Primitive(&operation, named: "matrix product", post: post, engine: engine)
+        let (fused, rest) = post.fusable
+        let primitive = try Primitive(&operation, named: "matrix product", post: fused, engine: engine)
         emit(primitive, [(DNNL_ARG_SRC, left), (DNNL_ARG_WEIGHTS, right), (DNNL_ARG_DST, output)])
+        try emitFunctions(rest, on: output)
     }
 }
