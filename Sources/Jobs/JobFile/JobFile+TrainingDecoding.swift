@@ -21,6 +21,7 @@ extension JobFile.Training {
         } else {
             precision = .full
         }
+        try readBatchNorms(section)
         guard globalBatch.isMultiple(of: slots) else {
             throw slotsValue.error(.outOfRange, expected: "a divisor of global_batch (\(globalBatch))")
         }

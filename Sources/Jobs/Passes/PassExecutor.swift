@@ -52,6 +52,9 @@ final class PassExecutors: PassExecutorFactory {
         case .calibration(let observed):
             return CalibrationExecutor(specification: specification, model: model, observed: observed)
         case .evaluation(let activations): return try EvaluationExecutor(specification, model, activations)
+        case .statistics(let normalizations, let activations):
+            return NormalizationExecutor(
+                specification: specification, model: model, normalizations: normalizations, activations: activations)
         case .training: throw ShardFailure(permanent: true, code: "descriptor")
         }
     }

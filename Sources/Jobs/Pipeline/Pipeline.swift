@@ -101,7 +101,13 @@ struct Pipeline {
             }
         }
         trainingSummary = progress.summary
-        let trained = try stage.applying(replica, to: activations)
+        var trained = try stage.applying(replica, to: activations)
+        if let estimation = try BatchNormEstimation(job, training, source: source) {
+            trained = try namingModel {
+                try estimation.completing(
+                    trained.preparation, trained.activations, on: coordinator, display: display)
+            }
+        }
         preparation = trained.preparation
         model = coordinator.addArtifact(preparation.artifact)
         stages.append(

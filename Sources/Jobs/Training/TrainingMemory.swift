@@ -24,13 +24,14 @@ final class TrainingMemory {
     }
 
     func plan(
-        _ model: SharedModel, inputShapes: [String: Shape], trained: [String], taps: Set<String>
+        _ model: SharedModel, inputShapes: [String: Shape], trained: [String], taps: Set<String>,
+        batchStatistics: Set<String>
     ) throws -> TrainingPlan {
         let key = Key(model: ObjectIdentifier(model), inputShapes: inputShapes)
         if let plan = plans[key] { return plan }
         // A slot has few sizes; those of a model that is no longer used go.
         plans = plans.filter { $0.key.model == key.model }
-        let plan = try TrainingPlan(model.specialized(inputShapes), parameters: Set(trained), taps: taps)
+        let plan = try TrainingPlan(model.specialized(inputShapes), parameters: Set(trained), taps: taps, batchStatistics: batchStatistics)
         plans[key] = plan
         return plan
     }
