@@ -90,9 +90,12 @@ final class ClusterRun {
         for _ in 0..<workers { try addWorker(lanes: lanes) }
     }
 
-    func addWorker(lanes: Int) throws {
+    /// - Parameter peerPort: 0 for a worker that others cannot reach.
+    func addWorker(lanes: Int, peerPort: Int? = nil) throws {
         workers.append(
-            try QuantSimProcess(["worker", "--connect", endpoint, "--lanes", "\(lanes)"], in: scratch))
+            try QuantSimProcess(
+                ["worker", "--connect", endpoint, "--lanes", "\(lanes)"]
+                    + (peerPort.map { ["--peer-port", "\($0)"] } ?? []), in: scratch))
     }
 
     func restartCoordinator() throws {

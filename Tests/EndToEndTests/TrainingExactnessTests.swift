@@ -14,14 +14,47 @@ struct TrainingExactnessTests {
             let run = try ClusterRun(job.file, in: scratch.url, workers: workers, lanes: lanes)
             #expect(try run.coordinator.exitCode() == 0, "\(run.coordinator.standardError)")
             let report = try TestJob.report(run.output)
-            #expect(report.samples.training == 16 * 32)
-            #expect(report.training?.steps == 16)
-            #expect(report.training?.epochs.map(\.steps) == [5, 5, 5, 1])
-            #expect(report.training?.epochs.map(\.learningRate) == [0.01, 0.005, 0.0025, 0.00125])
+            let training = try #require(report.training)
+            #expect(report.samples.training == 50 * 32)
+            #expect(training.steps == 50)
+            #expect(training.epochs.map(\.steps) == [Int](repeating: 5, count: 10))
+            #expect(training.epochs[3].learningRate == 0.001 / (1.1 * 1.1 * 1.1))
+            #expect(training.epochs[9].loss < training.epochs[0].loss / 2)
             #expect(report.digest.weights != nil)
             digests.insert(report.digest)
         }
         #expect(digests.count == 1, "\(digests)")
+    }
+
+    /// Workers that cannot reach each other have the coordinator add up; it makes no difference.
+    @Test func workersWithoutPorts() throws {
+        let scratch = try ScratchFolder()
+        let job = try TrainingJob(in: scratch.url)
+        let expected = try ClusterRun(job.file, in: scratch.url, workers: 2, lanes: 1)
+        #expect(try expected.coordinator.exitCode() == 0, "\(expected.coordinator.standardError)")
+        for ports in [[0], [nil, 0]] {
+            let run = try ClusterRun(job.file, in: scratch.url, workers: 0, lanes: 1)
+            for port in ports { try run.addWorker(lanes: 1, peerPort: port) }
+            #expect(try run.coordinator.exitCode() == 0, "\(run.coordinator.standardError)")
+            #expect(try TestJob.report(run.output).digest == TestJob.report(expected.output).digest)
+        }
+    }
+
+    @Test(arguments: [
+        ["ranges": "static"], ["ranges": "static", "weight_encodings": "frozen"], ["gradient_bits": "16"],
+    ])
+    func everyFormOfTraining(_ settings: [String: String]) throws {
+        let scratch = try ScratchFolder()
+        let job = try TrainingJob(in: scratch.url, settings: settings)
+        let reports = try [(1, 2), (3, 1)].map { workers, lanes in
+            let run = try ClusterRun(job.file, in: scratch.url, workers: workers, lanes: lanes)
+            #expect(try run.coordinator.exitCode() == 0, "\(run.coordinator.standardError)")
+            return try TestJob.report(run.output)
+        }
+        #expect(reports[0].digest == reports[1].digest)
+        #expect(reports[0].training == reports[1].training)
+        let losses = try #require(reports[0].training).epochs.map(\.loss)
+        #expect(losses[9] < losses[0] / 2, "\(losses)")
     }
 
     /// Workers are killed in the middle of steps, others join late.
@@ -75,7 +108,8 @@ struct TrainingExactnessTests {
     /// What is exported are the trained weights and the encodings of them: calibrating the exported model gives the same.
     @Test func theExportedFilesAreOfTheTrainedWeights() throws {
         let scratch = try ScratchFolder()
-        let run = try ClusterRun(TrainingJob(in: scratch.url).file, in: scratch.url, workers: 1, lanes: 2)
+        let training = try TrainingJob(in: scratch.url, settings: ["ranges": "static"])
+        let run = try ClusterRun(training.file, in: scratch.url, workers: 1, lanes: 2)
         #expect(try run.coordinator.exitCode() == 0, "\(run.coordinator.standardError)")
         let trained = run.output.appendingPathComponent("model.onnx")
         func encodings(_ model: URL) throws -> NSArray {

@@ -32,7 +32,7 @@ struct TrainingFailureTests {
     @Test func divergence() throws {
         let scratch = try ScratchFolder()
         let job = try TrainingJob(in: scratch.url, samples: 64, divideBy: 1e-33)
-        try expectFailure(job, in: scratch, naming: "step 4", "tensor \"", "training diverges")
+        try expectFailure(job, in: scratch, naming: "step 3", "slot ", "tensor \"", "training diverges")
         let checkpoints = try FileManager.default.contentsOfDirectory(
             atPath: scratch.url.appendingPathComponent("output/checkpoints").path)
         #expect(!checkpoints.isEmpty)

@@ -13,9 +13,10 @@ struct TrainingJob {
     /// - Parameters:
     ///   - samples: an epoch.
     ///   - divideBy: the learning rate, after each epoch.
+    ///   - settings: further keys of the section `training`.
     init(
-        in folder: URL, steps: Int = 16, samples: Int = 160, divideBy: Double = 2, model: URL = TestJob.model,
-        training path: String = Self.samples.path, globalBatch: Int = 32
+        in folder: URL, steps: Int = 50, samples: Int = 160, divideBy: Double = 1.1, model: URL = TestJob.model,
+        training path: String = Self.samples.path, globalBatch: Int = 32, settings: [String: String] = [:]
     ) throws {
         self.folder = folder
         try """
@@ -26,11 +27,12 @@ struct TrainingJob {
         quantization: {config: default, scheme: tf_enhanced, activation_bitwidth: 8, parameter_bitwidth: 4}
         training:
           steps: \(steps)
-          optimizer: {name: sgd, learning_rate: 0.01, momentum: 0.9}
+          optimizer: {name: sgd, learning_rate: 0.001, momentum: 0.9}
           schedule: {divide_by: \(divideBy), every_epochs: 1}
           global_batch: \(globalBatch)
           slots: 8
           seed: 3
+        \(settings.map { "  \($0): \($1)" }.sorted().joined(separator: "\n"))
         """.write(to: file, atomically: true, encoding: .utf8)
     }
 }

@@ -29,7 +29,7 @@ import Testing
     @Test(arguments: [
         ("demo", ["--workers <n>", "--output <dir>"]), ("run", ["<job>", "--workers <n>", "--output <dir>"]),
         ("coordinator", ["<job>", "--bind <endpoint>", "--output <dir>", "--resume"]),
-        ("worker", ["--connect <endpoint>", "--lanes <n>"]),
+        ("worker", ["--connect <endpoint>", "--lanes <n>", "--peer-port <port>"]),
         ("infer", ["<model>", "--input <npz>", "--output <npz>", "--encodings <file>"]), ("inspect", ["<file>"]),
     ])
     func everyCommandHasHelp(_ command: String, _ parts: [String]) throws {

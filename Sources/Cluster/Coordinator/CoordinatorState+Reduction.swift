@@ -69,9 +69,7 @@ extension CoordinatorState {
             end(ClusterError(.exchangeFailed, pass: pass.name, found: "\(participants.count) workers"))
             return
         }
-        if participants.count > 1,
-            let mute = participants.first(where: { records[$0]?.hello.exchangePort == 0 })
-        {
+        if let mute = participants.first(where: { records[$0]?.hello.exchangePort == 0 }) {
             end(ClusterError(.exchangeFailed, pass: pass.name, worker: mute.worker, found: "no port"))
             return
         }

@@ -50,7 +50,7 @@ final class WorkerLoop {
         self.inbox = inbox
         self.factory = factory
         context = try ZeroMQContext()
-        exchange = try configuration.makeExchange?(configuration.endpoint) { inbox.put(WorkerState.Event($0)) }
+        exchange = try Self.exchange(configuration) { inbox.put(WorkerState.Event($0)) }
         state = WorkerState(
             identity: WorkerState.Identity(
                 worker: UUID().uuidString.lowercased(), lanes: configuration.lanes, compute: configuration.compute,
@@ -82,6 +82,16 @@ final class WorkerLoop {
             }
             try link?.flush()
         }
+    }
+
+    private static func exchange(
+        _ configuration: WorkerConfiguration, report: @escaping @Sendable (ExchangeOutcome) -> Void
+    ) throws -> (any ExchangeDriver)? {
+        guard configuration.peerPort != 0 else { return nil }
+        var exchange = Exchange.Configuration()
+        exchange.port = configuration.peerPort ?? 0
+        exchange.defaultHost = Exchange.host(of: configuration.endpoint)
+        return try Exchange(exchange, report: report)
     }
 
     /// Without a look-up of names, which may take seconds.

@@ -12,17 +12,8 @@ public struct WorkerConfiguration: Sendable {
     public var logger = Logger(label: "quantsim.worker")
     /// Of a lane's thread, in bytes.
     public var laneStackSize = 16 << 20
-    /// Makes what moves parts between workers, from the coordinator's endpoint and a receiver of outcomes.
-    package typealias MakeExchange =
-        @Sendable (
-            _ coordinator: String, _ report: @escaping @Sendable (ExchangeOutcome) -> Void
-        ) throws -> any ExchangeDriver
-    /// Nil for a worker that takes part in no exchange with others.
-    package var makeExchange: MakeExchange? = { coordinator, report in
-        var configuration = Exchange.Configuration()
-        configuration.defaultHost = Exchange.host(of: coordinator)
-        return try Exchange(configuration, report: report)
-    }
+    /// Where other workers connect to for exchanges: any free port where nil, none where 0.
+    public var peerPort: Int?
 
     public init(endpoint: String, lanes: Int, compute: ComputeIdentity) {
         self.endpoint = endpoint

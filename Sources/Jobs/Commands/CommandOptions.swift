@@ -49,12 +49,15 @@ public struct WorkerOptions: Equatable, Sendable {
     public var endpoint: String
     /// One per core where nil.
     public var lanes: Int?
+    /// Where other workers connect to in a training; any free port where nil, none where 0.
+    public var peerPort: Int?
     /// End when standard input does: whoever launched this worker holds the other end.
     public var exitsWithParent: Bool
 
-    public init(endpoint: String, lanes: Int?, exitsWithParent: Bool) {
+    public init(endpoint: String, lanes: Int?, peerPort: Int?, exitsWithParent: Bool) {
         self.endpoint = endpoint
         self.lanes = lanes
+        self.peerPort = peerPort
         self.exitsWithParent = exitsWithParent
     }
 }

@@ -12,6 +12,7 @@ public enum WorkerProcess {
             compute: ComputeIdentity(
                 library: ComputeLibrary.version,
                 supportedISAs: ComputeLibrary.supportedInstructionSets.map(\.rawValue)))
+        configuration.peerPort = options.peerPort
         configuration.logger = Logger(label: "quantsim.worker") { StreamLogHandler.standardError(label: $0) }
         // The launcher's own log tells of its workers' comings and goings.
         if options.exitsWithParent { configuration.logger.logLevel = .warning }

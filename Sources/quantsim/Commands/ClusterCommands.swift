@@ -44,18 +44,27 @@ struct WorkerCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Lanes, each a thread with a plan of its own; one per core if absent.", valueName: "n"))
     var lanes: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "The port that other workers connect to for gradients; any free one if absent. With 0 there is none: the coordinator adds gradients up.",
+            valueName: "port"))
+    var peerPort: Int?
+
     @Flag(help: .hidden)
     var exitWithParent = false
 
     func validate() throws {
         try check(endpoint: endpoint, option: "--connect")
+        if let peerPort, !(0...65535).contains(peerPort) {
+            throw ValidationError("--peer-port must be from 0 to 65535, not \(peerPort).")
+        }
         if let lanes, !(1...1024).contains(lanes) {
             throw ValidationError("--lanes must be from 1 to 1024, not \(lanes).")
         }
     }
 
     var options: WorkerOptions {
-        WorkerOptions(endpoint: endpoint, lanes: lanes, exitsWithParent: exitWithParent)
+        WorkerOptions(endpoint: endpoint, lanes: lanes, peerPort: peerPort, exitsWithParent: exitWithParent)
     }
 
     func run() throws {
