@@ -7,16 +7,21 @@ import TestSupport
 struct TrainingJob {
     static let samples = TestJob.repository.appendingPathComponent("Sources/Jobs/Demo/training.npz")
 
+    static let evaluationSamples = TestJob.repository.appendingPathComponent("Sources/Jobs/Demo/evaluation.npz")
+
     let folder: URL
     var file: URL { folder.appendingPathComponent("job.yml") }
 
     /// - Parameters:
     ///   - samples: an epoch.
     ///   - divideBy: the learning rate, after each epoch.
+    ///   - config: where quantizers are.
+    ///   - evaluation: whether models are evaluated.
     ///   - settings: further keys of the section `training`.
     init(
         in folder: URL, steps: Int = 50, samples: Int = 160, divideBy: Double = 1.1, model: URL = TestJob.model,
-        training path: String = Self.samples.path, globalBatch: Int = 32, settings: [String: String] = [:]
+        training path: String = Self.samples.path, globalBatch: Int = 32, config: String = "default",
+        evaluation: Bool = false, settings: [String: String] = [:]
     ) throws {
         self.folder = folder
         try """
@@ -24,7 +29,8 @@ struct TrainingJob {
         dataset:
           calibration: {path: \(Self.samples.path), samples: 100}
           training: {path: \(path), samples: \(samples)}
-        quantization: {config: default, scheme: tf_enhanced, activation_bitwidth: 8, parameter_bitwidth: 4}
+        \(evaluation ? "  evaluation: {path: \(Self.evaluationSamples.path)}" : "")
+        quantization: {config: \(config), scheme: tf_enhanced, activation_bitwidth: 8, parameter_bitwidth: 4}
         training:
           steps: \(steps)
           optimizer: {name: sgd, learning_rate: 0.001, momentum: 0.9}

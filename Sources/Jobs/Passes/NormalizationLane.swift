@@ -23,13 +23,17 @@ struct NormalizationExecutor: ShardExecutor {
     }
 }
 
-/// Finds the statistics of one batch at a time, with those of the batch in every batch norm on the way. Belongs to one thread.
+/// Finds the statistics of one batch at a time, with those of the batch in every batch norm on the way: the mean, and in place
+/// of the variance the mean square of the distance from the running mean, of which the variance over many batches follows
+/// without loss. Belongs to one thread.
 final class NormalizationLane: ShardLane {
     private let model: SharedModel
     private let outputs: Set<String>
     /// Where the statistics of each lie.
     private let layout: ParameterLayout
     private let normalizations: [String: BatchNormPlan.Normalization]
+    /// Running means by output, around which mean squares are taken.
+    private let origins: [String: [Float]]
     private let quantizers: [String: FakeQuantizer]
     /// The last one made: batches differ in size only where samples are left out.
     private var plan: (shapes: [String: Shape], plan: TrainingPlan)?
@@ -41,6 +45,7 @@ final class NormalizationLane: ShardLane {
         self.model = model
         self.normalizations = Dictionary(uniqueKeysWithValues: normalizations.map { ($0.output, $0) })
         outputs = Set(normalizations.map(\.output))
+        origins = self.normalizations.compactMapValues { model.graph.constants[$0.mean]?.elements(as: Float.self) }
         layout = try ParameterLayout(normalizations.flatMap(\.entries))
         quantizers = try activations.mapValues { try FakeQuantizer($0) }
     }
@@ -72,7 +77,13 @@ final class NormalizationLane: ShardLane {
                     let variance = layout.range(of: normalization.variance)
                 else { return }
                 vector.replaceSubrange(mean, with: found.mean)
-                vector.replaceSubrange(variance, with: found.variance.map { Float(found.unbiasing * Double($0)) })
+                let origin = origins[found.output] ?? []
+                vector.replaceSubrange(
+                    variance,
+                    with: origin.indices.map { channel in
+                        let distance = Double(found.mean[channel]) - Double(origin[channel])
+                        return Float(Double(found.variance[channel]) + distance * distance)
+                    })
             },
             loss: { _ in })
         return vector

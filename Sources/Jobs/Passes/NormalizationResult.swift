@@ -3,7 +3,7 @@ import Foundation
 import Quantization
 import Training
 
-/// Means and variances of batch norms over batches: sums that are exact, so that any order and grouping gives the same
+/// Statistics of batch norms over batches: sums that are exact, so that any order and grouping gives the same
 /// bits.
 package struct NormalizationResult: Equatable, Sendable {
     package private(set) var samples = 0
@@ -18,7 +18,7 @@ package struct NormalizationResult: Equatable, Sendable {
         sum = ExactSum(count: count)
     }
 
-    /// - Parameter statistics: of the batch: means and variances, one behind the other.
+    /// - Parameter statistics: of the batch.
     /// - Throws: `TrainingError` with the index of the first that is not finite.
     package init(samples: Int, skipped: Int, statistics: [Float]) throws {
         self.init(count: statistics.count)

@@ -34,6 +34,7 @@ struct ModelPreparation: Sendable {
             // Constants first: batch norms fold into weights that some exporters compute from other constants.
             var graph = try Graph(importing: file).foldingConstants()
             if job.postTraining.contains(.foldBatchNorms) { graph = BatchNormFolding.fold(graph).graph }
+            try KeptBatchNorms.check(graph, job)
             let inputs = try Self.inputs(of: graph, job, source)
             let computed = try Self.forTiles(graph, inputs)
             let single = try computed.specialized(inputShapes: Self.shapes(inputs, samples: 1))

@@ -52,6 +52,7 @@ struct Pipeline {
         }
         if let training = job.training, let source = self.training, let checkpoints {
             activations = try train(training, on: source, checkpoints, activations)
+            activations = try completeBatchNorms(training, source, activations)
             if let evaluation {
                 try evaluate(
                     evaluation, as: .trained, parameters: preparation.constantEncodings(activations),
@@ -101,13 +102,7 @@ struct Pipeline {
             }
         }
         trainingSummary = progress.summary
-        var trained = try stage.applying(replica, to: activations)
-        if let estimation = try BatchNormEstimation(job, training, source: source) {
-            trained = try namingModel {
-                try estimation.completing(
-                    trained.preparation, trained.activations, on: coordinator, display: display)
-            }
-        }
+        let trained = try stage.applying(replica, to: activations)
         preparation = trained.preparation
         model = coordinator.addArtifact(preparation.artifact)
         stages.append(
@@ -116,6 +111,19 @@ struct Pipeline {
                 seconds: progress.seconds))
         display.end(note: trainingSummary?.epochs.last.map { String(format: "loss %.4f", $0.loss) })
         return trained.activations
+    }
+
+    /// Estimates the statistics of batch norms that training has kept, and folds them.
+    private mutating func completeBatchNorms(
+        _ training: JobFile.Training, _ source: DatasetSource, _ activations: [String: TensorEncodings]
+    ) throws -> [String: TensorEncodings] {
+        guard let estimation = try BatchNormEstimation(job, training, source: source) else { return activations }
+        let completed = try namingModel {
+            try estimation.completing(preparation, activations, on: coordinator, display: display)
+        }
+        preparation = completed.preparation
+        model = coordinator.addArtifact(preparation.artifact)
+        return completed.activations
     }
 
     private mutating func evaluate(

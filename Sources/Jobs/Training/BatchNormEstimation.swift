@@ -1,12 +1,13 @@
 import Cluster
 import Datasets
 import Foundation
+import Graph
 import Quantization
 import Tensors
 import Training
 
-/// The end of a training with kept batch norms: their running values become the mean of what batches of training samples show
-/// with the final weights, since those found on the way are of weights that have changed; then they are folded.
+/// The end of a training with kept batch norms: their running values become what batches of training samples show with the
+/// final weights, since those found on the way are of weights that have changed; then they are folded.
 struct BatchNormEstimation {
     private let job: JobFile
     private let training: JobFile.Training
@@ -66,7 +67,29 @@ struct BatchNormEstimation {
                 skipsBadSamples: specification.skipsBadSamples),
             reducer: NormalizationReducer(count: layout.count))
         let result = try NormalizationResult(decoding: outcome.state, count: layout.count)
-        return result.mean.map { layout.tensors(of: $0) } ?? []
+        return result.mean.map { Self.runningValues($0, layout, preparation.graph) } ?? []
+    }
+
+    /// The mean and variance over all values that the batches hold. (The mean of the batches' variances, which the reference
+    /// takes, lacks how their means differ; for batches of few samples, as slots are, that is much of it.)
+    private static func runningValues(
+        _ found: [Float], _ layout: ParameterLayout, _ graph: Graph
+    ) -> [(name: String, tensor: Tensor)] {
+        graph.normalizations.flatMap { normalization -> [(name: String, tensor: Tensor)] in
+            guard let means = layout.range(of: normalization.mean),
+                let squares = layout.range(of: normalization.variance),
+                let origin = graph.constants[normalization.mean]?.elements(as: Float.self)
+            else { return [] }
+            let mean = Array(found[means])
+            let variance = zip(zip(mean, found[squares]), origin).map { pair, origin in
+                let distance = Double(pair.0) - Double(origin)
+                return max(0, Float(Double(pair.1) - distance * distance))
+            }
+            return [
+                (normalization.mean, Tensor(shape: [mean.count], mean)),
+                (normalization.variance, Tensor(shape: [variance.count], variance)),
+            ]
+        }
     }
 }
 

@@ -13,6 +13,14 @@ package struct BatchNormPlan: Codable, Equatable, Sendable {
         package var channels: Int
         package var epsilon: Float
 
+        package init(output: String, mean: String, variance: String, channels: Int, epsilon: Float) {
+            self.output = output
+            self.mean = mean
+            self.variance = variance
+            self.channels = channels
+            self.epsilon = epsilon
+        }
+
         /// What a batch tells of it: its mean, its variance.
         package var entries: [(name: String, shape: Shape)] {
             [(mean, Shape([channels])), (variance, Shape([channels]))]

@@ -12,6 +12,12 @@ package struct ReplicaPlan: Codable, Equatable, Sendable {
         package var dimensions: [Int]
         package var quantizer: ParameterQuantizer?
 
+        package init(name: String, dimensions: [Int], quantizer: ParameterQuantizer?) {
+            self.name = name
+            self.dimensions = dimensions
+            self.quantizer = quantizer
+        }
+
         package var shape: Shape { Shape(dimensions) }
     }
 

@@ -31,7 +31,8 @@ final class TrainingMemory {
         if let plan = plans[key] { return plan }
         // A slot has few sizes; those of a model that is no longer used go.
         plans = plans.filter { $0.key.model == key.model }
-        let plan = try TrainingPlan(model.specialized(inputShapes), parameters: Set(trained), taps: taps, batchStatistics: batchStatistics)
+        let plan = try TrainingPlan(
+            model.specialized(inputShapes), parameters: Set(trained), taps: taps, batchStatistics: batchStatistics)
         plans[key] = plan
         return plan
     }
