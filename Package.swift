@@ -76,7 +76,7 @@ let package = Package(
             name: "exchange", dependencies: ["Cluster", "Messaging", "Tensors", "Training"],
             path: "Benchmarks/Exchange", swiftSettings: strict),
 
-        .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
+        .target(name: "TestSupport", dependencies: ["ONNX", "Tensors"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("TensorsTests", ["Tensors"]),
         tests("ONNXTests", ["ONNX", "Tensors"]),
         tests("GraphTests", ["Graph", "ONNX", "Tensors"]),
@@ -91,7 +91,10 @@ let package = Package(
         tests("ClusterSimulationTests", ["Cluster", "Messaging", "Tensors"]),
         tests(
             "JobsTests",
-            ["Cluster", "Datasets", "Graph", "Jobs", "ONNX", "Quantization", "Simulation", "Tensors", "Training"]),
+            [
+                "Cluster", "Datasets", "Execution", "Graph", "Jobs", "ONNX", "Quantization", "Simulation", "Tensors",
+                "Training",
+            ]),
         tests("EndToEndTests", ["Jobs", "Messaging", "ONNX", "Tensors", "quantsim"]),
     ]
 )

@@ -126,9 +126,9 @@ final class Outcomes: Sendable {
         while true {
             while all.isEmpty { condition.wait() }
             switch all.removeFirst() {
-            case .exchanged(pass, _, _): return
+            case .exchanged(_, pass, _, _): return
             case .exchanged: continue
-            case .failed(_, _, let peers, let reason):
+            case .failed(_, _, _, let peers, let reason):
                 throw ClusterError(.endpoint, expected: "an exchange", found: "\(reason) \(peers)")
             }
         }

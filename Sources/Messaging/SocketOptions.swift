@@ -15,6 +15,13 @@ public struct SocketOptions: Equatable, Sendable {
     public var reconnectMaximumMilliseconds: Int32 = 4000
     /// Names resolve to IPv6 addresses where they have any; off, to IPv4 only. A bound `*` serves both when it is on.
     public var ipv6 = true
+    /// Sent by libzmq itself so often where nothing else comes, 0 for never; a connection that stays silent for six times as
+    /// long is closed. For sockets whose protocol has no heartbeats of its own: what is under way to a host that is gone would
+    /// be repeated for a quarter of an hour.
+    public var heartbeatMilliseconds: Int32 = 0
+    /// A router's: whether a peer that connects again takes the place of its former connection, of whose end may not have been
+    /// heard yet; else the new one is ignored.
+    public var takesConnectionsOver = false
     /// Connecting side: how a ROUTER addresses this connection.
     public var routingID: RoutingID?
 
@@ -31,8 +38,13 @@ public struct SocketOptions: Equatable, Sendable {
         try socket.set(ZMQ_TCP_KEEPALIVE_IDLE, Int32(10))
         try socket.set(ZMQ_TCP_KEEPALIVE_INTVL, Int32(5))
         try socket.set(ZMQ_TCP_KEEPALIVE_CNT, Int32(3))
+        if heartbeatMilliseconds > 0 {
+            try socket.set(ZMQ_HEARTBEAT_IVL, heartbeatMilliseconds)
+            try socket.set(ZMQ_HEARTBEAT_TIMEOUT, 6 * heartbeatMilliseconds)
+        }
         switch socket.kind {
         case .router:
+            if takesConnectionsOver { try socket.set(ZMQ_ROUTER_HANDOVER, Int32(1)) }
             // Without it, a message to a peer that is gone or slow is dropped without a word.
             try socket.set(ZMQ_ROUTER_MANDATORY, Int32(1))
         case .dealer:

@@ -26,6 +26,11 @@ struct FaultPlan: CustomStringConvertible {
     var setUpFailure = 0.0
     /// Of a result, between its digest and the merge.
     var resultDamage = 0.0
+    /// Of connections between workers, and between single pairs of them.
+    var peerBreakEvery: Double?
+    var pairPartitionEvery: Double?
+    /// Of a worker's state as it takes a step, once a history: the others must outvote it.
+    var corruption = 0.0
     /// Nothing goes wrong after that many seconds: then the job must come to its end.
     var until = 120.0
 
@@ -58,6 +63,22 @@ struct FaultPlan: CustomStringConvertible {
         setUpFailure = maybe(0, else: maybe(0, else: uniform(0...0.2)))
         resultDamage = maybe(0, else: maybe(0, else: uniform(0...0.02)))
         until = uniform(1...240)
+    }
+
+    /// Of a job that trains.
+    init(ofTraining random: inout CounterRandom) {
+        self.init(&random)
+        func every(_ range: ClosedRange<Double>) -> Double? {
+            Bool.random(using: &random) ? Double.random(in: range, using: &random) : nil
+        }
+        peerBreakEvery = every(1...60)
+        pairPartitionEvery = every(5...60)
+        guard Int.random(in: 0..<8, using: &random) == 0 else { return }
+        // With whom would a wrong state agree, if all others were gone?
+        let gentle = (delay, jitter, duplication, failure)
+        self = FaultPlan()
+        (delay, jitter, duplication, failure) = gentle
+        corruption = Double.random(in: 0.05...0.5, using: &random)
     }
 
     var description: String {

@@ -13,6 +13,10 @@ final class SimulatedCoordinator {
 
     // The committing thread.
     private var pass = 0
+    private var task = SimulatedTask.pass(0)
+    /// Of the pass that runs, by shard, where it is not journaled.
+    private var results: [Int: Data] = [:]
+    private lazy var training = SimulatedTraining(self)
     private var reducer = SimulatedReducer()
     private var batch: [CoordinatorState.ReceivedResult] = []
     private var isCommitScheduled = false
@@ -92,8 +96,11 @@ final class SimulatedCoordinator {
             read()
         case .merge(let result): merge(result)
         case .flush: scheduleCommit(after: 0)
-        case .passCompleted(let done): complete(samples: done.samples, shards: done.shards)
-        case .passEnded(let error): simulation.violate("a pass ended: \(error)")
+        case .passCompleted(let done): complete(done)
+        case .passEnded(let error):
+            if isJournaled { simulation.violate("a pass ended: \(error)") }
+            pass += 1
+            training.ended(error)
         case .jobFailed(let error): simulation.violate("the job failed: \(error)")
         case .log(let event):
             simulation.note("coordinator: \(event.message) \(event.metadata.sorted { $0.key < $1.key })")
@@ -108,6 +115,7 @@ final class SimulatedCoordinator {
                 simulation.violate("acknowledged \(token), which was never leased")
                 continue
             }
+            guard pass < simulation.job.passes else { continue }
             guard let record = simulation.disk.passes[pass], record.isFinished || record.committed[shard] != nil else {
                 simulation.violate("acknowledged shard \(shard) of pass \(pass), which is not committed")
                 continue
@@ -119,6 +127,9 @@ final class SimulatedCoordinator {
 
     private func deliver(_ envelope: Envelope<CoordinatorMessage>, to target: RoutingID) {
         if case .lease(let lease) = envelope.message { leased[lease.token] = (lease.pass, lease.shard) }
+        if case .exchange(let plan) = envelope.message, plan.attempt > 1 {
+            simulation.count("plans of a further attempt")
+        }
         guard let worker = simulation.workers.first(where: { $0.link?.peer == target.peer && $0.link?.isUp == true })
         else {
             // As the socket does: unknown to it means unreachable, at once.
@@ -133,11 +144,12 @@ final class SimulatedCoordinator {
     private func read() {
         guard !isReading, !hasEnded, wanted > 0 else { return }
         isReading = true
+        let pass = pass
         simulation.schedule(after: simulation.uniform(0...3)) { [weak self] in
-            guard let self, isAlive else { return }
+            guard let self, isAlive, pass == self.pass else { return }
             isReading = false
-            while position < simulation.job.shards, committedAtStart.contains(position) { position += 1 }
-            if position == simulation.job.shards {
+            while position < shards, committedAtStart.contains(position) { position += 1 }
+            if position == shards {
                 hasEnded = true
                 handle(.sourceEnded(shards: position))
                 return
@@ -155,31 +167,82 @@ final class SimulatedCoordinator {
 
     private var committedAtStart: Set<Int> = []
 
+    private var isJournaled: Bool { if case .pass = task { true } else { false } }
+
+    private var shards: Int {
+        switch task {
+        case .pass: simulation.job.shards
+        case .step: simulation.job.slots
+        case .state: SimulatedReplica.stretches
+        }
+    }
+
     // MARK: Passes
 
     private func beginPass() {
         guard isAlive else { return }
         while simulation.disk.passes[pass]?.isFinished == true { pass += 1 }
         guard pass < simulation.job.passes else {
-            simulation.jobIsDone()
-            handle(.finish)
+            if training.isDone {
+                simulation.jobIsDone()
+                handle(.finish)
+            } else {
+                training.proceed()
+            }
             return
         }
         let record = simulation.disk.passes[pass] ?? SimulatedDisk.Pass()
         simulation.disk.passes[pass] = record
+        task = .pass(pass)
         reducer = record.reducer
-        batch = []
-        (position, wanted, isReading, hasEnded, capacity) = (0, 0, false, false, 0)
-        committedAtStart = Set(record.committed.keys)
         var committed = CommittedShards()
         for (shard, digest) in record.committed { committed.insert(shard, digest: digest, samples: 2) }
+        start(artifacts: Self.artifacts(ofPass: pass).map(Self.artifact), committed, Set(record.committed.keys))
+    }
+
+    /// A pass of a training.
+    func begin(_ task: SimulatedTask, artifacts: [Data]) {
+        self.task = task
+        reducer = SimulatedReducer()
+        results = [:]
+        simulation.tasks[task.descriptor] = task
+        start(artifacts: artifacts, CommittedShards(), [])
+    }
+
+    private func start(artifacts: [Data], _ committed: CommittedShards, _ shards: Set<Int>) {
+        batch = []
+        (position, wanted, isReading, hasEnded, capacity) = (0, 0, false, false, 0)
+        committedAtStart = shards
+        var isReduced = false
+        if case .step(_, _, _, true) = task { isReduced = true }
         handle(
             .passBegan(
                 CoordinatorState.PassStart(
-                    pass: pass, name: "pass \(pass)", descriptor: Self.descriptor(ofPass: pass),
-                    artifacts: Self.artifacts(ofPass: pass).map { SHA256Digest(of: Self.artifact($0)) },
-                    committed: committed)))
+                    pass: pass, name: "pass \(pass)", descriptor: task.descriptor,
+                    artifacts: artifacts.map { SHA256Digest(of: $0) }, committed: committed, isJournaled: isJournaled,
+                    isReduced: isReduced)))
     }
+
+    /// What the thread of a training does next, once what it was told before has been told to the state: the next pass, unless
+    /// it is something else.
+    func trainOn(_ body: (() -> Void)? = nil) {
+        simulation.schedule(after: 10 + simulation.uniform(0...20)) { [weak self] in
+            guard let self, isAlive else { return }
+            if let body {
+                body()
+            } else {
+                beginPass()
+            }
+        }
+    }
+
+    func add(artifact data: Data) -> ArtifactID {
+        let id = SHA256Digest(of: data)
+        handle(.artifactAdded(id, data))
+        return id
+    }
+
+    func remove(artifact id: ArtifactID) { handle(.artifactRemoved(id)) }
 
     private func merge(_ result: CoordinatorState.ReceivedResult) {
         guard result.pass == pass else { return }
@@ -191,6 +254,7 @@ final class SimulatedCoordinator {
             return
         }
         reducer.merge(shard: result.shard, result: result.result)
+        if !isJournaled { results[result.shard] = result.result }
         batch.append(result)
         scheduleCommit(after: simulation.uniform(0...100))
     }
@@ -204,12 +268,12 @@ final class SimulatedCoordinator {
             isCommitScheduled = false
             guard pass == self.pass, !batch.isEmpty else { return }
             // The transaction: all of it survives from here on.
-            for result in batch {
+            for result in batch where isJournaled {
                 if simulation.disk.passes[pass]?.committed.updateValue(result.digest, forKey: result.shard) != nil {
                     simulation.violate("shard \(result.shard) of pass \(pass) was committed twice")
                 }
             }
-            simulation.disk.passes[pass]?.reducer = reducer
+            if isJournaled { simulation.disk.passes[pass]?.reducer = reducer }
             let shards = batch.map(\.shard)
             batch = []
             // A crash may come between the commit and what the network thread hears of it.
@@ -217,13 +281,19 @@ final class SimulatedCoordinator {
         }
     }
 
-    private func complete(samples: Int, shards: Int) {
+    private func complete(_ done: CoordinatorState.PassCompletion) {
+        if done.samples != 2 * shards || done.shards != shards || reducer.merged.values.contains(where: { $0 != 1 }) {
+            simulation.violate("pass \(pass) counts \(done.samples) samples in \(done.shards) shards")
+        }
+        guard isJournaled else {
+            simulation.note("pass \(pass) complete")
+            pass += 1
+            training.completed(done, results: results)
+            return
+        }
         let expected = simulation.expectedState(pass: pass)
         if reducer != expected || simulation.disk.passes[pass]?.reducer != expected {
             simulation.violate("pass \(pass) came to another result than one worker alone")
-        }
-        if samples != 2 * simulation.job.shards || shards != simulation.job.shards {
-            simulation.violate("pass \(pass) counts \(samples) samples in \(shards) shards")
         }
         if simulation.disk.passes[pass]?.committed.count != simulation.job.shards {
             simulation.violate("pass \(pass) ended without all of its shards")

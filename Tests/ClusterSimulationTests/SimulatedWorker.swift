@@ -21,6 +21,8 @@ final class SimulatedWorker {
     unowned let simulation: Simulation
     let name: String
     let lanes: Int
+    /// Where other workers connect to.
+    let port: Int
     private(set) var state: WorkerState
     private(set) var link: Link?
     private(set) var isAlive = true
@@ -31,16 +33,28 @@ final class SimulatedWorker {
     private var waiting: [WorkerState.WorkItem] = []
     private var computing = 0
     private var setUp = 0
-    private var executor: Int?
+    private var executor: Executor?
 
-    init(simulation: Simulation, name: String, lanes: Int) {
+    /// What a pass's shards are computed with.
+    private enum Executor {
+        case pass(Int)
+        case step(SimulatedReplica, SimulatedReduction?)
+        case state(Data)
+    }
+
+    // Kept from pass to pass, and what moves between workers.
+    var replica: SimulatedReplica?
+    private(set) lazy var exchange = SimulatedExchange(self)
+
+    init(simulation: Simulation, name: String, lanes: Int, port: Int) {
         self.simulation = simulation
         self.name = name
         self.lanes = lanes
+        self.port = port
         state = WorkerState(
             identity: WorkerState.Identity(
                 worker: name, lanes: lanes, compute: ComputeIdentity(library: "sim 1", supportedISAs: ["plain"]),
-                host: "host", process: 1),
+                host: "host", process: 1, exchangePort: port),
             limits: simulation.limits)
     }
 
@@ -53,8 +67,11 @@ final class SimulatedWorker {
     private func tick() {
         guard isAlive else { return }
         handle(.tick)
+        if !isPaused { exchange.watch() }
         simulation.schedule(after: 250) { [weak self] in self?.tick() }
     }
+
+    var isPaused: Bool { pausedUntil != nil }
 
     // MARK: Faults
 
@@ -79,6 +96,7 @@ final class SimulatedWorker {
             let events = deferred
             deferred = []
             for event in events { handle(event) }
+            exchange.run()
         }
     }
 
@@ -118,7 +136,8 @@ final class SimulatedWorker {
             for action in state.handle(events.removeFirst(), now: simulation.now) {
                 switch action {
                 case .cancel(let tokens): events.append(.cancelled(cancel(tokens)))
-                case .examine(let pass, _, let artifacts): events.append(.needed(pass: pass, artifacts))
+                case .examine(let pass, let descriptor, let artifacts):
+                    events.append(.needed(pass: pass, artifacts.filter { needs($0, descriptor) }))
                 default: perform(action)
                 }
             }
@@ -144,7 +163,14 @@ final class SimulatedWorker {
         case .compute(let item):
             waiting.append(item)
             compute()
-        case .cancel, .examine, .exchange, .endExchange: break
+        case .exchange(let plan, let own, let setUp):
+            guard setUp == self.setUp, case .step(_, let reduction?) = executor else {
+                simulation.violate("\(name) is to exchange what it has not set up")
+                return
+            }
+            exchange.put(.start(plan, own: own, reduction))
+        case .endExchange: exchange.put(.stop)
+        case .cancel, .examine: break
         case .exit(let exit):
             simulation.note("\(name) exits: \(exit)")
             simulation.count("exit \(exit)".prefix { $0 != "(" }.description)
@@ -265,19 +291,52 @@ final class SimulatedWorker {
     private func prepare(_ setUp: WorkerState.SetUp) {
         self.setUp = setUp.number
         executor = nil
-        if setUp.descriptor != SimulatedCoordinator.descriptor(ofPass: setUp.pass.pass)
-            || setUp.artifacts != expectedArtifacts(setUp.pass.pass)
+        guard let task = simulation.tasks[setUp.descriptor] else {
+            simulation.violate("\(name) sets pass \(setUp.pass.pass) up with another descriptor than the coordinator's")
+            return
+        }
+        if setUp.artifacts.contains(where: { SHA256Digest(of: $1) != $0 })
+            || task == .pass(setUp.pass.pass) && setUp.artifacts != expectedArtifacts(setUp.pass.pass)
         {
             simulation.violate("\(name) sets pass \(setUp.pass.pass) up with other bytes than the coordinator's")
         }
-        simulation.schedule(after: simulation.uniform(0...400)) { [weak self] in
+        simulation.schedule(after: simulation.uniform(0...simulation.job.setUpTime)) { [weak self] in
             guard let self, isAlive else { return }
             if simulation.chance(simulation.faults.setUpFailure) {
                 handle(.setUpFailed(setUp.number, ShardFailure(permanent: false, code: "memory")))
                 return
             }
-            if self.setUp == setUp.number { executor = setUp.pass.pass }
+            guard let made = makeExecutor(task, setUp.artifacts) else {
+                simulation.count("workers that lack a state")
+                handle(.setUpFailed(setUp.number, ShardFailure(permanent: false, code: ShardFailure.stateMissing)))
+                return
+            }
+            if self.setUp == setUp.number { executor = made }
             handle(.setUpDone(setUp.number))
+        }
+    }
+
+    private func needs(_ artifact: ArtifactID, _ descriptor: Data) -> Bool {
+        guard case .step(_, let state, artifact, _) = simulation.tasks[descriptor] else { return true }
+        return replica?.digest != state
+    }
+
+    private func makeExecutor(_ task: SimulatedTask, _ artifacts: [ArtifactID: Data]) -> Executor? {
+        switch task {
+        case .pass(let pass): return .pass(pass)
+        case .state(let digest):
+            guard let replica, replica.digest == digest else { return nil }
+            return .state(replica.encoded)
+        case .step(_, let state, let snapshot, let isReduced):
+            if replica?.digest != state {
+                guard let bytes = snapshot.flatMap({ artifacts[$0] }) else { return nil }
+                replica = SimulatedReplica(decoding: bytes)
+            }
+            guard let replica, replica.digest == state else {
+                simulation.violate("\(name) got another state than it was told of")
+                return nil
+            }
+            return .step(replica, isReduced ? SimulatedReduction(replica, parts: simulation.job.parts) : nil)
         }
     }
 
@@ -300,31 +359,63 @@ final class SimulatedWorker {
         guard let executor, computing < lanes, !waiting.isEmpty else { return }
         let item = waiting.removeFirst()
         guard item.id.setUp == setUp else { return compute() }
-        if item.payload != simulation.payload(pass: executor, shard: item.shard) {
-            simulation.violate("\(name) computes shard \(item.shard) of another payload")
-        }
         computing += 1
-        if simulation.chance(simulation.faults.hang) {
+        let isHung = simulation.chance(simulation.faults.hang)
+        let fails = simulation.chance(simulation.faults.failure)
+        let time = Double(Int.random(in: simulation.job.shardTime, using: &simulation.random))
+        if case .step(_, let reduction?) = executor {
+            // Whoever does not end has contributed to some parts all the same.
+            let parts =
+                isHung || fails
+                ? Int.random(in: 0...reduction.partCount, using: &simulation.random) : reduction.partCount
+            for part in 0..<parts {
+                simulation.schedule(after: time * Double(part + 1) / Double(reduction.partCount + 1)) { [weak self] in
+                    guard let self, isAlive else { return }
+                    reduction.add(slot: item.shard, part: part)
+                    exchange.put(.progressed)
+                }
+            }
+        }
+        if isHung {
             simulation.note("\(name) hangs on shard \(item.shard)")
             simulation.count("hung shards")
             return
         }
-        let time = Double(Int.random(in: simulation.job.shardTime, using: &simulation.random))
         simulation.schedule(after: time) { [weak self] in
             guard let self, isAlive else { return }
             computing -= 1
-            if simulation.chance(simulation.faults.failure) {
+            if fails {
                 simulation.count("failed shards")
                 handle(
                     .failed(
                         item.id, ShardFailure(permanent: false, code: "weather", fields: ["shard": "\(item.shard)"])))
             } else {
-                let result = Simulation.result(pass: executor, shard: item.shard, payload: item.payload)
+                let result = result(of: item, executor)
                 simulation.count("computed shards")
-                handle(
-                    .computed(item.id, result: result, digest: SHA256Digest(of: result), nanoseconds: Int(time * 1e6)))
+                // A lane's thread may be held up before it tells.
+                simulation.schedule(after: simulation.chance(0.1) ? simulation.uniform(0...300) : 0) { [weak self] in
+                    self?.handle(
+                        .computed(
+                            item.id, result: result, digest: SHA256Digest(of: result), nanoseconds: Int(time * 1e6)))
+                }
             }
             compute()
+        }
+    }
+
+    private func result(of item: WorkerState.WorkItem, _ executor: Executor) -> Data {
+        switch executor {
+        case .pass(let pass):
+            if item.payload != simulation.payload(pass: pass, shard: item.shard) {
+                simulation.violate("\(name) computes shard \(item.shard) of another payload")
+            }
+            return Simulation.result(pass: pass, shard: item.shard, payload: item.payload)
+        case .state(let bytes): return SimulatedReplica.stretch(item.shard, of: bytes)
+        case .step(let replica, .some): return replica.summary(slot: item.shard)
+        case .step(let replica, nil):
+            return (0..<simulation.job.parts).reduce(into: Data()) {
+                $0 += SimulatedReplica.bytes(replica.contribution(slot: item.shard, part: $1))
+            }
         }
     }
 }

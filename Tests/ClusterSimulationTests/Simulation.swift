@@ -13,6 +13,15 @@ final class Simulation {
         var shardTime = 1...1000
         var workers = 3
         var lanes = 1...3
+        /// Of a training after the passes: none where there are no steps.
+        var steps = 0
+        /// Shards of a step, and parts that each contributes to.
+        var slots = 1
+        var parts = 1
+        var checkpointEvery = 1
+        /// Milliseconds that setting a pass up and taking a step may take.
+        var setUpTime = 400.0
+        var stepTime = 100.0
     }
 
     let seed: UInt64
@@ -31,20 +40,20 @@ final class Simulation {
 
     private(set) var coordinator: SimulatedCoordinator?
     var disk = SimulatedDisk()
+    /// By descriptor.
+    var tasks: [Data: SimulatedTask] = [:]
+    private var partitionedPairs: [Set<Int>: Moment] = [:]
+    private var hasCorrupted = false
     private(set) var workers: [SimulatedWorker] = []
     private var workersStarted = 0
     var statistics: [String: Int] = [:]
 
-    init(seed: UInt64, faults: FaultPlan? = nil, job: Job? = nil) {
+    /// - Parameter trains: whether the job that is drawn trains.
+    init(seed: UInt64, faults: FaultPlan? = nil, job: Job? = nil, trains: Bool = false) {
         self.seed = seed
         random = CounterRandom(key: seed)
-        self.faults = faults ?? FaultPlan(&random)
-        self.job =
-            job
-            ?? Job(
-                passes: Int.random(in: 1...3, using: &random), shards: Int.random(in: 0...40, using: &random),
-                shardTime: 1...Int.random(in: 2...4000, using: &random),
-                workers: Int.random(in: 1...5, using: &random))
+        self.faults = faults ?? (trains ? FaultPlan(ofTraining: &random) : FaultPlan(&random))
+        self.job = job ?? Job(&random, trains: trains)
         var limits = ProtocolLimits()
         limits.chunkSize = 64
         // Chaos kills more than a poisonous shard would; those have their own test.
@@ -53,6 +62,7 @@ final class Simulation {
         limits.patience = .seconds(60)
         limits.artifactCacheSize = 600
         self.limits = limits
+        for pass in 0..<self.job.passes { tasks[SimulatedCoordinator.descriptor(ofPass: pass)] = .pass(pass) }
     }
 
     // MARK: Time
@@ -118,6 +128,16 @@ final class Simulation {
             workers.randomElement(using: &random)?.partition(
                 for: uniform(10...20000), channels: isWhole ? [.control, .heartbeat] : [.control])
         }
+        recur(every: faults.peerBreakEvery) { [unowned self] in
+            workers.randomElement(using: &random)?.exchange.breakLink()
+        }
+        recur(every: faults.pairPartitionEvery) { [unowned self] in
+            let pair = Set(workers.map(\.port).shuffled(using: &random).prefix(2))
+            let until = Moment(nanoseconds: now.nanoseconds + Int64(uniform(10...60000) * 1e6))
+            note("workers \(pair) are cut off from each other until \(until)")
+            count("partitions between workers")
+            partitionedPairs[pair] = until
+        }
         recur(every: faults.coordinatorCrashEvery) { [unowned self] in crashCoordinator() }
         recur(every: faults.coordinatorPauseEvery) { [unowned self] in
             coordinator?.pause(for: uniform(10...10000))
@@ -161,7 +181,8 @@ final class Simulation {
     func startWorker() {
         workersStarted += 1
         let worker = SimulatedWorker(
-            simulation: self, name: "w\(workersStarted)", lanes: Int.random(in: job.lanes, using: &random))
+            simulation: self, name: "w\(workersStarted)", lanes: Int.random(in: job.lanes, using: &random),
+            port: workersStarted)
         workers.append(worker)
         worker.start()
     }
@@ -169,6 +190,7 @@ final class Simulation {
     /// A worker's process has ended; whoever launched it starts another.
     func workerEnded(_ worker: SimulatedWorker) {
         workers.removeAll { $0 === worker }
+        for other in workers { other.exchange.peerEnded(port: worker.port) }
         guard !isDone else { return }
         // Someone always comes back, or the job could not end.
         if workers.isEmpty || Bool.random(using: &random) {
@@ -176,7 +198,36 @@ final class Simulation {
         }
     }
 
+    /// The worker whose process other workers reach at a port.
+    func worker(port: Int) -> SimulatedWorker? { workers.first { $0.port == port && $0.isAlive } }
+
+    /// Milliseconds for which nothing comes through between two workers.
+    func isolation(_ one: Int, _ other: Int) -> Double {
+        guard let until = partitionedPairs[[one, other]], until > now else { return 0 }
+        return Double((until - now).nanoseconds) / 1e6
+    }
+
+    /// Whether a worker's state is damaged as it takes a step with others.
+    func corrupts(participants: Int) -> Bool {
+        guard !hasCorrupted, participants > 1, chance(faults.corruption) else { return false }
+        hasCorrupted = true
+        count(participants > 2 ? "damaged states of many" : "damaged states of two")
+        return true
+    }
+
     // MARK: What is computed
+
+    /// The state of a training that nothing disturbs, after each number of steps.
+    private(set) lazy var expectedReplicas: [SimulatedReplica] = {
+        var replicas = [SimulatedReplica(value: CounterRandom.number(2, seed))]
+        for step in 0..<job.steps {
+            let sums = (0..<job.parts).map { part in
+                (0..<job.slots).reduce(0 as UInt64) { $0 &+ replicas[step].contribution(slot: $1, part: part) }
+            }
+            replicas.append(replicas[step].stepped(sums: sums))
+        }
+        return replicas
+    }()
 
     /// The bytes of a shard: of random size, to be cut into chunks.
     func payload(pass: Int, shard: Int) -> Data {
@@ -223,4 +274,25 @@ struct SimulatedDisk {
 
     var epoch: UInt32 = 0
     var passes: [Int: Pass] = [:]
+    /// Of a training, the last.
+    var checkpoint: SimulatedReplica?
+}
+
+extension Simulation.Job {
+    /// - Parameter trains: whether it trains.
+    init(_ random: inout CounterRandom, trains: Bool) {
+        self.init()
+        func int(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
+        passes = trains ? int(0...1) : int(1...3)
+        shards = trains ? int(0...4) : int(0...40)
+        shardTime = 1...int(2...(trains ? 2000 : 4000))
+        workers = int(1...5)
+        guard trains else { return }
+        steps = int(1...8)
+        slots = int(1...12)
+        parts = int(1...8)
+        checkpointEvery = int(1...6)
+        setUpTime = Double(int(1...400))
+        stepTime = Double(int(1...400))
+    }
 }

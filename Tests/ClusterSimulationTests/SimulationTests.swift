@@ -7,16 +7,34 @@ import Testing
     static let environment = ProcessInfo.processInfo.environment
 
     @Test func everyHistoryEndsInTheSameState() async throws {
+        try await run(seeds: Self.defaultSeeds, trains: false)
+    }
+
+    @Test func everyTrainingEndsInTheSameState() async throws {
+        guard let total = try await run(seeds: Self.defaultTrainings, trains: true) else { return }
+        // What the protocol is for must have happened, and often.
+        let kinds = [
+            "reduced steps", "plans of a further attempt", "attempts given up", "attempts failed: lost connection",
+            "attempts failed: no answer", "state transfers", "workers that lack a state", "pass ended: stateLost",
+            "rewinds",
+            "fallbacks", "central steps", "damaged states of many", "damaged states of two",
+            "pass ended: replicasDiffer",
+        ]
+        for kind in kinds { #expect(total.statistics[kind, default: 0] >= 5, "\(kind)") }
+    }
+
+    @discardableResult
+    private func run(seeds defaultSeeds: UInt64, trains: Bool) async throws -> Tally? {
         if let seed = Self.environment["QUANTSIM_SIMULATION_SEED"].flatMap(UInt64.init) {
-            let simulation = Simulation(seed: seed)
+            let simulation = Simulation(seed: seed, trains: trains)
             simulation.keepsHistory = true
             let violations = simulation.run()
             print(simulation.history.joined(separator: "\n"))
             print("faults:", simulation.faults, "job:", simulation.job)
             #expect(violations.isEmpty, "seed \(seed)")
-            return
+            return nil
         }
-        let count = Self.environment["QUANTSIM_SIMULATION_SEEDS"].flatMap(UInt64.init) ?? Self.defaultSeeds
+        let count = Self.environment["QUANTSIM_SIMULATION_SEEDS"].flatMap(UInt64.init) ?? defaultSeeds
         let began = Date()
         let cores = UInt64(ProcessInfo.processInfo.activeProcessorCount)
         let total = await withTaskGroup(of: Tally.self) { group in
@@ -24,7 +42,7 @@ import Testing
                 group.addTask {
                     var tally = Tally()
                     for seed in stride(from: 1 + core, through: count, by: Int(cores)) where !tally.hasFailed {
-                        tally.add(Simulation(seed: seed))
+                        tally.add(Simulation(seed: seed, trains: trains))
                     }
                     return tally
                 }
@@ -35,12 +53,15 @@ import Testing
             "\(count) histories, \(total.events) events, \(Int(total.seconds)) s in",
             "\(Int(Date().timeIntervalSince(began))) s:",
             total.statistics.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
+        return total
     }
 
     #if DEBUG
         static let defaultSeeds: UInt64 = 300
+        static let defaultTrainings: UInt64 = 300
     #else
         static let defaultSeeds: UInt64 = 3000
+        static let defaultTrainings: UInt64 = 2000
     #endif
 
     /// What came of some seeds.

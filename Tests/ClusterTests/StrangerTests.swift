@@ -73,13 +73,14 @@ import Testing
 
     /// A worker's hello with another version in its header gets an answer that it can read: a header of ours.
     @Test func anotherProtocolVersion() async throws {
+        let (own, other) = (WireLimits.protocolVersion, WireLimits.protocolVersion + 1)
         let lines = try await job { endpoint in
             let context = try ZeroMQContext()
             var options = SocketOptions()
             options.routingID = RoutingID(peer: PeerID(worker: "future", incarnation: 1), channel: .control)
             let dealer = try ZeroMQSocket(.dealer, in: context, options: options)
             try dealer.connect(endpoint)
-            let packet = Packet(sealing: Data("hello of version 2".utf8), bulk: nil, version: 2)
+            let packet = Packet(sealing: Data("hello of another version".utf8), bulk: nil, version: other)
             for _ in 0..<100 where try dealer.send([packet.control]) != .sent { usleep(10000) }
             var answer: [Data]?
             for _ in 0..<100 where answer == nil {
@@ -88,7 +89,7 @@ import Testing
             }
             let frames = try #require(answer)
             let envelope = try Envelope<CoordinatorMessage>(decoding: #require(Packet(frames: frames)))
-            #expect(envelope.message == .refused(Refusal(.protocolVersion, expected: "1", found: "2")))
+            #expect(envelope.message == .refused(Refusal(.protocolVersion, expected: "\(own)", found: "\(other)")))
         }
         #expect(lines.contains { $0.contains("worker refused") && $0.contains("refusal.code=protocolVersion") })
     }
@@ -120,7 +121,9 @@ import Testing
                 _ = try router.send([frames[0], answer.control])
                 break
             }
-            #expect(try worker.exit() == .refused(Refusal(.protocolVersion, expected: "7", found: "1")))
+            #expect(
+                try worker.exit()
+                    == .refused(Refusal(.protocolVersion, expected: "7", found: "\(WireLimits.protocolVersion)")))
         }
     }
 }

@@ -9,6 +9,8 @@ struct WorkerScript {
     var now = Moment(nanoseconds: 0)
     var incarnation: UInt64 = 0
     var sequence: UInt64 = 0
+    /// Artifacts that the executors of this worker do without.
+    var unneeded: Set<ArtifactID> = []
 
     init(lanes: Int = 1, limits: ProtocolLimits = ProtocolLimits()) {
         state = WorkerState(
@@ -19,10 +21,13 @@ struct WorkerScript {
     }
 
     mutating func on(_ event: WorkerState.Event) -> [WorkerState.Action] {
-        let actions = state.handle(event, now: now)
+        var actions = state.handle(event, now: now)
         for case .openLink(let peer) in actions {
             incarnation = peer.incarnation
             sequence = 0
+        }
+        for case .examine(let pass, _, let artifacts) in actions {
+            actions += on(.needed(pass: pass, artifacts.filter { !unneeded.contains($0) }))
         }
         return actions
     }

@@ -1,6 +1,7 @@
 import Graph
 import ONNX
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct SpecializationTests {

@@ -214,10 +214,6 @@ struct BadJob: CustomTestStringConvertible, Sendable {
 
     static let training: [BadJob] = [
         BadJob(
-            fourthLine: "training: {\(optimizer), global_batch: 8, slots: 2}",
-            JobError(.missingKey, key: "training.epochs", expected: "epochs or steps"),
-            ", line 4: missing key training.epochs: expected epochs or steps"),
-        BadJob(
             fourthLine: "training: {epochs: 1, steps: 2, \(optimizer), global_batch: 8, slots: 2}",
             JobError(.conflictingKeys, key: "training.steps", expected: "epochs or steps", found: "both"),
             ", line 4, training.steps: expected epochs or steps, found both"),
@@ -230,6 +226,90 @@ struct BadJob: CustomTestStringConvertible, Sendable {
             JobError(
                 .outOfRange, key: "training.optimizer.learning_rate", expected: "a number above 0", found: "0"),
             ", line 4, training.optimizer.learning_rate: expected a number above 0, found 0"),
+        BadJob(
+            fourthLine: "training: {optimizer: rmsprop}",
+            JobError(.unknownChoice, key: "training.optimizer", expected: "sgd, adam or adamw", found: "\"rmsprop\""),
+            ", line 4, training.optimizer: expected sgd, adam or adamw, found \"rmsprop\""),
+        BadJob(
+            fourthLine: "training: {optimizer: {name: adma}}",
+            JobError(.unknownChoice, key: "training.optimizer.name", expected: "sgd, adam or adamw", found: "\"adma\"", suggestion: "adam"),
+            ", line 4, training.optimizer.name: expected sgd, adam or adamw, found \"adma\", did you mean \"adam\"?"),
+        BadJob(
+            fourthLine: "training: {optimizer: {name: adam, momentum: 0.9}}",
+            JobError(.conflictingKeys, key: "training.optimizer.momentum", expected: "a key of adam: name, learning_rate, weight_decay, betas or epsilon", found: "momentum"),
+            ", line 4, training.optimizer.momentum: expected a key of adam: name, learning_rate, weight_decay, betas or epsilon, found momentum"),
+        BadJob(
+            fourthLine: "training: {optimizer: {betas: [0.9, 0.99]}}",
+            JobError(.conflictingKeys, key: "training.optimizer.betas", expected: "a key of sgd: name, learning_rate, weight_decay, momentum or nesterov", found: "betas"),
+            ", line 4, training.optimizer.betas: expected a key of sgd: name, learning_rate, weight_decay, momentum or nesterov, found betas"),
+        BadJob(
+            fourthLine: "training: {optimizer: {momentum: 1}}",
+            JobError(.outOfRange, key: "training.optimizer.momentum", expected: "a number from 0 to below 1", found: "1"),
+            ", line 4, training.optimizer.momentum: expected a number from 0 to below 1, found 1"),
+        BadJob(
+            fourthLine: "training: {optimizer: {momentum: 0, nesterov: true}}",
+            JobError(.conflictingKeys, key: "training.optimizer.nesterov", expected: "a momentum above 0 for nesterov", found: "momentum 0"),
+            ", line 4, training.optimizer.nesterov: expected a momentum above 0 for nesterov, found momentum 0"),
+        BadJob(
+            fourthLine: "training: {optimizer: {name: adam, betas: [0.9]}}",
+            JobError(.wrongType, key: "training.optimizer.betas", expected: "a list of 2 numbers", found: "a list of 1"),
+            ", line 4, training.optimizer.betas: expected a list of 2 numbers, found a list of 1"),
+        BadJob(
+            fourthLine: "training: {optimizer: {name: adam, betas: [0.9, 1]}}",
+            JobError(.outOfRange, key: "training.optimizer.betas[1]", expected: "a number from 0 to below 1", found: "1"),
+            ", line 4, training.optimizer.betas[1]: expected a number from 0 to below 1, found 1"),
+        BadJob(
+            fourthLine: "training: {optimizer: {name: adamw, epsilon: 0}}",
+            JobError(.outOfRange, key: "training.optimizer.epsilon", expected: "a number above 0", found: "0"),
+            ", line 4, training.optimizer.epsilon: expected a number above 0, found 0"),
+        BadJob(
+            fourthLine: "training: {optimizer: {weight_decay: -1}}",
+            JobError(.outOfRange, key: "training.optimizer.weight_decay", expected: "a number of at least 0", found: "-1"),
+            ", line 4, training.optimizer.weight_decay: expected a number of at least 0, found -1"),
+        BadJob(
+            fourthLine: "training: {clip_norm: 0}",
+            JobError(.outOfRange, key: "training.clip_norm", expected: "a number above 0", found: "0"),
+            ", line 4, training.clip_norm: expected a number above 0, found 0"),
+        BadJob(
+            fourthLine: "training: {schedule: {decay: cosine, divide_by: 2}}",
+            JobError(.conflictingKeys, key: "training.schedule.divide_by", expected: "a key of decay cosine: decay, warm_up_steps or final_share", found: "divide_by"),
+            ", line 4, training.schedule.divide_by: expected a key of decay cosine: decay, warm_up_steps or final_share, found divide_by"),
+        BadJob(
+            fourthLine: "training: {schedule: {divide_by: 2, final_share: 0}}",
+            JobError(.conflictingKeys, key: "training.schedule.final_share", expected: "a key of decay divide: decay, warm_up_steps, divide_by or every_epochs", found: "final_share"),
+            ", line 4, training.schedule.final_share: expected a key of decay divide: decay, warm_up_steps, divide_by or every_epochs, found final_share"),
+        BadJob(
+            fourthLine: "training: {schedule: cosin}",
+            JobError(.unknownChoice, key: "training.schedule", expected: "constant, divide or cosine", found: "\"cosin\"", suggestion: "cosine"),
+            ", line 4, training.schedule: expected constant, divide or cosine, found \"cosin\", did you mean \"cosine\"?"),
+        BadJob(
+            fourthLine: "training: {schedule: {decay: cosine, final_share: 2}}",
+            JobError(.outOfRange, key: "training.schedule.final_share", expected: "a number from 0 to 1", found: "2"),
+            ", line 4, training.schedule.final_share: expected a number from 0 to 1, found 2"),
+        BadJob(
+            fourthLine: "training: {schedule: {warm_up_steps: -1}}",
+            JobError(.outOfRange, key: "training.schedule.warm_up_steps", expected: "a whole number from 0 to 1000000000", found: "-1"),
+            ", line 4, training.schedule.warm_up_steps: expected a whole number from 0 to 1000000000, found -1"),
+        BadJob(
+            fourthLine: "training: {loss: mes}",
+            JobError(.unknownChoice, key: "training.loss", expected: "cross_entropy, mse or distillation", found: "\"mes\"", suggestion: "mse"),
+            ", line 4, training.loss: expected cross_entropy, mse or distillation, found \"mes\", did you mean \"mse\"?"),
+        BadJob(
+            fourthLine: "training: {loss: {temperature: 2}}",
+            JobError(.wrongType, key: "training.loss", expected: "name or output", found: "neither"),
+            ", line 4, training.loss: expected name or output, found neither"),
+        BadJob(
+            fourthLine: "training: {loss: {name: mse, temperature: 2}}",
+            JobError(.conflictingKeys, key: "training.loss.temperature", expected: "a key of mse: name", found: "temperature"),
+            ", line 4, training.loss.temperature: expected a key of mse: name, found temperature"),
+        BadJob(
+            fourthLine: "training: {loss: {output: l, name: mse}}",
+            JobError(.conflictingKeys, key: "training.loss.name", expected: "a key of a loss that is an output of the model: output", found: "name"),
+            ", line 4, training.loss.name: expected a key of a loss that is an output of the model: output, found name"),
+        BadJob(
+            fourthLine: "training: {loss: {name: distillation, temperature: 0}}",
+            JobError(.outOfRange, key: "training.loss.temperature", expected: "a number above 0", found: "0"),
+            ", line 4, training.loss.temperature: expected a number above 0, found 0"),
         BadJob(
             JobFileTests.minimal + "\ntraining: {epochs: 1, \(optimizer), global_batch: 8, slots: 2}",
             JobError(.missingKey, key: "dataset.training"), ": missing key dataset.training"),

@@ -18,7 +18,7 @@ import Training
         var random = CounterRandom(key: 5, 0)
         return (0..<count).map { slot in
             SlotResult(
-                samples: slot + 1, skipped: slot % 2, correct: slot,
+                samples: slot + 1, skipped: slot % 2, labelled: slot + 1, correct: slot,
                 lossAndGradient: (0...parameters).map { _ in
                     // Magnitudes far apart, so that a sum of floats would depend on the order.
                     let exponent = Int(random.next() % 40) - 20
@@ -75,6 +75,7 @@ import Training
         let expected = try sum(slots)
         #expect(expected.samples == 136)
         #expect(expected.skipped == 8)
+        #expect(expected.labelled == 136)
         #expect(expected.correct == 120)
         var random = CounterRandom(key: 6, 0)
         for _ in 0..<20 {

@@ -18,14 +18,7 @@ import Testing
             "export: {encodings: [\"2.0.0\"]}\npost_training: [cross_layer_equalization]", "export.encodings[0]", 4,
             "export.encodings: 2.0.0, post_training: cross_layer_equalization"
         ),
-        (training("mse"), "training.loss", 6, "training.loss: mse"),
-        (training("distillation"), "training.loss", 6, "training.loss: distillation"),
     ]
-
-    private static func training(_ loss: String) -> String {
-        "  training: {path: x}\ntraining:\n  loss: \(loss)\n  steps: 1\n  global_batch: 8\n  slots: 2\n"
-            + "  optimizer: {name: sgd, learning_rate: 1}"
-    }
 
     @Test(arguments: refused)
     func whatIsKnownButNotDoneYetIsRefused(lines: String, key: String, line: Int, features: String) throws {

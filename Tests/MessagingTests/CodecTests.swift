@@ -15,6 +15,9 @@ import Testing
                 let envelope = Envelope(sequence: examples.random.next(), message: message)
                 #expect(try Envelope(decoding: envelope.encoded()) == envelope, "seed \(seed)")
             }
+            for message in examples.betweenWorkers() {
+                #expect(try PeerMessage(decoding: message.encoded()) == message, "seed \(seed)")
+            }
         }
     }
 
@@ -30,38 +33,53 @@ import Testing
     @Test func everyFlippedBitIsRejected() {
         var examples = ExampleMessages(seed: 2)
         for message in examples.fromWorker() {
-            let packet = Envelope(sequence: 5, message: message).encoded()
-            for bit in 0..<packet.control.count * 8 {
-                var damaged = packet
-                damaged.control[bit / 8] ^= 1 << (bit % 8)
-                #expect(throws: WireError.self, "bit \(bit) of \(message)") {
-                    try Envelope<WorkerMessage>(decoding: damaged)
-                }
+            rejectsFlippedBits(Envelope(sequence: 5, message: message).encoded()) {
+                try Envelope<WorkerMessage>(decoding: $0)
             }
-            for bit in 0..<(packet.bulk?.count ?? 0) * 8 {
-                var damaged = packet
-                damaged.bulk?[bit / 8] ^= 1 << (bit % 8)
-                #expect(throws: WireError(.checksum, expected: "bulk"), "bit \(bit) of \(message)") {
-                    try Envelope<WorkerMessage>(decoding: damaged)
-                }
+        }
+        for message in examples.fromCoordinator() {
+            rejectsFlippedBits(Envelope(sequence: 5, message: message).encoded()) {
+                try Envelope<CoordinatorMessage>(decoding: $0)
             }
+        }
+        for message in examples.betweenWorkers() {
+            rejectsFlippedBits(message.encoded()) { try PeerMessage(decoding: $0) }
+        }
+    }
+
+    private func rejectsFlippedBits(_ packet: Packet, _ decode: (Packet) throws -> some Any) {
+        for bit in 0..<packet.control.count * 8 {
+            var damaged = packet
+            damaged.control[bit / 8] ^= 1 << (bit % 8)
+            #expect(throws: WireError.self, "bit \(bit)") { try decode(damaged) }
+        }
+        for bit in 0..<(packet.bulk?.count ?? 0) * 8 {
+            var damaged = packet
+            damaged.bulk?[bit / 8] ^= 1 << (bit % 8)
+            #expect(throws: WireError(.checksum, expected: "bulk"), "bit \(bit)") { try decode(damaged) }
         }
     }
 
     @Test func everyTruncationIsRejected() {
         var examples = ExampleMessages(seed: 3)
         for message in examples.fromCoordinator() {
-            let packet = Envelope(sequence: 5, message: message).encoded()
-            for length in 0..<packet.control.count {
-                #expect(throws: WireError.self) {
-                    try Envelope<CoordinatorMessage>(
-                        decoding: Packet(control: packet.control.prefix(length), bulk: packet.bulk))
-                }
+            rejectsOtherLengths(Envelope(sequence: 5, message: message).encoded()) {
+                try Envelope<CoordinatorMessage>(decoding: $0)
             }
+        }
+        for message in examples.betweenWorkers() {
+            rejectsOtherLengths(message.encoded()) { try PeerMessage(decoding: $0) }
+        }
+    }
+
+    private func rejectsOtherLengths(_ packet: Packet, _ decode: (Packet) throws -> some Any) {
+        for length in 0..<packet.control.count {
             #expect(throws: WireError.self) {
-                try Envelope<CoordinatorMessage>(
-                    decoding: Packet(control: packet.control + Data([0]), bulk: packet.bulk))
+                try decode(Packet(control: packet.control.prefix(length), bulk: packet.bulk))
             }
+        }
+        #expect(throws: WireError.self) {
+            try decode(Packet(control: packet.control + Data([0]), bulk: packet.bulk))
         }
     }
 
@@ -76,6 +94,10 @@ import Testing
         #expect(throws: WireError.self) {
             try Envelope<WorkerMessage>(decoding: Packet(control: bulky.control, bulk: Data([1, 2, 3])))
         }
+        let ready = PeerMessage(.ready, pass: 1, attempt: 1).encoded()
+        #expect(throws: WireError.self) { try PeerMessage(decoding: Packet(control: ready.control, bulk: Data())) }
+        let part = PeerMessage(.reduced, pass: 1, attempt: 1, data: Data([1])).encoded()
+        #expect(throws: WireError.self) { try PeerMessage(decoding: Packet(control: part.control)) }
     }
 
     @Test func randomBytesAreRejected() {
@@ -83,6 +105,7 @@ import Testing
         for size in 0..<2000 {
             let bytes = Data((0..<size % 200).map { _ in UInt8.random(in: 0...255, using: &random) })
             #expect(throws: WireError.self) { try Envelope<WorkerMessage>(decoding: Packet(control: bytes)) }
+            #expect(throws: WireError.self) { try PeerMessage(decoding: Packet(control: bytes, bulk: bytes)) }
             #expect(throws: WireError.self) {
                 try Envelope<CoordinatorMessage>(decoding: Packet(control: bytes, bulk: bytes))
             }
@@ -105,6 +128,15 @@ import Testing
                 let sealed = Packet(sealing: Data(body), bulk: packet.bulk)
                 if (try? Envelope<WorkerMessage>(decoding: sealed)) != nil { decoded += 1 }
                 _ = try? Envelope<CoordinatorMessage>(decoding: sealed)
+                _ = try? PeerMessage(decoding: sealed)
+            }
+        }
+        for message in (0..<20).flatMap({ _ in examples.betweenWorkers() }) {
+            for _ in 0..<50 {
+                var body = Data(message.encoded().control.dropFirst(40))
+                body[Int.random(in: body.indices, using: &examples.random)] = UInt8.random(
+                    in: 0...255, using: &examples.random)
+                _ = try? PeerMessage(decoding: Packet(sealing: body, bulk: message.kind == .ready ? nil : message.data))
             }
         }
         // Otherwise the bodies were not what they were meant to be.
@@ -126,8 +158,8 @@ import Testing
         #expect(
             hexadecimal
                 // magic, version, zero, body length, no bulk, body checksum, bulk checksum, header checksum, body
-                == "4351534d" + "0100" + "0000" + "04000000" + "ffffffff" + "b95ed02cc27bdaf5" + "0000000000000000"
-                + "63f9c0c165dd9f67" + "08016200"
+                == "4351534d" + "0200" + "0000" + "04000000" + "ffffffff" + "b95ed02cc27bdaf5" + "0000000000000000"
+                + "6fd9e33bf4be1818" + "08016200"
         )
     }
 
@@ -140,6 +172,12 @@ import Testing
                 WorkerMessage.ResultMessage(
                     pass: 0, shard: 0, token: LeaseToken(rawValue: 0), digest: SHA256Digest(of: Data()), size: 1,
                     computeNanoseconds: 0, chunk: Data([1, 2]))),
+            .hello(
+                WorkerMessage.Hello(
+                    peer: PeerID(worker: "w", incarnation: 1), lanes: 1,
+                    compute: ComputeIdentity(library: "", supportedISAs: []), host: "", process: 1,
+                    exchangePort: 65536)),
+            .reduced(pass: 0, attempt: 1, digest: Data(count: 1025)),
         ]
         for message in messages {
             #expect(throws: WireError.self) {

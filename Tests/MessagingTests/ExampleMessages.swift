@@ -33,6 +33,8 @@ struct ExampleMessages {
 
     mutating func heartbeat() -> HeartbeatMessage { HeartbeatMessage(sent: random.next(), received: random.next()) }
 
+    mutating func peer() -> PeerID { PeerID(worker: text(), incarnation: random.next()) }
+
     mutating func reference() -> ArtifactReference { ArtifactReference(id: digest(), size: int()) }
 
     mutating func fromWorker() -> [WorkerMessage] {
@@ -40,9 +42,9 @@ struct ExampleMessages {
         return [
             .hello(
                 WorkerMessage.Hello(
-                    peer: PeerID(worker: text(), incarnation: random.next()), lanes: int(1...4096),
+                    peer: peer(), lanes: int(1...4096),
                     compute: ComputeIdentity(library: text(), supportedISAs: [text(), text()]), host: text(),
-                    process: int())),
+                    process: int(), exchangePort: int(0...65535))),
             .heartbeat(heartbeat()),
             .fetch(artifact: digest(), offset: int()),
             .passReady(pass: int()),
@@ -56,6 +58,8 @@ struct ExampleMessages {
             .shardFailed(pass: int(), shard: int(), token: token(), failure()),
             .returned(tokens: tokens()),
             .goodbye,
+            .reduced(pass: int(), attempt: int(), digest: bytes(0...1024)),
+            .reductionFailed(pass: int(), attempt: int(), peers: (0..<int(0...5)).map { _ in peer() }, reason: text()),
         ]
     }
 
@@ -72,7 +76,8 @@ struct ExampleMessages {
             .heartbeat(heartbeat()),
             .passBegin(
                 CoordinatorMessage.PassBegin(
-                    pass: int(), name: text(), descriptor: reference(), artifacts: [reference(), reference()])),
+                    pass: int(), name: text(), descriptor: reference(), artifacts: [reference(), reference()],
+                    isReduced: int(0...1) == 1)),
             .artifactChunk(artifact: digest(), offset: int(), chunk: bytes(0...50)),
             .lease(
                 CoordinatorMessage.LeaseMessage(
@@ -82,6 +87,21 @@ struct ExampleMessages {
             .ack(tokens: tokens()),
             .revoke(tokens: tokens()),
             .shutdown(reason: .jobFailed, detail: text()),
+            .exchange(
+                ExchangePlan(
+                    pass: int(), attempt: int(),
+                    roster: (0..<int(1...5)).map { _ in
+                        ExchangePlan.Participant(
+                            peer: peer(), endpoint: text(), shards: (0..<int(0...5)).map { _ in int() })
+                    })),
+        ]
+    }
+
+    mutating func betweenWorkers() -> [PeerMessage] {
+        [
+            PeerMessage(.ready, pass: int(), attempt: int()),
+            PeerMessage(.contribution, pass: int(), attempt: int(), part: int(), data: bytes(0...50)),
+            PeerMessage(.reduced, pass: int(), attempt: int(), part: int(), data: bytes(0...50)),
         ]
     }
 }

@@ -73,6 +73,28 @@ import Training
         }
     }
 
+    /// As PyTorch's groups of parameters with and without weight decay.
+    @Test func `parameters behind the decayed ones do not decay`() throws {
+        let golden = try Golden("optimizers.npz")
+        let weights = try golden.floats("weights")
+        let gradients = try golden.floats("gradients")
+        for test in try Case.all() {
+            var without = test.settings
+            without.weightDecay = 0
+            var whole = weights
+            var parts = [Array(weights[..<13]), Array(weights[13...])]
+            var optimizer = Optimizer(test.settings, count: 37)
+            var optimizers = [Optimizer(test.settings, count: 13), Optimizer(without, count: 24)]
+            for step in 0..<3 {
+                let gradient = Array(gradients[step * 37..<(step + 1) * 37])
+                optimizer.step(parameters: &whole, gradients: gradient, learningRate: 0.1, decayed: 13)
+                optimizers[0].step(parameters: &parts[0], gradients: Array(gradient[..<13]), learningRate: 0.1)
+                optimizers[1].step(parameters: &parts[1], gradients: Array(gradient[13...]), learningRate: 0.1)
+            }
+            #expect(parts[0] + parts[1] == whole, "\(test.name)")
+        }
+    }
+
     @Test func `an optimizer goes on from its state`() throws {
         let golden = try Golden("optimizers.npz")
         let gradient = Array(try golden.floats("gradients").prefix(37))

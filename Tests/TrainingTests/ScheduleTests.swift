@@ -17,7 +17,7 @@ import Training
         let golden = try Self.golden()
         for (name, schedule) in [
             ("divide", try Schedule(learningRate: 0.3, decay: .divide(by: 10, everyEpochs: 2))),
-            ("cosine", try Schedule(learningRate: 0.3, decay: .cosine(epochs: 6, lastShare: 0.01))),
+            ("cosine", try Schedule(learningRate: 0.3, decay: .cosine(steps: 42, lastShare: 0.01))),
             ("warm_up", try Schedule(learningRate: 0.3, warmUpSteps: 5)),
         ] {
             let expected = try #require(golden[name])
@@ -28,7 +28,7 @@ import Training
     }
 
     @Test func `decay begins after the warm-up and stays at the last`() throws {
-        let schedule = try Schedule(learningRate: 1, decay: .cosine(epochs: 2, lastShare: 0.1), warmUpSteps: 4)
+        let schedule = try Schedule(learningRate: 1, decay: .cosine(steps: 14, lastShare: 0.1), warmUpSteps: 4)
         let rates = Self.rates(schedule, 20)
         #expect(Array(rates[..<5]) == [0.25, 0.5, 0.75, 1, 1])
         #expect(zip(rates[4...14], rates[5...14]).allSatisfy { $0 > $1 })
@@ -44,8 +44,8 @@ import Training
         #expect(key { try Schedule(learningRate: 0) } == "learning_rate")
         #expect(key { try Schedule(learningRate: 1, decay: .divide(by: 0, everyEpochs: 1)) } == "divide_by")
         #expect(key { try Schedule(learningRate: 1, decay: .divide(by: 2, everyEpochs: 0)) } == "every_epochs")
-        #expect(key { try Schedule(learningRate: 1, decay: .cosine(epochs: 0, lastShare: 0)) } == "epochs")
-        #expect(key { try Schedule(learningRate: 1, decay: .cosine(epochs: 1, lastShare: 2)) } == "last_share")
+        #expect(key { try Schedule(learningRate: 1, decay: .cosine(steps: 0, lastShare: 0)) } == "steps")
+        #expect(key { try Schedule(learningRate: 1, decay: .cosine(steps: 1, lastShare: 2)) } == "last_share")
         #expect(key { try Schedule(learningRate: 1, warmUpSteps: -1) } == "warm_up_steps")
     }
 }

@@ -130,9 +130,10 @@ extension CoordinatorState {
             let age = now - lease.granted
             if age > lease.duration * limits.hungLeaseDurations, records[lease.peer] != nil {
                 drop(lease.peer, .hung, now: now)
-            } else if age > lease.duration, pass.reduction != nil, records[lease.peer] != nil {
-                // It may have contributed a part of the shard already.
-                drop(lease.peer, .hung, now: now)
+            } else if pass.reduction != nil {
+                // It may have contributed a part of the shard already, so nobody else is given the shard as long as it lives.
+                // As long as no shard is done, shards may just be slow.
+                if age > lease.duration, pass.durations.median != nil { drop(lease.peer, .hung, now: now) }
             } else if age > lease.duration, !lease.isOver, let record = records[lease.peer] {
                 // A lease that waits behind a lane that hangs is given back at once when it expires, again and again.
                 if let hungFrom = record.hungFrom, now > hungFrom {

@@ -24,6 +24,12 @@ extension CoordinatorState {
         _ message: WorkerMessage.ResultMessage, _ data: Data, from peer: PeerID, now: Moment
     ) {
         guard let lease = pass?.leases[message.token], lease.peer == peer else { return }
+        // A summary is small, and what its shard contributes is lost with its worker later on.
+        guard SHA256Digest(of: data) == message.digest else {
+            log(LogEvent(.error, "damaged result", ["shard": "\(message.shard)", "worker.id": peer.description]))
+            drop(peer, .expelled, now: now)
+            return
+        }
         pass?.durations.insert(now - lease.granted)
         pass?.shards[message.shard]?.received = message.digest
         pass?.shards[message.shard]?.receivedFrom = peer.worker
@@ -31,13 +37,18 @@ extension CoordinatorState {
         pass?.shards[message.shard]?.summary = data
         release(message.token, isLoss: false, now: now)
         send(.ack(tokens: [message.token]), to: peer)
+        // Workers agree already; only this summary was missing.
+        if pass?.reduction?.digest != nil { mergeSummary(of: message.shard, now: now) }
     }
 
     /// Whatever has happened: takes back what was lost, begins an attempt where one is due, and ends the pass with it.
     mutating func advanceReduction(now: Moment) {
         guard let pass, let reduction = pass.reduction, reduction.digest == nil else { return }
         let living = reduction.roster.filter { records[$0.peer] != nil }
-        if !living.isEmpty, living.allSatisfy({ reduction.reports[$0.peer] != nil }) {
+        // A lane may tell of its shard after the exchange has made use of it.
+        if !living.isEmpty, living.allSatisfy({ reduction.reports[$0.peer] != nil }),
+            pass.shards.allSatisfy({ $0.value.received != nil })
+        {
             conclude(living.map(\.peer), now: now)
             return
         }
@@ -49,7 +60,8 @@ extension CoordinatorState {
             self.pass?.shards[shard]?.summary = Data()
             self.pass?.putBack(shard)
         }
-        if living.count < reduction.roster.count { self.pass?.reduction?.roster = [] }
+        // Also where a worker has given back what it was to contribute.
+        if living.count < reduction.roster.count || self.pass?.pendingCount != 0 { self.pass?.reduction?.roster = [] }
     }
 
     /// Sends the plan of an attempt once every shard is in somebody's hands.
@@ -154,23 +166,25 @@ extension CoordinatorState {
                     ]))
             drop(peer, .expelled, now: now)
         }
-        guard let pass else { return }
-        for (index, shard) in pass.shards.sorted(by: { $0.key < $1.key }) {
-            guard let received = shard.received else { preconditionFailure("a reduced shard without its summary") }
-            self.pass?.uncommitted += 1
-            self.pass?.uncommittedBytes += shard.shard.payload.count
-            actions.append(
-                .merge(
-                    ReceivedResult(
-                        pass: pass.index, shard: index, sampleCount: shard.shard.sampleCount, digest: received,
-                        result: shard.summary, worker: shard.receivedFrom,
-                        elapsed: pass.firstLease.map { now - $0 } ?? .zero)))
-        }
+        for index in pass?.shards.keys.sorted() ?? [] { mergeSummary(of: index, now: now) }
+    }
+
+    private mutating func mergeSummary(of index: Int, now: Moment) {
+        guard let pass, let shard = pass.shards[index], let received = shard.received else { return }
+        self.pass?.uncommitted += 1
+        self.pass?.uncommittedBytes += shard.shard.payload.count
+        actions.append(
+            .merge(
+                ReceivedResult(
+                    pass: pass.index, shard: index, sampleCount: shard.shard.sampleCount, digest: received,
+                    result: shard.summary, worker: shard.receivedFrom,
+                    elapsed: pass.firstLease.map { now - $0 } ?? .zero)))
     }
 
     /// Where nobody holds the state that the pass needs, there is nothing to wait for.
     mutating func endIfStateIsLost() {
-        guard let pass, !workers.isEmpty, workers.allSatisfy({ pass.lacking.contains($0) }) else { return }
+        guard let pass, pass.pendingCount > 0, !workers.isEmpty, workers.allSatisfy({ pass.lacking.contains($0) })
+        else { return }
         end(ClusterError(.stateLost, pass: pass.name))
     }
 

@@ -106,6 +106,8 @@ extension CoordinatorState {
     mutating func reject(_ index: Int, now: Moment) {
         guard let shard = pass?.shards[index], shard.received != nil else { return }
         pass?.shards[index]?.received = nil
+        pass?.shards[index]?.contributor = nil
+        pass?.shards[index]?.summary = Data()
         pass?.shards[index]?.acknowledge = []
         pass?.uncommitted -= 1
         pass?.uncommittedBytes -= shard.shard.payload.count

@@ -13,21 +13,21 @@ package protocol ExchangeDriver: Sendable {
     func close()
 }
 
-/// How an attempt ended.
+/// How an attempt ended. `own` tells it from one of a former session, whose coordinator may have numbered alike.
 package enum ExchangeOutcome: Sendable {
     /// - Parameter digest: of what the pass's step has led to.
-    case exchanged(pass: Int, attempt: Int, digest: Data)
+    case exchanged(own: PeerID, pass: Int, attempt: Int, digest: Data)
     /// Some peers cannot be reached, or what they send makes no sense.
-    case failed(pass: Int, attempt: Int, peers: [PeerID], reason: String)
+    case failed(own: PeerID, pass: Int, attempt: Int, peers: [PeerID], reason: String)
 }
 
 extension WorkerState.Event {
     init(_ outcome: ExchangeOutcome) {
         switch outcome {
-        case .exchanged(let pass, let attempt, let digest):
-            self = .exchanged(pass: pass, attempt: attempt, digest: digest)
-        case .failed(let pass, let attempt, let peers, let reason):
-            self = .exchangeFailed(pass: pass, attempt: attempt, peers: peers, reason: reason)
+        case .exchanged(let own, let pass, let attempt, let digest):
+            self = .exchanged(own: own, pass: pass, attempt: attempt, digest: digest)
+        case .failed(let own, let pass, let attempt, let peers, let reason):
+            self = .exchangeFailed(own: own, pass: pass, attempt: attempt, peers: peers, reason: reason)
         }
     }
 }

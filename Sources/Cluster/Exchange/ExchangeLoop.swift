@@ -84,9 +84,11 @@ final class ExchangeLoop {
 
     private func start(_ plan: ExchangePlan, _ own: PeerID, _ reduction: any PartReduction) throws {
         let others = plan.roster.filter { $0.peer != own }
-        // A connection that was lost may have lost messages; what comes over a new one is whole.
+        // A connection that was lost may have lost messages; what comes over a new one is whole. One of this worker's former
+        // session would name a sender that is not in the roster.
         links.removeAll { link in
-            link.lostAt != nil || !others.contains { $0.peer == link.peer && endpoint($0) == link.endpoint }
+            link.lostAt != nil || link.own != own
+                || !others.contains { $0.peer == link.peer && endpoint($0) == link.endpoint }
         }
         for link in links { link.drop() }
         for participant in others where !links.contains(where: { $0.peer == participant.peer }) {
@@ -135,6 +137,7 @@ final class ExchangeLoop {
                 case .reduce(let part):
                     let others = (attempt?.plan.roster.count ?? 1) - 1
                     let data = try reduction.reduced(part: part)
+                    guard isAsPlanned(part) else { return }
                     if others > 0 { attempt?.reduced[part] = (data, others) }
                 case .install(let data, let part): try reduction.install(data, part: part)
                 case .finish: try finish(reduction)
@@ -145,12 +148,23 @@ final class ExchangeLoop {
         }
     }
 
+    /// Whether what was read of a part is what the plan says. Shards that came here since count elsewhere too: the coordinator
+    /// has given the attempt up, and nothing of it may reach anybody any more.
+    private func isAsPlanned(_ part: Int) -> Bool {
+        guard let current = attempt else { return false }
+        if current.reduction.isComplete(part: part, shards: current.shards) { return true }
+        attempt = nil
+        for link in links { link.drop() }
+        return false
+    }
+
     private func finish(_ reduction: any PartReduction) throws {
-        guard let plan = attempt?.plan, attempt?.isReported == false else { return }
+        guard let plan = attempt?.plan, let own = attempt?.own, attempt?.isReported == false else { return }
         // Others wait for what is still to be sent, and the step takes a while.
         try send()
+        let digest = try reduction.finish()
         attempt?.isReported = true
-        report(.exchanged(pass: plan.pass, attempt: plan.attempt, digest: try reduction.finish()))
+        report(.exchanged(own: own, pass: plan.pass, attempt: plan.attempt, digest: digest))
     }
 
     private func receive() throws {
@@ -204,6 +218,7 @@ final class ExchangeLoop {
                 fail([], "\(error)")
                 return
             }
+            guard isAsPlanned(shipment.part) else { return }
         case .reduced:
             guard let kept = attempt?.reduced[shipment.part] else { return }
             data = kept.data
@@ -228,8 +243,8 @@ final class ExchangeLoop {
     }
 
     private func fail(_ peers: [PeerID], _ reason: String) {
-        guard let plan = attempt?.plan, attempt?.isReported == false else { return }
+        guard let plan = attempt?.plan, let own = attempt?.own, attempt?.isReported == false else { return }
         attempt?.isReported = true
-        report(.failed(pass: plan.pass, attempt: plan.attempt, peers: peers, reason: reason))
+        report(.failed(own: own, pass: plan.pass, attempt: plan.attempt, peers: peers, reason: reason))
     }
 }

@@ -101,7 +101,10 @@ package struct ExchangeState {
             let place = plan.roster.firstIndex(where: { $0.peer == sender }), place != ownIndex
         else { return }
         switch message.kind {
-        case .ready: ready.insert(place)
+        case .ready:
+            // It may have missed this worker's announcement: it had no plan then. That it is announced again tells it, and it
+            // answers at most once.
+            if ready.insert(place).inserted { actions.append(.announce(to: sender)) }
         case .contribution:
             guard parts.indices.contains(message.part), owner(of: message.part) == ownIndex,
                 parts[message.part].contributors.insert(place).inserted

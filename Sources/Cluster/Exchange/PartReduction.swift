@@ -12,7 +12,8 @@ public protocol PartReduction: AnyObject, Sendable {
     /// first shard; called on a lane's thread.
     func observe(_ progress: @escaping @Sendable () -> Void)
 
-    /// Whether each of these shards, all of which are computed here, has added its share of the part.
+    /// Whether these shards, all of which are computed here, and no others have added their shares of the part. Where others
+    /// have, the attempt is one that the coordinator has given up: they were given here since their first worker is gone.
     func isComplete(part: Int, shards: Set<Int>) -> Bool
 
     /// What the shards computed here have added to a complete part: for the part's owner.

@@ -4,6 +4,8 @@ import Messaging
 /// The connection to one other worker, for what is sent to it; what it sends comes over its own.
 final class PeerLink {
     let peer: PeerID
+    /// As the peer knows this side.
+    let own: PeerID
     let endpoint: String
     let socket: ZeroMQSocket
     let monitor: SocketMonitor
@@ -18,6 +20,8 @@ final class PeerLink {
         var options = SocketOptions()
         options.maximumFrameSize = Int64(WireLimits.partSize)
         options.queuedMessages = queuedMessages
+        options.heartbeatMilliseconds = 5000
+        options.takesConnectionsOver = true
         options.reconnectMilliseconds = 50
         options.reconnectMaximumMilliseconds = 1000
         return options
@@ -27,6 +31,7 @@ final class PeerLink {
         throws(ZeroMQError)
     {
         peer = participant.peer
+        self.own = own
         self.endpoint = endpoint
         var options = Self.options()
         options.routingID = RoutingID(peer: own, channel: .control)

@@ -63,10 +63,12 @@ final class LanePool {
                 throw ShardFailure(permanent: false, code: "artifactDigest", fields: ["expected": "\(id)"])
             }
             let executor = try factory.makeExecutor(descriptor: setUp.descriptor, isa: setUp.isa) { id in
-                guard let data = setUp.artifacts[id] else {
-                    throw ShardFailure(permanent: true, code: "artifactUnknown", fields: ["expected": "\(id)"])
+                if let data = setUp.artifacts[id] { return data }
+                // What made it needless when the pass was examined is gone since: a former exchange has ended only now.
+                if setUp.pass.artifacts.contains(where: { $0.id == id }) {
+                    throw ShardFailure(permanent: false, code: ShardFailure.stateMissing)
                 }
-                return data
+                throw ShardFailure(permanent: true, code: "artifactUnknown", fields: ["expected": "\(id)"])
             }
             _ = queue.provide(ErasedExecutor(executor), setUp: setUp.number)
         } catch {

@@ -15,15 +15,18 @@ extension WorkerState {
             if pass?.isReduced ?? false { actions.append(.endExchange) }
             pass = begin
             setUpPhase = .fetching
-            fetch = nil
             needed = nil
-            cache.evict(keeping: ([begin.descriptor] + begin.artifacts).map(\.id))
+            let wanted = ([begin.descriptor] + begin.artifacts).map(\.id)
+            // Passes may be shorter than a fetch takes: one of the next pass's artifacts goes on.
+            if let id = fetch?.reference.id, !wanted.contains(id) { fetch = nil }
+            cache.evict(keeping: wanted)
         }
         switch setUpPhase {
         case .fetching: fetchNext()
         case .preparing: break
         case .failed:
             setUpPhase = .fetching
+            needed = nil
             fetchNext()
         case .ready:
             send(.passReady(pass: begin.pass))
@@ -75,11 +78,9 @@ extension WorkerState {
     }
 
     mutating func receiveArtifact(_ id: ArtifactID, _ offset: Int, _ chunk: Data, now: Moment) {
-        // Of a pass that is over meanwhile.
-        guard fetch?.reference.id == id else { return }
-        guard fetch?.data.count == offset, let size = fetch?.reference.size, offset + chunk.count <= size,
-            !chunk.isEmpty
-        else {
+        // Of a pass that is over meanwhile, whose fetch of the same artifact may have come to another place.
+        guard fetch?.reference.id == id, fetch?.data.count == offset else { return }
+        guard let size = fetch?.reference.size, offset + chunk.count <= size, !chunk.isEmpty else {
             loseSession("protocol violation", now: now)
             return
         }

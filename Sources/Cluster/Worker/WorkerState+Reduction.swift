@@ -33,7 +33,6 @@ extension WorkerState {
         dropResults { _ in true }
         actions.append(.endExchange)
         pass = nil
-        fetch = nil
         session.isPassAnnounced = false
     }
 }

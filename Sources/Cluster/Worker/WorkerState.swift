@@ -44,8 +44,8 @@ package struct WorkerState {
         case cancelled([LeaseToken])
         /// The answer to `examine`: these artifacts are to be fetched.
         case needed(pass: Int, [ArtifactID])
-        case exchanged(pass: Int, attempt: Int, digest: Data)
-        case exchangeFailed(pass: Int, attempt: Int, peers: [PeerID], reason: String)
+        case exchanged(own: PeerID, pass: Int, attempt: Int, digest: Data)
+        case exchangeFailed(own: PeerID, pass: Int, attempt: Int, peers: [PeerID], reason: String)
         case stop
         case tick
     }
@@ -184,9 +184,10 @@ package struct WorkerState {
         case .failed(let item, let failure): failed(item, failure)
         case .cancelled(let tokens): cancelled(tokens)
         case .needed(let pass, let artifacts): needs(artifacts, for: pass)
-        case .exchanged(let pass, let attempt, let digest): exchanged(pass, attempt, digest)
-        case .exchangeFailed(let pass, let attempt, let peers, let reason):
-            exchangeFailed(pass, attempt, peers, reason)
+        case .exchanged(let own, let pass, let attempt, let digest):
+            if own == peer { exchanged(pass, attempt, digest) }
+        case .exchangeFailed(let own, let pass, let attempt, let peers, let reason):
+            if own == peer { exchangeFailed(pass, attempt, peers, reason) }
         case .stop: stop(now: now)
         case .tick: checkTimes(now: now)
         }

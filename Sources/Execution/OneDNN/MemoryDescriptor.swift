@@ -48,6 +48,9 @@ package struct MemoryDescriptor: Equatable, CustomStringConvertible {
     /// Zero elements that the layout adds after the logical ones.
     package var paddingCount: Int { byteCount / MemoryLayout<Float>.stride - shape.count }
 
+    /// Whether elements lie in blocks of several channels.
+    var isBlocked: Bool { raw.format_desc.blocking.inner_nblks > 0 }
+
     /// Axis `i` of the result is axis `permutation[i]` of this descriptor.
     package func permuted(_ permutation: [Int]) throws -> MemoryDescriptor {
         // oneDNN wants the inverse: where each axis goes.

@@ -54,7 +54,9 @@ extension PlanBuilder {
         }
         let source = try operand(first)
         let addend = try broadcastOperand(second, onto: source.layout)
-        let target = try allocate(source.layout, overwriting: first, usedBy: unit)
+        let target =
+            source.layout.paddingCount > 0
+            ? allocate(source.layout) : try allocate(source.layout, overwriting: first, usedBy: unit)
         try emitBinary(oneDNN.algorithm, source, addend, to: target, post: unit.post)
         define(unit.outputs[0], at: target)
     }
@@ -71,16 +73,33 @@ extension PlanBuilder {
         return Operand(buffer: try plainOperand(value).buffer, layout: try MemoryDescriptor(plain: aligned))
     }
 
-    /// `target = first (op) second`, `second` broadcast. `target` may be `first`.
+    /// `target = first (op) second`, `second` broadcast, then `post`. `target` may be `first`.
+    ///
+    /// In blocked layouts oneDNN 2.6 goes wrong in two ways, silently. Where channels fill up the last block with zeros, it
+    /// writes those zeros before it reads what lies there, so it must not work in place. And with post-operations it walks
+    /// layouts whose block is not the width of the vectors in strides of that width, beyond their end, so functions follow
+    /// as primitives of their own.
     func emitBinary(
         _ algorithm: dnnl_alg_kind_t, _ first: Operand, _ second: Operand, to target: Operand, post: [PostOperation]
     ) throws {
-        for (first, second, target) in try samples(first, second, target) {
-            var (a, b, y) = (first.layout.raw, second.layout.raw, target.layout.raw)
+        let overwritesPadding = target.buffer == first.buffer && target.layout.paddingCount > 0
+        let result = overwritesPadding ? allocate(target.layout) : target
+        let fused = target.layout.isBlocked ? [] : post
+        for (first, second, result) in try samples(first, second, result) {
+            var (a, b, y) = (first.layout.raw, second.layout.raw, result.layout.raw)
             var operation = dnnl_binary_desc_t()
             try check(dnnl_binary_desc_init(&operation, algorithm, &a, &b, &y), "binary operation")
-            let primitive = try Primitive(&operation, named: "binary operation", post: post, engine: engine)
-            emit(primitive, [(DNNL_ARG_SRC_0, first), (DNNL_ARG_SRC_1, second), (DNNL_ARG_DST, target)])
+            let primitive = try Primitive(&operation, named: "binary operation", post: fused, engine: engine)
+            emit(primitive, [(DNNL_ARG_SRC_0, first), (DNNL_ARG_SRC_1, second), (DNNL_ARG_DST, result)])
+        }
+        if overwritesPadding { try reorder(result, to: target) }
+        if fused.isEmpty { try emitFunctions(post, on: target) }
+    }
+
+    /// Functions of one element, one after another, in place.
+    private func emitFunctions(_ functions: [PostOperation], on target: Operand) throws {
+        for case .eltwise(let algorithm, let alpha, let beta) in functions {
+            try emitEltwise(algorithm, alpha: alpha, beta: beta, from: target, to: target)
         }
     }
 
@@ -123,10 +142,7 @@ extension PlanBuilder {
                 pointers[2][index] = scalar(pointers[0][indices.0[index]], pointers[1][indices.1[index]])
             }
         }
-        if unit.post.isEmpty { return define(unit.outputs[0], at: target) }
-        for case .eltwise(let algorithm, let alpha, let beta) in unit.post {
-            try emitEltwise(algorithm, alpha: alpha, beta: beta, from: target, to: target)
-        }
+        try emitFunctions(unit.post, on: target)
         define(unit.outputs[0], at: target)
     }
 }

@@ -24,13 +24,13 @@ extension ElementwiseVariadic: ExecutableOperator {
         }
         let rest = unit.node.inputs.indices.filter { $0 != first }
         var accumulator = try plan.operand(unit.node.inputs[first])
-        let target = plan.allocate(accumulator.layout)
         for (step, index) in rest.enumerated() {
             let operand = try plan.broadcastOperand(unit.node.inputs[index], onto: accumulator.layout)
+            let target = plan.allocate(accumulator.layout)
             try plan.emitBinary(
                 algorithm, accumulator, operand, to: target, post: step == rest.count - 1 ? mean : [])
             accumulator = target
         }
-        plan.define(unit.outputs[0], at: target)
+        plan.define(unit.outputs[0], at: accumulator)
     }
 }

@@ -20,14 +20,14 @@ struct JobService {
     private let monitor: ProgressMonitor
 
     init(job path: String, output: URL, endpoint: String, resume: Bool, display: ProgressDisplay) throws {
-        job = try JobFile.read(path)
-        try job.checkSupported()
+        var job = try JobFile.read(path)
         calibration = try job.source(job.dataset.calibration)
         training = try job.trainingSource()
-        evaluation = try job.dataset.evaluation.map(job.source)
+        evaluation = try job.evaluationSource()
+        self.job = job
         instructionSet = try job.pinnedInstructionSet()
         try ComputeLibrary.pin(instructionSet)
-        preparation = try ModelPreparation(job, source: calibration)
+        preparation = try ModelPreparation(job, source: calibration, training: training)
         folder = try OutputFolder(creating: output)
         lock = try FolderLock(output)
         self.display = display
@@ -65,6 +65,7 @@ struct JobService {
             peakMemory: Report.PeakMemoryReport(coordinator: PeakMemory.bytes(), worker: peakWorkerMemory()),
             libraries: ["oneDNN": ComputeLibrary.version])
         try writeAtomically(report.json(), to: folder.report)
+        try writeAtomically(HTMLReport(report).page(), to: folder.reportPage)
         return report
     }
 }

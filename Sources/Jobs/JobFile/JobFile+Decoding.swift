@@ -37,6 +37,7 @@ extension JobFile {
         if training != nil, dataset.training == nil {
             throw error(.missingKey, key: "dataset.training")
         }
+        try checkTrainingEvaluation()
     }
 }
 

@@ -21,31 +21,49 @@ extension JobFile {
         return found
     }
 
-    /// The samples to train on, where the job trains.
-    /// - Throws: as `source`, and `JobError` where the samples are fewer than a step takes, have no labels, or cannot be
-    ///   augmented as asked for.
-    func trainingSource() throws -> DatasetSource? {
-        guard let training, let dataset = dataset.training else { return nil }
+    /// The samples to train on, where the job trains. Fits the size of the global batch to them where the job file leaves it
+    /// open.
+    /// - Throws: as `source`, and `JobError` where the samples are fewer than a step takes, lack the labels that the loss
+    ///   needs, or cannot be augmented as asked for.
+    mutating func trainingSource() throws -> DatasetSource? {
+        guard var training, let dataset = dataset.training else { return nil }
         let found = try source(dataset)
         let count = try found.count()
+        let isGiven = (batch: lines["training.global_batch"] != nil, slots: lines["training.slots"] != nil)
+        if !isGiven.batch {
+            (training.globalBatch, training.slots) = JobFile.Training.batch(
+                globalBatch: nil, slots: isGiven.slots ? training.slots : nil, samples: count)
+            self.training = training
+        }
         guard count >= training.globalBatch else {
             throw error(
-                .outOfRange, key: "training.global_batch",
+                .outOfRange, key: isGiven.batch ? "training.global_batch" : "training.slots",
                 expected: "at most the \(count) samples of dataset.training", found: "\(training.globalBatch)")
+        }
+        let steps = training.stepCount(stepsPerEpoch: count / training.globalBatch)
+        guard training.schedule.warmUpSteps <= steps else {
+            throw error(
+                .outOfRange, key: "training.schedule.warm_up_steps",
+                expected: "at most the \(steps) steps of the training",
+                found: "\(training.schedule.warmUpSteps)")
         }
         if dataset.augment != nil, self.dataset.image == nil {
             throw error(
                 .conflictingKeys, key: "dataset.training.augment", expected: "images, and dataset.image for them",
                 found: "arrays")
         }
-        if training.loss == .crossEntropy,
-            let first = try found.firstSample(skippingBad: self.dataset.onBadSample == .skip), first.label == nil
-        {
+        if training.loss == .crossEntropy, let first = try firstTrainingSample(of: found), first.label == nil {
             throw error(
-                .conflictingKeys, key: "dataset.training", expected: "labels, which the loss cross_entropy needs",
+                .conflictingKeys, key: "dataset.training",
+                expected: "labels, which the loss cross_entropy needs (distillation does not)",
                 found: "sample \"\(first.key)\" of \(first.source) without one")
         }
         return found
+    }
+
+    /// The first good sample; nil where there is none.
+    func firstTrainingSample(of source: DatasetSource) throws -> Sample? {
+        try source.firstSample(skippingBad: dataset.onBadSample == .skip)
     }
 
     /// What all workers compute with. `auto` is the widest that the coordinator's machine has: workers come later, and
@@ -70,6 +88,7 @@ extension JobFile {
         encoder.outputFormatting = [.sortedKeys]
         var bytes = try encoder.encode(self)
         bytes.append(SHA256Digest(of: preparation.artifact).bytes)
+        if let trained = preparation.loss?.artifact { bytes.append(SHA256Digest(of: trained).bytes) }
         if case .path(let path) = quantization.config { bytes.append(try readFile(url(for: path))) }
         for source in sources {
             for file in source.files {

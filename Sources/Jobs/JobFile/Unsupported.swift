@@ -18,9 +18,6 @@ extension JobFile {
         if export.onnxQDQ {
             features.append(("export.onnx_qdq", "export.onnx_qdq: true"))
         }
-        if let loss = training?.loss, loss != .crossEntropy {
-            features.append(("training.loss", "training.loss: \(loss.rawValue)"))
-        }
         features.sort { (lines[$0.key] ?? 0, $0.key) < (lines[$1.key] ?? 0, $1.key) }
         if let first = features.first {
             throw error(.unsupported, key: first.key, found: features.map(\.name).joined(separator: ", "))

@@ -27,6 +27,20 @@ struct YAMLSection<Key: RawRepresentable<String> & CaseIterable & Equatable> {
 
     subscript(key: Key) -> YAMLValue? { entries[key.rawValue] }
 
+    /// Refuses keys that do not belong to what another key has chosen.
+    /// - Parameters:
+    ///   - own: the keys that do.
+    ///   - choice: what was chosen, for the error.
+    /// - Throws: `JobError(.conflictingKeys)`.
+    func refuse(except own: [Key], of choice: String) throws {
+        for key in Key.allCases where !own.contains(key) {
+            guard let entry = self[key] else { continue }
+            throw entry.error(
+                .conflictingKeys, expected: "a key of \(choice): \(alternatives(own.map(\.rawValue)))",
+                found: key.rawValue)
+        }
+    }
+
     func required(_ key: Key) throws -> YAMLValue {
         if let entry = self[key] { return entry }
         let path = value.key.isEmpty ? key.rawValue : "\(value.key).\(key.rawValue)"

@@ -2,7 +2,7 @@ import Foundation
 import Quantization
 
 /// How often a model was right.
-package struct EvaluationResult: Equatable, Sendable {
+package struct EvaluationResult: Codable, Equatable, Sendable {
     package var samples = 0
     /// Samples that could not be decoded.
     package var skipped = 0
@@ -22,6 +22,10 @@ package struct EvaluationResult: Equatable, Sendable {
 
     /// Whether accuracy means anything: every sample had a label.
     package var isLabelled: Bool { samples > 0 && labelled == samples }
+
+    /// Nil where samples lack labels.
+    package var top1Percent: Double? { isLabelled ? 100 * Double(top1) / Double(samples) : nil }
+    package var top5Percent: Double? { isLabelled ? 100 * Double(top5) / Double(samples) : nil }
 
     /// Counts one prediction.
     /// - Parameter scores: one per class. Of equal scores the lower class comes first; NaN comes last.

@@ -9,10 +9,12 @@ import Simulation
 import Tensors
 
 /// Makes what a worker computes passes with: what `Cluster` moves as bytes has a meaning here.
-final class PassExecutors: PassExecutorFactory {
+package final class PassExecutors: PassExecutorFactory {
     private let training = TrainingWorkspace()
 
-    func makeExecutor(
+    package init() {}
+
+    package func makeExecutor(
         descriptor: Data, isa: String, artifacts: (ArtifactID) throws -> Data
     ) throws -> any ShardExecutor {
         try reportingFailure {
@@ -35,7 +37,7 @@ final class PassExecutors: PassExecutorFactory {
         }
     }
 
-    func neededArtifacts(descriptor: Data, of artifacts: [ArtifactID]) -> [ArtifactID] {
+    package func neededArtifacts(descriptor: Data, of artifacts: [ArtifactID]) -> [ArtifactID] {
         guard case .step(let step)? = try? WorkerTask(decoding: descriptor) else { return artifacts }
         return artifacts.filter { training.needs($0, for: step) }
     }

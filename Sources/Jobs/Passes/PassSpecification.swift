@@ -1,3 +1,4 @@
+import Cluster
 import Datasets
 import Foundation
 import Quantization
@@ -51,6 +52,9 @@ package struct PassSpecification: Codable, Equatable, Sendable {
         encoder.outputFormatting = [.sortedKeys]
         return try encoder.encode(self)
     }
+
+    /// SHA-256: of equal digests, passes over the same samples have equal results.
+    package func digest() throws -> Data { SHA256Digest(of: try encoded()).bytes }
 
     package init(decoding data: Data) throws {
         self = try JSONDecoder().decode(PassSpecification.self, from: data)

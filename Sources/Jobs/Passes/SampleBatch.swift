@@ -7,6 +7,8 @@ package struct SampleBatch: Sendable {
     package var count: Int
     /// [count, dimensions of the input...] by input name.
     package var inputs: [String: Tensor]
+    /// What outputs are compared with, [count, dimensions of the output...], where that was asked for.
+    package var targets: Tensor?
     /// One class per sample; empty where the samples have no labels.
     package var labels: [Int]
     /// Samples that could not be decoded and are not among `count`.
@@ -14,16 +16,19 @@ package struct SampleBatch: Sendable {
 
     /// Decodes samples in their order. Bad ones are left out and counted, or end the pass.
     /// - Parameters:
+    ///   - targets: arrays of the samples beside the inputs.
     ///   - classes: labels must be below; nil where labels do not matter.
     ///   - needsLabels: a sample without one is bad.
     ///   - augment: what augmentation does to the image of a sample, by its place among `samples`.
     package init(
-        decoding samples: [Sample], as specification: PassSpecification, classes: Int? = nil,
-        needsLabels: Bool = false, augment: (Int) -> Augmentation.Choice? = { _ in nil }
+        decoding samples: [Sample], as specification: PassSpecification, targets: PassSpecification.Input? = nil,
+        classes: Int? = nil, needsLabels: Bool = false, augment: (Int) -> Augmentation.Choice? = { _ in nil }
     ) throws {
         let decoder = ImageDecoder()
         // Samples are decoded into the memory of the tensors; what bad ones leave unused at the end is not part of them.
-        let columns = specification.inputs.map { Column($0, capacity: samples.count) }
+        let inputColumns = specification.inputs.map { Column($0, capacity: samples.count) }
+        let targetColumn = targets.map { Column($0, capacity: samples.count) }
+        let columns = inputColumns + (targetColumn.map { [$0] } ?? [])
         var labels: [Int] = []
         var unlabelled = 0
         count = 0
@@ -47,7 +52,8 @@ package struct SampleBatch: Sendable {
         }
         self.labels = unlabelled == 0 ? labels : []
         inputs = [:]
-        for column in columns { inputs[column.input.name] = column.tensor(count: count) }
+        self.targets = targetColumn?.tensor(count: count)
+        for column in inputColumns { inputs[column.input.name] = column.tensor(count: count) }
     }
 
     /// The memory of one input's tensor while it is filled.

@@ -24,16 +24,21 @@ struct ModelPreparation: Sendable {
     let tile: Int
     private(set) var placement: QuantizerPlacement
     private(set) var parameterEncodings: [String: TensorEncodings]
+    /// Of the job's training, if it trains.
+    let loss: TrainingLoss?
 
-    /// - Parameter source: where calibration samples come from; the first one tells the inputs' extents.
-    init(_ job: JobFile, source: DatasetSource) throws {
+    /// - Parameters:
+    ///   - source: where calibration samples come from; the first one tells the inputs' extents.
+    ///   - training: where training samples come from, if the job trains.
+    init(_ job: JobFile, source: DatasetSource, training: DatasetSource?) throws {
         let url = job.url(for: job.model)
         let file = try ONNXFile.read(url)
         original = file
-        (graph, artifact, inputs, tile, placement, parameterEncodings) = try attributingErrors(to: url.path) {
+        (graph, artifact, inputs, tile, placement, parameterEncodings, loss) = try attributingErrors(to: url.path) {
             // Constants first: batch norms fold into weights that some exporters compute from other constants.
-            var graph = try Graph(importing: file).foldingConstants()
-            if job.postTraining.contains(.foldBatchNorms) { graph = BatchNormFolding.fold(graph).graph }
+            var whole = try Graph(importing: file).foldingConstants()
+            if job.postTraining.contains(.foldBatchNorms) { whole = BatchNormFolding.fold(whole).graph }
+            let graph = try job.withoutLoss(whole)
             try KeptBatchNorms.check(graph, job)
             let inputs = try Self.inputs(of: graph, job, source)
             let computed = try Self.forTiles(graph, inputs)
@@ -44,7 +49,8 @@ struct ModelPreparation: Sendable {
             let placement = try Self.placement(on: graph, job)
             return (
                 graph, try computed.exported(over: file).encoded(), inputs, tile, placement,
-                ParameterEncodings.compute(graph: graph, placement: placement)
+                ParameterEncodings.compute(graph: graph, placement: placement),
+                try training.map { try TrainingLoss(job, whole, over: file, evaluated: graph, inputs, source: $0) }
             )
         }
         guard let first = graph.outputs.first else {
@@ -89,17 +95,18 @@ struct ModelPreparation: Sendable {
     }
 
     /// Input shapes for a number of samples.
-    private static func shapes(_ inputs: [PassSpecification.Input], samples: Int) -> [String: Shape] {
+    static func shapes(_ inputs: [PassSpecification.Input], samples: Int) -> [String: Shape] {
         Dictionary(uniqueKeysWithValues: inputs.map { ($0.name, Shape([samples] + $0.dimensions)) })
     }
 
     /// The graph as it is computed in tiles: for any number of samples, or for one.
     /// - Throws: `GraphError(.inputShapeMismatch)` for a graph that takes a fixed number of samples and no other: the last
     ///   samples of a shard would not fill a tile.
-    private static func forTiles(_ graph: Graph, _ inputs: [PassSpecification.Input]) throws -> Graph {
+    /// - Parameter loss: an output that has one element for any number of samples.
+    static func forTiles(_ graph: Graph, _ inputs: [PassSpecification.Input], loss: String? = nil) throws -> Graph {
         guard let fixed = graph.fixedBatch else { return graph }
         let samples = Dictionary(uniqueKeysWithValues: inputs.map { ($0.name, Shape($0.dimensions)) })
-        if let open = graph.openingBatch(samples: samples) { return open }
+        if let open = graph.openingBatch(samples: samples, loss: loss) { return open }
         guard fixed == 1 else {
             throw GraphError(
                 .inputShapeMismatch, tensor: graph.inputs.first?.name, expected: "a batch of 1 or of any size",

@@ -12,15 +12,22 @@ extension Graph {
 
     /// The graph for any number of samples, where it was exported for a fixed number only because an example had it: inputs
     /// with one sample or two give outputs with one row or two. Nil where they do not, as where a Reshape names the batch.
-    /// - Parameter samples: shape of one sample by input, without the batch axis.
-    func openingBatch(samples: [String: Shape]) -> Graph? {
+    /// - Parameters:
+    ///   - samples: shape of one sample by input, without the batch axis.
+    ///   - loss: an output that has one element for any number of samples.
+    func openingBatch(samples: [String: Shape], loss: String? = nil) -> Graph? {
         var open = self
         for index in open.inputs.indices { open.inputs[index].openFirstExtent() }
-        for index in open.outputs.indices { open.outputs[index].openFirstExtent() }
+        for index in open.outputs.indices where open.outputs[index].name != loss {
+            open.outputs[index].openFirstExtent()
+        }
         let isOpen = [1, 2].allSatisfy { count in
             let shapes = samples.mapValues { Shape([count] + $0.dimensions) }
             guard let specialized = try? open.specialized(inputShapes: shapes) else { return false }
-            return outputs.allSatisfy { specialized.types[$0.name]?.shape.dimensions.first == count }
+            return outputs.allSatisfy { output in
+                let shape = specialized.types[output.name]?.shape
+                return output.name == loss ? shape?.count == 1 : shape?.dimensions.first == count
+            }
         }
         return isOpen ? open : nil
     }

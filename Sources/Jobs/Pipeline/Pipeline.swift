@@ -14,14 +14,14 @@ struct Pipeline {
     let output: OutputFolder
     let coordinator: Coordinator
     let display: ProgressDisplay
-    private var preparation: ModelPreparation
+    var preparation: ModelPreparation
     private let calibration: DatasetSource
     private let training: DatasetSource?
-    private let evaluation: DatasetSource?
+    let evaluation: DatasetSource?
     private let checkpoints: TrainingCheckpoints?
-    private var model: ArtifactID
-    private var stages: [Report.Stage] = []
-    private var trainingSummary: Report.Training?
+    var model: ArtifactID
+    var stages: [Report.Stage] = []
+    var trainingSummary: Report.Training?
 
     init(
         _ job: JobFile, _ preparation: ModelPreparation, calibration: DatasetSource, training: DatasetSource?,
@@ -45,18 +45,16 @@ struct Pipeline {
     mutating func run() throws -> (stages: [Report.Stage], training: Report.Training?, digest: Report.Digest) {
         var activations = try calibrate()
         if let evaluation {
-            try evaluate(evaluation, as: .fp32, parameters: [:], activations: [:])
-            try evaluate(
-                evaluation, as: .quantized, parameters: preparation.constantEncodings(activations),
-                activations: preparation.valueEncodings(activations))
+            try evaluate(evaluation, as: .fp32, fp32Evaluation())
+            try evaluate(evaluation, as: .quantized, quantizedEvaluation(activations))
         }
         if let training = job.training, let source = self.training, let checkpoints {
-            activations = try train(training, on: source, checkpoints, activations)
+            let progress: TrainingProgress
+            (activations, progress) = try train(training, on: source, checkpoints, activations)
             activations = try completeBatchNorms(training, source, activations)
             if let evaluation {
                 try evaluate(
-                    evaluation, as: .trained, parameters: preparation.constantEncodings(activations),
-                    activations: preparation.valueEncodings(activations))
+                    evaluation, as: .trained, quantizedEvaluation(activations), known: progress.best?.evaluation)
             }
         }
         return (stages, trainingSummary, try export(activations))
@@ -82,35 +80,24 @@ struct Pipeline {
             graph: preparation.graph, placement: preparation.placement, statistics: result.statistics)
     }
 
-    private mutating func train(
-        _ training: JobFile.Training, on source: DatasetSource, _ checkpoints: TrainingCheckpoints,
-        _ activations: [String: TensorEncodings]
-    ) throws -> [String: TensorEncodings] {
-        let stage = try TrainingStage(
-            job, training, preparation, model: model, source: source, activations: activations)
-        var isBegun = false
-        let (replica, progress) = try namingModel {
-            try stage.run(on: coordinator, checkpoints: checkpoints) { [display] progress, loss in
-                if !isBegun {
-                    let done = progress.samples + progress.skipped
-                    display.begin(stage: "train", total: stage.sampleCount, done: done)
-                    if progress.steps > 0 { display.message("training goes on from step \(progress.steps)") }
-                    isBegun = true
-                }
-                guard let loss, let epoch = progress.epochs.last else { return }
-                display.note(String(format: "epoch %d  loss %.4f", epoch.epoch + 1, loss))
-            }
+    private mutating func evaluate(
+        _ source: DatasetSource, as form: Report.Stage.Model, _ specification: PassSpecification,
+        known: TrainingProgress.Evaluation? = nil
+    ) throws {
+        let name = "evaluate \(form.rawValue)"
+        let evaluation: TrainingProgress.Evaluation
+        // The same specification has the same result, so that is not computed again.
+        if let known, known.specification == (try specification.digest()) {
+            evaluation = known
+        } else {
+            evaluation = try self.evaluation(source, specification, named: name)
+            display.end(note: evaluation.result.top1Percent.map { String(format: "top-1 %.2f %%", $0) })
         }
-        trainingSummary = progress.summary
-        let trained = try stage.applying(replica, to: activations)
-        preparation = trained.preparation
-        model = coordinator.addArtifact(preparation.artifact)
+        let result = evaluation.result
         stages.append(
             Report.Stage(
-                "train", kind: .training, samples: progress.samples, skipped: progress.skipped,
-                seconds: progress.seconds))
-        display.end(note: trainingSummary?.epochs.last.map { String(format: "loss %.4f", $0.loss) })
-        return trained.activations
+                name, evaluating: form, samples: result.samples, skipped: result.skipped, seconds: evaluation.seconds,
+                correctTop1: result.isLabelled ? result.top1 : nil, correctTop5: result.isLabelled ? result.top5 : nil))
     }
 
     /// Estimates the statistics of batch norms that training has kept, and folds them.
@@ -126,39 +113,51 @@ struct Pipeline {
         return completed.activations
     }
 
-    private mutating func evaluate(
-        _ source: DatasetSource, as form: Report.Stage.Model, parameters: [String: TensorEncodings],
-        activations: [String: TensorEncodings]
-    ) throws {
-        let specification = specification(.evaluation(activations: activations), parameters: parameters)
-        let name = "evaluate \(form.rawValue)"
-        let (result, outcome): (EvaluationResult, PassOutcome) = try run(specification, over: source, named: name)
-        stages.append(
-            Report.Stage(
-                name, evaluating: form, samples: result.samples, skipped: result.skipped, seconds: outcome.seconds,
-                correctTop1: result.isLabelled ? result.top1 : nil, correctTop5: result.isLabelled ? result.top5 : nil))
-        display.end(note: stages.last?.top1Percent.map { String(format: "top-1 %.2f %%", $0) })
+    private func fp32Evaluation() -> PassSpecification {
+        specification(.evaluation(activations: [:]), parameters: [:])
+    }
+
+    /// - Parameter activations: encodings of all activations, constants among them.
+    func quantizedEvaluation(_ activations: [String: TensorEncodings]) -> PassSpecification {
+        specification(
+            .evaluation(activations: preparation.valueEncodings(activations)),
+            parameters: preparation.constantEncodings(activations))
+    }
+
+    /// - Parameter isPart: of a stage that runs: it is not journaled then, and shown in place of that stage.
+    func evaluation(
+        _ source: DatasetSource, _ specification: PassSpecification, named name: String, isPart: Bool = false
+    ) throws -> TrainingProgress.Evaluation {
+        let (result, outcome): (EvaluationResult, PassOutcome) = try run(
+            specification, over: source, named: name, isPart: isPart)
+        return TrainingProgress.Evaluation(
+            result, seconds: outcome.seconds, specification: try specification.digest())
     }
 
     private func run<Result: MergeableResult>(
-        _ specification: PassSpecification, over source: DatasetSource, named name: String
+        _ specification: PassSpecification, over source: DatasetSource, named name: String, isPart: Bool = false
     ) throws -> (Result, PassOutcome) {
         let outcome = try namingModel {
             let shards = try SampleShards(
                 source, inputElements: specification.inputs.reduce(0) { $0 + $1.dimensions.reduce(1, *) },
                 batch: job.dataset.batch, skipsBadSamples: specification.skipsBadSamples)
-            display.begin(stage: name, total: shards.sampleCount)
+            if isPart {
+                display.beginPart(name, total: shards.sampleCount)
+            } else {
+                display.begin(stage: name, total: shards.sampleCount)
+            }
+            defer { if isPart { display.endPart() } }
             return try coordinator.run(
                 pass: PassDescription(
                     name: name, descriptor: WorkerTask.pass(specification).encoded(), artifacts: [model],
-                    shardCount: shards.count),
+                    shardCount: shards.count, isJournaled: !isPart),
                 source: shards, reducer: MergingReducer<Result>())
         }
         return (try Result(decoding: outcome.state), outcome)
     }
 
     /// A worker has the model as bytes and cannot name its file in an error.
-    private func namingModel<Result>(_ body: () throws -> Result) throws -> Result {
+    func namingModel<Result>(_ body: () throws -> Result) throws -> Result {
         do {
             return try body()
         } catch let error as ClusterError where error.failure?.fields["sentence"] != nil {

@@ -21,6 +21,8 @@ public struct OutputFolder: Equatable, Sendable {
     public var model: URL { url.appendingPathComponent("model.onnx") }
     public var quantizedModel: URL { url.appendingPathComponent("model_qdq.onnx") }
     public var report: URL { url.appendingPathComponent("report.json") }
+    /// The report for people, in one file that needs no network.
+    public var reportPage: URL { url.appendingPathComponent("report.html") }
     public var checkpoints: URL { url.appendingPathComponent("checkpoints", isDirectory: true) }
     public var journal: URL { url.appendingPathComponent("journal.sqlite") }
 

@@ -33,6 +33,8 @@ public final class ProgressDisplay: Sendable {
         var meter = RateMeter()
         var lastDrawn = -Double.infinity
         var stageStart = 0.0
+        /// The stage that the one shown is a part of.
+        var whole: (progress: ProgressState, stageStart: Double)?
         /// The terminal's cursor is behind a live line.
         var lineIsShown = false
     }
@@ -59,6 +61,34 @@ public final class ProgressDisplay: Sendable {
             state.meter.record(done, at: now)
             state.stageStart = now
             draw(&state, now: now)
+        }
+    }
+
+    /// A part of the running stage that goes over samples of its own is shown in its place until `endPart`.
+    public func beginPart(_ name: String, total: Int?) {
+        state.withLock { state in
+            guard let whole = state.progress, state.whole == nil else { return }
+            clearLine(&state)
+            let now = surface.now()
+            state.whole = (whole, state.stageStart)
+            state.progress = ProgressState(
+                stage: name, done: 0, total: total, workers: whole.workers, samplesPerSecond: nil)
+            state.meter = RateMeter()
+            state.meter.record(0, at: now)
+            // Elsewhere than on a terminal the line that follows the part says enough.
+            if surface.isTerminal { draw(&state, now: now) }
+        }
+    }
+
+    /// The part is over; what came of it, if anything, is for `message` to say.
+    public func endPart() {
+        state.withLock { state in
+            guard let whole = state.whole else { return }
+            clearLine(&state)
+            state.whole = nil
+            (state.progress, state.stageStart) = whole
+            state.meter = RateMeter()
+            state.meter.record(whole.progress.done, at: surface.now())
         }
     }
 
@@ -92,6 +122,7 @@ public final class ProgressDisplay: Sendable {
             if let note { fields.append(note) }
             surface.write(fields.joined(separator: "  ") + "\n")
             state.progress = nil
+            state.whole = nil
         }
     }
 

@@ -37,8 +37,8 @@ extension ReplicaPlan {
                 Parameter(name: name, dimensions: constants[name]?.shape.dimensions ?? [], quantizer: quantizers[name])
             },
             activations: groups.values.filter { !$0.tensors.isEmpty }.sorted { $0.name < $1.name },
-            optimizer: try OptimizerSettings(.sgd(momentum: training.optimizer.momentum, nesterov: false)),
-            ranges: training.ranges, weightEncodings: training.weightEncodings, clipNorm: nil,
+            optimizer: try training.optimizer.settings(), ranges: training.ranges,
+            weightEncodings: training.weightEncodings, clipNorm: training.clipNorm,
             batchNorms: BatchNormPlan(preparation.graph, training))
     }
 }

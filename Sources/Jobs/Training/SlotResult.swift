@@ -11,27 +11,30 @@ package struct SlotResult: Equatable, Sendable {
     package var samples: Int
     /// Samples that could not be decoded.
     package var skipped: Int
+    /// Samples whose label is known.
+    package var labelled: Int
     /// Samples whose label was the likeliest class.
     package var correct: Int
     /// The slot's part of the loss, and behind it of the gradient: elements of all trained constants, one behind the other.
     package var lossAndGradient: [Float]
 
-    package init(samples: Int, skipped: Int, correct: Int, lossAndGradient: [Float]) {
+    package init(samples: Int, skipped: Int, labelled: Int, correct: Int, lossAndGradient: [Float]) {
         self.samples = samples
         self.skipped = skipped
+        self.labelled = labelled
         self.correct = correct
         self.lossAndGradient = lossAndGradient
     }
 
     package func encoded() -> Data {
-        ResultCoding.encode([samples, skipped, correct]) + lossAndGradient.withUnsafeBytes { Data($0) }
+        ResultCoding.encode([samples, skipped, labelled, correct]) + lossAndGradient.withUnsafeBytes { Data($0) }
     }
 
     package init(decoding data: Data, parameterCount: Int) throws {
-        guard let (counts, rest) = ResultCoding.decode(3, from: data), rest.count == (parameterCount + 1) * 4 else {
+        guard let (counts, rest) = ResultCoding.decode(4, from: data), rest.count == (parameterCount + 1) * 4 else {
             throw QuantizationError(.malformed, key: "slot result", found: "\(data.count) bytes")
         }
-        (samples, skipped, correct) = (counts[0], counts[1], counts[2])
+        (samples, skipped, labelled, correct) = (counts[0], counts[1], counts[2], counts[3])
         lossAndGradient = [Float](unsafeUninitializedCapacity: parameterCount + 1) { buffer, initialized in
             _ = rest.copyBytes(to: UnsafeMutableRawBufferPointer(buffer))
             initialized = parameterCount + 1
@@ -43,6 +46,7 @@ package struct SlotResult: Equatable, Sendable {
 package struct SlotSum: Equatable, Sendable {
     package private(set) var samples = 0
     package private(set) var skipped = 0
+    package private(set) var labelled = 0
     package private(set) var correct = 0
     private var sum: ExactSum
     private let parameterCount: Int
@@ -57,6 +61,7 @@ package struct SlotSum: Equatable, Sendable {
         try sum.add(slot.lossAndGradient)
         samples += slot.samples
         skipped += slot.skipped
+        labelled += slot.labelled
         correct += slot.correct
     }
 
@@ -69,15 +74,15 @@ package struct SlotSum: Equatable, Sendable {
     package var loss: Float { lossAndGradient.loss }
 
     package func encoded() -> Data {
-        ResultCoding.encode([samples, skipped, correct]) + sum.encoded()
+        ResultCoding.encode([samples, skipped, labelled, correct]) + sum.encoded()
     }
 
     package init(decoding data: Data, parameterCount: Int) throws {
-        guard let (counts, rest) = ResultCoding.decode(3, from: data) else {
+        guard let (counts, rest) = ResultCoding.decode(4, from: data) else {
             throw QuantizationError(.malformed, key: "sum of slots", found: "\(data.count) bytes")
         }
         self.parameterCount = parameterCount
-        (samples, skipped, correct) = (counts[0], counts[1], counts[2])
+        (samples, skipped, labelled, correct) = (counts[0], counts[1], counts[2], counts[3])
         sum = try ExactSum(decoding: Data(rest), count: parameterCount + 1)
     }
 }

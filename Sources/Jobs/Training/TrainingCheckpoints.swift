@@ -15,6 +15,8 @@ struct TrainingCheckpoints {
     private let job: String
     private let seed: UInt64
     private var lastWrite = ContinuousClock.now
+    /// The step of the best checkpoint that the newest one goes with.
+    private var lastBest: Int?
 
     /// - Parameter resume: whether to go on from what the folder holds; it is cleared otherwise.
     init(_ folder: URL, job fingerprint: Data, seed: UInt64, resume: Bool) throws {
@@ -25,7 +27,7 @@ struct TrainingCheckpoints {
     }
 
     /// The newest checkpoint of this job that can be read, if there is one.
-    func latest(_ plan: ReplicaPlan) throws -> (replica: TrainingReplica, progress: TrainingProgress)? {
+    mutating func latest(_ plan: ReplicaPlan) throws -> (replica: TrainingReplica, progress: TrainingProgress)? {
         for step in try store.steps().reversed() {
             // An older one gives the same weights in the end, so one that the disk has spoilt is passed over.
             guard let checkpoint = try? store.read(step: step), checkpoint.manifest.digests[Self.jobKey] == job,
@@ -33,14 +35,30 @@ struct TrainingCheckpoints {
                 let progress = try? JSONDecoder().decode(TrainingProgress.self, from: Data(note.utf8)),
                 progress.steps == step
             else { continue }
+            if let best = progress.bestStep, best != step {
+                // Lost with the best one; an older one may come to it again.
+                guard (try? replica(plan, atStep: best)) != nil else { continue }
+            }
+            lastBest = progress.bestStep
             return (try TrainingReplica(plan, from: checkpoint), progress)
         }
         return nil
     }
 
+    /// The state of a checkpoint that was written, such as the best.
+    func replica(_ plan: ReplicaPlan, atStep step: Int) throws -> TrainingReplica {
+        let checkpoint = try store.read(step: step)
+        guard checkpoint.manifest.digests[Self.jobKey] == job else {
+            throw TrainingError(
+                .noCheckpoint, file: store.folder.path, key: "step \(step)", expected: "one of this job")
+        }
+        return try TrainingReplica(plan, from: checkpoint)
+    }
+
     /// Whether the last one is old enough for another.
     var isDue: Bool { ContinuousClock.now - lastWrite >= interval }
 
+    /// Writes the newest checkpoint; it and the one before stay, and the best ones that they go with.
     /// - Parameter epoch: of the next step.
     mutating func write(_ replica: TrainingReplica, _ progress: TrainingProgress, epoch: Int) throws {
         let note = String(decoding: try JSONEncoder().encode(progress), as: UTF8.self)
@@ -48,7 +66,9 @@ struct TrainingCheckpoints {
             replica.checkpoint(
                 .init(
                     step: progress.steps, epoch: epoch, seed: seed, digests: [Self.jobKey: job],
-                    notes: [Self.progressKey: note])))
+                    notes: [Self.progressKey: note])),
+            protecting: Set([progress.bestStep, lastBest].compactMap(\.self)))
+        lastBest = progress.bestStep
         lastWrite = .now
     }
 }

@@ -26,7 +26,8 @@ struct TrainingExecutor: ShardExecutor {
             return SlotBatch(
                 slot: shard,
                 samples: try SampleBatch(
-                    decoding: slot.samples, as: specification, classes: classes, needsLabels: true,
+                    decoding: slot.samples, as: specification, targets: task.loss.targets,
+                    classes: task.loss == .crossEntropy ? classes : nil, needsLabels: task.loss == .crossEntropy,
                     augment: { place in
                         task.augmentation?.choice(seed: task.seed, epoch: step.epoch, sample: slot.indices[place])
                     }))

@@ -14,6 +14,8 @@ struct SlotBatch: Sendable {
 /// What the lanes of a worker compute the slots of one step with.
 struct StepModel: Sendable {
     let model: SharedModel
+    /// The model before it is trained, unquantized, where the loss needs it.
+    let teacher: SharedModel?
     let task: TrainingTask
     let step: TrainingStep
     let output: String
@@ -28,10 +30,12 @@ struct StepModel: Sendable {
     /// What slots contribute to.
     let layout: ParameterLayout
 
-    init(_ replica: TrainingReplica, _ model: SharedModel, _ task: TrainingTask, _ step: TrainingStep, output: String)
-        throws
-    {
+    init(
+        _ replica: TrainingReplica, _ model: SharedModel, teacher: SharedModel?, _ task: TrainingTask,
+        _ step: TrainingStep, output: String
+    ) throws {
         self.model = model
+        self.teacher = teacher
         self.task = task
         self.step = step
         self.output = output
@@ -86,10 +90,12 @@ final class TrainingLane: ShardLane {
             }
         }
         var result = SlotResult(
-            samples: batch.samples.count, skipped: batch.samples.skipped, correct: 0, lossAndGradient: [0])
+            samples: batch.samples.count, skipped: batch.samples.skipped, labelled: 0, correct: 0, lossAndGradient: [0])
         if batch.samples.count > 0 {
             sums = [:]
-            (result.lossAndGradient[0], result.correct) = try run(batch.samples, slot: batch.slot, gradient: take)
+            let accuracy: EvaluationResult
+            (result.lossAndGradient[0], accuracy) = try run(batch.samples, slot: batch.slot, gradient: take)
+            (result.labelled, result.correct) = (accuracy.labelled, accuracy.top1)
             for (activation, range) in model.ranges {
                 guard let place = model.layout.range(of: ReplicaPlan.activationKey(activation.name)) else { continue }
                 var total = RangeSums(delta: 0, offset: 0)
@@ -118,13 +124,13 @@ final class TrainingLane: ShardLane {
 
     private func run(
         _ batch: SampleBatch, slot: Int, gradient: (UnsafeBufferPointer<Float>, Range<Int>) throws -> Void
-    ) throws -> (loss: Float, correct: Int) {
+    ) throws -> (loss: Float, accuracy: EvaluationResult) {
         let plan = try memory.plan(
             model.model, inputShapes: batch.inputs.mapValues(\.shape),
             trained: model.task.replica.parameters.map(\.name),
             taps: Set(model.estimators.keys), batchStatistics: Set(model.normalizations.keys))
         var loss = 0.0
-        var correct = 0
+        var accuracy = EvaluationResult()
         try plan.run(
             feed: { name, place in batch.inputs[name]?.copyAsFloats(into: place) },
             parameter: { name, place in model.weights[name]?.copyAsFloats(into: place) },
@@ -147,14 +153,11 @@ final class TrainingLane: ShardLane {
                 }
             },
             loss: { plan in
-                let scores = plan.output(model.output)
-                loss = try Training.Loss.crossEntropy(
-                    outputs: scores, labels: batch.labels, denominator: Double(model.task.globalBatch),
-                    gradient: plan.outputGradient(model.output))
-                guard loss.isFinite else {
-                    throw TrainingError(.notFinite, key: SlotResult.lossKey, found: "\(loss)")
+                loss = try SlotLoss(model.task, output: model.output).value(of: batch, after: plan) {
+                    guard let teacher = model.teacher else { preconditionFailure("a loss without its teacher") }
+                    return try memory.outputs(ofTeacher: teacher, of: batch.inputs, named: model.output)
                 }
-                correct = Self.correct(scores, batch.labels)
+                accuracy = Self.accuracy(plan.output(model.output), batch)
             },
             gradientTap: { tap in
                 guard let mask = memory.masks[tap.name], let estimator = model.estimators[tap.name] else { return }
@@ -171,16 +174,18 @@ final class TrainingLane: ShardLane {
                 guard let range = model.layout.range(of: name) else { return }
                 try gradient(elements, range)
             })
-        return (Float(loss), correct)
+        return (Float(loss), accuracy)
     }
 
-    private static func correct(_ scores: UnsafeBufferPointer<Float>, _ labels: [Int]) -> Int {
+    /// Counts nothing where samples have no labels, or labels that are no classes.
+    private static func accuracy(_ scores: UnsafeBufferPointer<Float>, _ batch: SampleBatch) -> EvaluationResult {
         var result = EvaluationResult()
-        let classes = scores.count / labels.count
-        for (row, label) in labels.enumerated() {
+        let classes = scores.count / batch.count
+        guard batch.labels.allSatisfy({ (0..<classes).contains($0) }) else { return result }
+        for (row, label) in batch.labels.enumerated() {
             result.count(
                 scores: UnsafeBufferPointer(rebasing: scores[row * classes..<(row + 1) * classes]), label: label)
         }
-        return result.top1
+        return result
     }
 }

@@ -5,15 +5,12 @@ import Training
 
 /// What a lane's thread keeps from step to step, since making it takes longer than a step: plans, masks, copies.
 final class TrainingMemory {
-    private struct Key: Hashable {
-        let model: ObjectIdentifier
-        let inputShapes: [String: Shape]
-    }
-
-    private var plans: [Key: TrainingPlan] = [:]
+    private var model: SharedModel?
+    private var plans: [[String: Shape]: TrainingPlan] = [:]
     /// Where the gradients of tapped values pass.
     var masks: [String: GradientMask] = [:]
     private var values: [String: [Float]] = [:]
+    private var teacher: (model: SharedModel, lane: ModelLane)?
 
     static var ofThisThread: TrainingMemory {
         let key = "quantsim.training"
@@ -27,14 +24,23 @@ final class TrainingMemory {
         _ model: SharedModel, inputShapes: [String: Shape], trained: [String], taps: Set<String>,
         batchStatistics: Set<String>
     ) throws -> TrainingPlan {
-        let key = Key(model: ObjectIdentifier(model), inputShapes: inputShapes)
-        if let plan = plans[key] { return plan }
-        // A slot has few sizes; those of a model that is no longer used go.
-        plans = plans.filter { $0.key.model == key.model }
+        // Those of a model that is no longer used go.
+        if self.model !== model { (self.model, plans) = (model, [:]) }
+        if let plan = plans[inputShapes] { return plan }
         let plan = try TrainingPlan(
             model.specialized(inputShapes), parameters: Set(trained), taps: taps, batchStatistics: batchStatistics)
-        plans[key] = plan
+        plans[inputShapes] = plan
         return plan
+    }
+
+    /// The outputs of the model that is trained as it was before, unquantized. Valid until the next call.
+    func outputs(ofTeacher model: SharedModel, of inputs: [String: Tensor], named output: String) throws
+        -> UnsafeBufferPointer<Float>
+    {
+        if teacher?.model !== model { teacher = nil }
+        let lane = teacher?.lane ?? ModelLane(model, taps: [])
+        teacher = (model, lane)
+        return try lane.run(whole: inputs).output(output)
     }
 
     /// Keeps a tapped value as it is before it is rounded.

@@ -86,7 +86,9 @@ package struct TrainingReplica: Sendable {
         let (running, statistics) = (self.running, takeStatistics(outOf: &gradient))
         try passThroughQuantizers(&gradient)
         if let norm = plan.clipNorm { GradientClipping.clip(&gradient, maximumNorm: norm) }
-        optimizer.step(parameters: &values, gradients: gradient, learningRate: learningRate)
+        // Ranges do not decay: they would shrink below what the values need.
+        let weightCount = plan.parameters.reduce(0) { $0 + $1.shape.count }
+        optimizer.step(parameters: &values, gradients: gradient, learningRate: learningRate, decayed: weightCount)
         update(running, by: statistics)
         if let index = values.firstIndex(where: { !$0.isFinite }) {
             throw TrainingError(.notFinite, index: index, found: "a weight of \(values[index])").located(in: layout)

@@ -55,6 +55,12 @@ struct TrainingRun {
         }
     }
 
+    /// Notes what came of evaluating the state that was last asked for, before the next step.
+    mutating func record(_ evaluation: TrainingProgress.Evaluation) {
+        progress.record(evaluation)
+        stateProgress = progress
+    }
+
     private mutating func recover(from error: ClusterError, _ step: Int) throws {
         switch error.code {
         case .stateLost: rewind()

@@ -16,9 +16,10 @@ struct TrainingStage {
     private let index: SampleIndex
     private let composer: BatchComposer
     private let schedule: Schedule
+    let stepCount: Int
 
     /// - Parameters:
-    ///   - model: digest of the artifact that holds the model.
+    ///   - model: digest of the artifact that holds what is trained.
     ///   - activations: encodings of all activations, constants among them.
     init(
         _ job: JobFile, _ training: JobFile.Training, _ preparation: ModelPreparation, model: ArtifactID,
@@ -29,61 +30,89 @@ struct TrainingStage {
         index = try SampleIndex(source)
         composer = try BatchComposer(
             sampleCount: index.count, globalBatch: training.globalBatch, slots: training.slots)
-        schedule = try Schedule(
-            learningRate: training.optimizer.learningRate,
-            decay: training.schedule.map { .divide(by: $0.divideBy, everyEpochs: $0.everyEpochs) } ?? .constant)
+        guard let loss = preparation.loss else { preconditionFailure("a training that was not prepared") }
+        stepCount = training.stepCount(stepsPerEpoch: composer.stepsPerEpoch)
+        schedule = try training.rates(steps: stepCount)
         plan = try ReplicaPlan(preparation, training, activations: activations)
         let trained = Set(plan.parameters.map(\.name))
         specification = PassSpecification(
             task: .training(
                 TrainingTask(
-                    replica: plan, loss: .crossEntropy, globalBatch: training.globalBatch, seed: UInt64(training.seed),
+                    replica: plan, loss: loss.task, globalBatch: training.globalBatch, seed: UInt64(training.seed),
                     augmentation: job.dataset.training?.augment.map {
                         Augmentation(cropPadding: $0.cropPadding, horizontalFlip: $0.horizontalFlip)
                     }, precision: training.precision)),
-            model: model.bytes, inputs: preparation.inputs, output: preparation.output,
+            model: model.bytes, inputs: loss.inputs, output: preparation.output,
             parameters: preparation.constantEncodings(activations).filter { !trained.contains($0.key) },
             tile: preparation.tile, skipsBadSamples: job.dataset.onBadSample == .skip)
+    }
+
+    /// What happens while a training runs.
+    enum Event {
+        /// It begins, or goes on from a checkpoint.
+        case begins(TrainingProgress)
+        case step(TrainingProgress, loss: Float)
+        case epochEnds(TrainingProgress)
     }
 
     /// Samples of all steps.
     var sampleCount: Int { stepCount * training.globalBatch }
 
-    private var stepCount: Int {
-        switch training.duration {
-        case .epochs(let epochs): epochs * composer.stepsPerEpoch
-        case .steps(let steps): steps
-        }
+    /// What the training takes, in lines for people.
+    var settings: [String] {
+        training.settings(
+            steps: stepCount, stepsPerEpoch: composer.stepsPerEpoch, output: specification.output,
+            hasTargets: preparation.loss?.task.targets != nil)
     }
 
+    /// Epochs of all steps, the last perhaps not whole.
+    var epochCount: Int { composer.epoch(ofStep: max(stepCount - 1, 0)) + 1 }
+
     /// Trains from the last checkpoint on.
-    /// - Parameter report: called at the beginning and after every step.
-    /// - Returns: the state in the end.
+    /// - Parameter evaluate: called with the state at the end of an epoch, and the epoch from 0; nil where there is nothing
+    ///   labelled to evaluate with.
+    /// - Returns: the state of the best epoch, or of the last where none was evaluated.
     func run(
-        on coordinator: Coordinator, checkpoints: TrainingCheckpoints, report: (TrainingProgress, Float?) -> Void
+        on coordinator: Coordinator, checkpoints: TrainingCheckpoints,
+        evaluate: ((TrainingReplica, Int) throws -> TrainingProgress.Evaluation)?, report: (Event) -> Void
     ) throws -> (replica: TrainingReplica, progress: TrainingProgress) {
         guard let model = ArtifactID(bytes: specification.model) else { preconditionFailure("no artifact's digest") }
         var checkpoints = checkpoints
         let saved = try checkpoints.latest(plan)
-        let progress = saved?.progress ?? TrainingProgress()
+        let progress = saved?.progress ?? TrainingProgress(stepCount: stepCount)
         let context = TrainingContext(
             coordinator: coordinator, model: model, specification: coordinator.addArtifact(try specification.encoded()),
             plan: plan, index: index, composer: composer, schedule: schedule, seed: UInt64(training.seed),
             skipsBadSamples: specification.skipsBadSamples)
         var run = TrainingRun(
             context, from: try saved?.replica ?? TrainingReplica(plan, of: preparation.graph.constants), progress)
-        report(progress, nil)
-        while run.progress.steps < stepCount {
+        report(.begins(progress))
+        while run.progress.steps < stepCount, !run.progress.isExhausted(patience: training.patience) {
             let step = run.progress.steps
             guard let loss = try run.takeStep() else { continue }
-            report(run.progress, loss)
-            let next = composer.epoch(ofStep: step + 1)
-            if step + 1 == stepCount || next != composer.epoch(ofStep: step) || checkpoints.isDue || run.wantsReplica {
-                guard let replica = try run.replica() else { continue }
-                try checkpoints.write(replica, run.progress, epoch: next)
-            }
+            report(.step(run.progress, loss: loss))
+            let (epoch, next) = (composer.epoch(ofStep: step), composer.epoch(ofStep: step + 1))
+            let endsEpoch = step + 1 == stepCount || next != epoch
+            guard endsEpoch || checkpoints.isDue || run.wantsReplica else { continue }
+            guard let replica = try run.replica() else { continue }
+            if let evaluate, endsEpoch, isEvaluated(epoch) { run.record(try evaluate(replica, epoch)) }
+            // With the evaluation: what goes on from it neither repeats nor misses one.
+            try checkpoints.write(replica, run.progress, epoch: next)
+            if endsEpoch { report(.epochEnds(run.progress)) }
         }
-        return (run.state, run.progress)
+        guard let best = run.progress.bestStep, best != run.progress.steps else { return (run.state, run.progress) }
+        return (try checkpoints.replica(plan, atStep: best), run.progress)
+    }
+
+    /// - Parameter epoch: from 0.
+    private func isEvaluated(_ epoch: Int) -> Bool {
+        epoch + 1 == epochCount || (epoch + 1).isMultiple(of: training.evaluateEveryEpochs)
+    }
+
+    /// For the report.
+    func summary(_ progress: TrainingProgress) -> Report.Training {
+        let stopped = progress.steps < stepCount && progress.isExhausted(patience: training.patience)
+        return Report.Training(progress, isStoppedEarly: stopped)
     }
 
     /// The model with the state's weights, and the encodings of all activations.

@@ -4,8 +4,30 @@ import Training
 
 /// What all slots of a training have in common.
 package struct TrainingTask: Codable, Equatable, Sendable {
-    package enum Loss: String, Codable, Sendable {
+    package enum Loss: Codable, Equatable, Sendable {
+        /// Of labels.
         case crossEntropy
+        /// Of the samples' arrays of this name and shape, or of the FP32 model's outputs where nil.
+        case meanSquaredError(targets: PassSpecification.Input?)
+        /// From the FP32 model.
+        /// - Parameter stride: elements between two classes of one place.
+        case distillation(temperature: Double, classes: Int, stride: Int)
+        /// An output of the model, of one element: the mean loss of the samples that it is given.
+        case output(String)
+
+        /// Whether the FP32 model computes what the outputs are compared with.
+        package var needsTeacher: Bool {
+            switch self {
+            case .crossEntropy, .output: false
+            case .meanSquaredError(let targets): targets == nil
+            case .distillation: true
+            }
+        }
+
+        /// What the outputs are compared with, where it is an array of the samples.
+        package var targets: PassSpecification.Input? {
+            if case .meanSquaredError(let targets) = self { targets } else { nil }
+        }
     }
 
     package var replica: ReplicaPlan

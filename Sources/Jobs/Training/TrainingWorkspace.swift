@@ -13,7 +13,7 @@ import Training
 final class TrainingWorkspace: Sendable {
     private struct State {
         var specification: (id: Data, value: PassSpecification, task: TrainingTask)?
-        var model: (id: Data, value: SharedModel)?
+        var model: (id: Data, value: SharedModel, teacher: SharedModel?)?
         var replica: (digest: Data, value: TrainingReplica)?
     }
 
@@ -29,10 +29,10 @@ final class TrainingWorkspace: Sendable {
     func model(for step: TrainingStep, artifacts: (ArtifactID) throws -> Data) throws -> (StepModel, PassSpecification)
     {
         let (specification, task) = try specification(step.specification, artifacts)
-        let model = try model(specification, task, artifacts)
+        let (model, teacher) = try model(specification, task, artifacts)
         let replica = try replica(of: step, task, artifacts)
         return (
-            try StepModel(replica, model, task, step, output: specification.output), specification
+            try StepModel(replica, model, teacher: teacher, task, step, output: specification.output), specification
         )
     }
 
@@ -72,16 +72,19 @@ final class TrainingWorkspace: Sendable {
 
     private func model(
         _ specification: PassSpecification, _ task: TrainingTask, _ artifacts: (ArtifactID) throws -> Data
-    ) throws -> SharedModel {
-        if let known = state.withLock({ $0.model }), known.id == specification.model { return known.value }
+    ) throws -> (model: SharedModel, teacher: SharedModel?) {
+        if let known = state.withLock({ $0.model }), known.id == specification.model {
+            return (known.value, known.teacher)
+        }
         guard let id = ArtifactID(bytes: specification.model) else {
             throw ShardFailure(permanent: true, code: "descriptor")
         }
         let graph = try Graph(importing: ONNXFile(decoding: artifacts(id)))
         // Trained constants are fed with every step, the others never change.
         let model = SharedModel(try graph.simulatingParameters(specification.parameters))
-        state.withLock { $0.model = (specification.model, model) }
-        return model
+        let teacher = task.loss.needsTeacher ? SharedModel(graph) : nil
+        state.withLock { $0.model = (specification.model, model, teacher) }
+        return (model, teacher)
     }
 
     private func replica(

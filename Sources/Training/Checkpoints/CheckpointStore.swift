@@ -15,7 +15,7 @@ public struct CheckpointStore: Sendable {
     private static let replacedPrefix = ".replaced-"
     private static let tensorsName = "tensors.safetensors"
     private static let manifestName = "manifest.json"
-    private static let maximumManifestBytes = 1 << 20
+    private static let maximumManifestBytes = 16 << 20
 
     /// Makes the folder where there is none, and clears away what interrupted writes left.
     /// - Throws: `TrainingError(.cannotWrite)`, `.cannotOpen`.

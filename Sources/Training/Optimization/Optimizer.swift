@@ -86,43 +86,65 @@ public struct Optimizer: Equatable, Sendable {
     ///   - parameters: the flat vector of the parameters.
     ///   - gradients: of the loss with respect to them.
     ///   - learningRate: of this step; see `Schedule`.
-    public mutating func step(parameters: inout [Float], gradients: [Float], learningRate: Double) {
+    ///   - decayed: so many parameters, the first ones, are subject to weight decay; all where nil.
+    public mutating func step(
+        parameters: inout [Float], gradients: [Float], learningRate: Double, decayed: Int? = nil
+    ) {
         precondition(
             parameters.count == gradients.count, "\(gradients.count) gradients of \(parameters.count) parameters")
         precondition(
             settings.stateNames.isEmpty || first.count == parameters.count,
             "the state of \(first.count) parameters for \(parameters.count)")
-        let count = parameters.count
         stepCount += 1
-        switch settings.rule {
-        case .sgd(let momentum, let nesterov):
-            let isFirst = stepCount == 1
-            let decay = Float(settings.weightDecay)
-            parameters.withUnsafeMutableBufferPointer { weights in
-                first.withUnsafeMutableBufferPointer { velocity in
-                    qs_sgd_step(
-                        weights.baseAddress, gradients, momentum > 0 ? velocity.baseAddress : nil, count,
-                        Float(learningRate), Float(momentum), decay, nesterov, isFirst)
+        let decayed = settings.weightDecay > 0 ? min(decayed ?? parameters.count, parameters.count) : 0
+        parameters.withUnsafeMutableBufferPointer { weights in
+            gradients.withUnsafeBufferPointer { gradients in
+                first.withUnsafeMutableBufferPointer { first in
+                    second.withUnsafeMutableBufferPointer { second in
+                        for (range, decay) in [
+                            (0..<decayed, settings.weightDecay), (decayed..<weights.count, 0),
+                        ] where !range.isEmpty {
+                            settings.step(
+                                stepCount, range, weights, gradients, first, second, learningRate: learningRate,
+                                weightDecay: decay)
+                        }
+                    }
                 }
             }
+        }
+    }
+}
+
+extension OptimizerSettings {
+    /// Steps a range of the parameters.
+    /// - Parameters:
+    ///   - stepCount: the step's number, from 1.
+    ///   - first, second: the optimizer's vectors, as long as the parameters or empty.
+    fileprivate func step(
+        _ stepCount: Int, _ range: Range<Int>, _ weights: UnsafeMutableBufferPointer<Float>,
+        _ gradients: UnsafeBufferPointer<Float>, _ first: UnsafeMutableBufferPointer<Float>,
+        _ second: UnsafeMutableBufferPointer<Float>, learningRate: Double, weightDecay: Double
+    ) {
+        func part(_ vector: UnsafeMutableBufferPointer<Float>) -> UnsafeMutablePointer<Float>? {
+            vector.isEmpty ? nil : vector.baseAddress.map { $0 + range.lowerBound }
+        }
+        let ownGradients = UnsafeBufferPointer(rebasing: gradients[range]).baseAddress
+        switch rule {
+        case .sgd(let momentum, let nesterov):
+            qs_sgd_step(
+                part(weights), ownGradients, momentum > 0 ? part(first) : nil, range.count, Float(learningRate),
+                Float(momentum), Float(weightDecay), nesterov, stepCount == 1)
         case .adam(let beta1, let beta2, let epsilon), .adamW(let beta1, let beta2, let epsilon):
             var isDecoupled = false
-            if case .adamW = settings.rule { isDecoupled = true }
+            if case .adamW = rule { isDecoupled = true }
             // The scalars are computed in double and rounded once, as PyTorch does.
             var scalars = qs_adam(
                 first_share: Float(1 - beta1), second_kept: Float(beta2), second_share: Float(1 - beta2),
                 rate: Float(learningRate / (1 - power(beta1, stepCount))),
                 second_correction: Float((1 - power(beta2, stepCount)).squareRoot()), epsilon: Float(epsilon),
-                decay: isDecoupled ? 0 : Float(settings.weightDecay),
-                kept: isDecoupled ? Float(1 - learningRate * settings.weightDecay) : 1)
-            parameters.withUnsafeMutableBufferPointer { weights in
-                first.withUnsafeMutableBufferPointer { first in
-                    second.withUnsafeMutableBufferPointer { second in
-                        qs_adam_step(
-                            weights.baseAddress, gradients, first.baseAddress, second.baseAddress, count, &scalars)
-                    }
-                }
-            }
+                decay: isDecoupled ? 0 : Float(weightDecay),
+                kept: isDecoupled ? Float(1 - learningRate * weightDecay) : 1)
+            qs_adam_step(part(weights), ownGradients, part(first), part(second), range.count, &scalars)
         }
     }
 }

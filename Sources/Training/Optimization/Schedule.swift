@@ -5,8 +5,8 @@ public struct Schedule: Equatable, Sendable, Codable {
         /// rate / divisor^floor(epoch / everyEpochs)
         case divide(by: Double, everyEpochs: Int)
         /// With t the share of the steps after the warm-up that are done: last + (rate - last) * (1 + cos(pi t)) / 2, where
-        /// last = rate * lastShare. After `epochs` it stays at the last (Loshchilov and Hutter, 2017, without restarts).
-        case cosine(epochs: Int, lastShare: Double)
+        /// last = rate * lastShare. After `steps` it stays at the last (Loshchilov and Hutter, 2017, without restarts).
+        case cosine(steps: Int, lastShare: Double)
     }
 
     /// Positive.
@@ -26,8 +26,8 @@ public struct Schedule: Equatable, Sendable, Codable {
         case .divide(let divisor, let everyEpochs):
             try check(divisor > 0 && divisor.isFinite, "divide_by", "above 0", "\(divisor)")
             try check(everyEpochs > 0, "every_epochs", "1 or more", "\(everyEpochs)")
-        case .cosine(let epochs, let lastShare):
-            try check(epochs > 0, "epochs", "1 or more", "\(epochs)")
+        case .cosine(let steps, let lastShare):
+            try check(steps > 0, "steps", "1 or more", "\(steps)")
             try check((0...1).contains(lastShare), "last_share", "from 0 to 1", "\(lastShare)")
         }
         try check(warmUpSteps >= 0, "warm_up_steps", "0 or more", "\(warmUpSteps)")
@@ -47,9 +47,9 @@ public struct Schedule: Equatable, Sendable, Codable {
             decayed = learningRate
         case .divide(let divisor, let everyEpochs):
             decayed = learningRate / power(divisor, step / stepsPerEpoch / everyEpochs)
-        case .cosine(let epochs, let lastShare):
-            let steps = max(epochs * stepsPerEpoch - warmUpSteps, 1)
-            let share = Double(min(max(step - warmUpSteps, 0), steps)) / Double(steps)
+        case .cosine(let steps, let lastShare):
+            let decaying = max(steps - warmUpSteps, 1)
+            let share = Double(min(max(step - warmUpSteps, 0), decaying)) / Double(decaying)
             let last = learningRate * lastShare
             decayed = last + (learningRate - last) * (1 + cosineOfHalfTurns(share)) / 2
         }

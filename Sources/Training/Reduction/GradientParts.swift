@@ -72,9 +72,9 @@ public final class GradientParts: Sendable {
         throw error
     }
 
-    /// Whether each of these slots has added its share of a part.
+    /// Whether these slots, and no others, have added their shares of a part.
     public func isComplete(part: Int, slots: Set<Int>) -> Bool {
-        parts[part].state.withLock { slots.isSubset(of: $0.slots) }
+        parts[part].state.withLock { slots == $0.slots }
     }
 
     /// What the slots here have added to a part.
