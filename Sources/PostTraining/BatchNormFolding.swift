@@ -26,8 +26,6 @@ public enum BatchNormFolding {
         public let weight: String
         /// The layer's bias: the one it had, or a new one.
         public let bias: String
-        /// The normalization's constants: scale, bias, mean, variance.
-        public let parameters: [String]
         /// What the normalization made of the layer's output.
         public let output: String
         /// What the layer's output is called now, which is the value that `output` was.
@@ -77,7 +75,7 @@ private struct Folding {
         let folded = graph.nodes[index]
         folds.append(
             BatchNormFolding.Fold(
-                weight: folded.inputs[1], bias: folded.inputs[2], parameters: Array(gone.inputs.dropFirst()),
+                weight: folded.inputs[1], bias: folded.inputs[2],
                 output: gone.outputs[0], folded: folded.outputs[0], scale: norm.scale))
     }
 

@@ -44,8 +44,6 @@ package struct BatchNormPlan: Codable, Equatable, Sendable {
             rule: RunningStatistics(momentum: training.batchNormMomentum, slots: training.slots))
     }
 
-    package var outputs: Set<String> { Set(normalizations.map(\.output)) }
-
     /// What slots contribute to.
     package var entries: [(name: String, shape: Shape)] {
         normalizations.flatMap(\.entries)
