@@ -21,13 +21,15 @@ public final class TrainingPlan {
     ///   - taps: values shown in the forward pass (which may be changed in place) and, where a gradient reaches them, in the
     ///     backward pass. Only values that depend on a parameter have a gradient.
     ///   - gradientTaps: taps whose gradients are computed even if no parameter lies before them.
+    ///   - batchStatistics: outputs of batch normalizations that compute with the mean and variance of their input instead
+    ///     of the running ones; the gradient flows through these statistics.
     ///   - inputGradients: also compute the gradients of the graph's inputs.
     ///   - weights: where constants that are not trained are kept.
     /// - Throws: `ExecutionError` `.inputMismatch` for a parameter that is no float32 constant of the graph,
     ///   `.unsupportedForm` naming the node that cannot be compiled or whose gradient is needed and not known.
     public init(
         _ graph: SpecializedGraph, parameters: Set<String>, taps: Set<String> = [], gradientTaps: Set<String> = [],
-        inputGradients: Bool = false, weights: WeightStore = WeightStore()
+        batchStatistics: Set<String> = [], inputGradients: Bool = false, weights: WeightStore = WeightStore()
     ) throws {
         try ComputeLibrary.pinDefault()
         ComputeLibrary.useOneThread()
@@ -45,7 +47,7 @@ public final class TrainingPlan {
             (unit.operator as? any DifferentiableOperator)?.gradientReadsOutput(unit, in: fed) == true
         }
         let tape = Tape(
-            parameters: parameters,
+            parameters: parameters, batchStatistics: batchStatistics,
             keptBeforeTap: Set(kept.map { $0.outputs[0] }).intersection(taps).intersection(needed))
         let builder = PlanBuilder(
             graph: fed, units: units, weights: weights, taps: taps, tape: tape, engine: try Engine())
@@ -70,6 +72,7 @@ public final class TrainingPlan {
     ///   - feed: writes the elements of each input, row-major, into its place.
     ///   - parameter: writes the elements of each parameter, row-major; called in the order of first use.
     ///   - tap: receives each tapped value right after it is computed.
+    ///   - statistics: receives what each of the `batchStatistics` has found, in the order of the forward pass.
     ///   - loss: reads `output` and writes `outputGradient`, which is zero before.
     ///   - gradientTap: receives the gradient of the loss with respect to each tapped value as its consumers saw it, before it
     ///     flows on to the producer; the receiver may change it in place, but zero that fills up the layout must stay zero.
@@ -81,6 +84,7 @@ public final class TrainingPlan {
         feed: (String, UnsafeMutableBufferPointer<Float>) throws -> Void,
         parameter: (String, UnsafeMutableBufferPointer<Float>) throws -> Void,
         tap: (Plan.Tap) throws -> Void = { _ in },
+        statistics: (BatchStatistics) throws -> Void = { _ in },
         loss: (TrainingPlan) throws -> Void,
         gradientTap: (Plan.Tap) throws -> Void = { _ in },
         gradient: (String, UnsafeBufferPointer<Float>) throws -> Void = { _, _ in }
@@ -91,6 +95,7 @@ public final class TrainingPlan {
             switch event {
             case .parameter(let name, let elements): try Self.write(name, elements, parameter)
             case .tap(let value): try tap(value)
+            case .statistics(let found): try statistics(found)
             case .loss:
                 for elements in outputGradients.values { elements.update(repeating: 0) }
                 try loss(self)

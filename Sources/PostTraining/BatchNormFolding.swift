@@ -17,7 +17,31 @@ public enum BatchNormFolding {
         var folding = Folding(graph)
         for index in graph.nodes.indices { folding.foldBackward(layer: index) }
         for index in graph.nodes.indices { folding.foldForward(layer: index) }
-        return folding.result()
+        return folding.result(absorbing: true)
+    }
+
+    /// A normalization that was taken into the layer before it.
+    public struct Fold: Equatable, Sendable {
+        /// The layer's weight.
+        public let weight: String
+        /// The layer's bias: the one it had, or a new one.
+        public let bias: String
+        /// What the normalization made of the layer's output.
+        public let output: String
+        /// What the layer's output is called now, which is the value that `output` was.
+        public let folded: String
+        /// What the weights of each output channel were multiplied by: [output channels].
+        public let scale: [Double]
+    }
+
+    /// Folds batch normalizations into the layers before them, as `fold` does, and leaves all others as they are.
+    /// - Parameter isWanted: asked for each layer that has a normalization behind it.
+    public static func foldBehindLayers(
+        _ graph: Graph, where isWanted: (Node) -> Bool = { _ in true }
+    ) -> (graph: Graph, folds: [Fold]) {
+        var folding = Folding(graph)
+        for index in graph.nodes.indices where isWanted(graph.nodes[index]) { folding.foldBackward(layer: index) }
+        return (folding.result(absorbing: false).graph, folding.folds)
     }
 }
 
@@ -27,6 +51,8 @@ private struct Folding {
     private var uses: ValueUses
     /// Indices of normalizations that are gone.
     private var removed: Set<Int> = []
+    /// Those of them that stood behind a layer.
+    private(set) var folds: [BatchNormFolding.Fold] = []
 
     init(_ graph: Graph) {
         self.graph = graph
@@ -44,7 +70,13 @@ private struct Folding {
             bias[channel] = Float(norm.offset[channel] + Double(bias[channel]) * norm.scale[channel])
         }
         store(layer.weight(scaledByOutputChannel: norm.scale), bias: bias, layer: index)
+        let gone = graph.nodes[normIndex]
         remove(normIndex, into: index)
+        let folded = graph.nodes[index]
+        folds.append(
+            BatchNormFolding.Fold(
+                weight: folded.inputs[1], bias: folded.inputs[2],
+                output: gone.outputs[0], folded: folded.outputs[0], scale: norm.scale))
     }
 
     mutating func foldForward(layer index: Int) {
@@ -107,15 +139,16 @@ private struct Folding {
         return rest
     }
 
-    /// Drops what is gone, with its constants, and brings the remaining normalizations to scale and bias alone.
-    func result() -> (graph: Graph, folded: [String]) {
+    /// Drops what is gone, with its constants.
+    /// - Parameter absorbing: whether the remaining normalizations are brought to scale and bias alone.
+    func result(absorbing: Bool) -> (graph: Graph, folded: [String]) {
         var graph = graph
         let folded = removed.sorted().map { graph.nodes[$0].name }
         let parameters = removed.flatMap { graph.nodes[$0].inputs.dropFirst() }
         graph.nodes = graph.nodes.indices.filter { !removed.contains($0) }.map { graph.nodes[$0] }
         let uses = ValueUses(graph)
         for name in parameters where !uses.isUsed(name) { graph.constants[name] = nil }
-        graph.absorbStatistics()
+        if absorbing { graph.absorbStatistics() }
         return (graph, folded)
     }
 }

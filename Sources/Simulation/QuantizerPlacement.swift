@@ -50,6 +50,12 @@ public struct QuantizerPlacement: Equatable, Sendable {
         }
     }
 
+    /// Quantizers that were placed by other rules.
+    public init(activations: [Quantizer], parameters: [Quantizer]) {
+        self.activations = activations
+        self.parameters = parameters
+    }
+
     /// Tensors whose values have to be observed over samples.
     public var observedTensors: Set<String> {
         Set(activations.lazy.filter { $0.enabled && !$0.isConstant }.map(\.tensor))

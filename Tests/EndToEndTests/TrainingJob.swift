@@ -15,12 +15,13 @@ struct TrainingJob {
     /// - Parameters:
     ///   - samples: an epoch.
     ///   - divideBy: the learning rate, after each epoch.
+    ///   - config: where quantizers are.
     ///   - evaluation: digits to evaluate with, if any.
     ///   - settings: further keys of the section `training`.
     init(
         in folder: URL, steps: Int = 50, samples: Int = 160, learningRate: Double = 0.001, divideBy: Double = 1.1,
         model: URL = TestJob.model, training path: String = Self.samples.path, globalBatch: Int = 32,
-        evaluation: Int? = nil, settings: [String: String] = [:]
+        config: String = "default", evaluation: Int? = nil, settings: [String: String] = [:]
     ) throws {
         self.folder = folder
         let evaluation = evaluation.map { "\n  evaluation: {path: \(Self.evaluationSamples.path), samples: \($0)}" }
@@ -29,7 +30,7 @@ struct TrainingJob {
         dataset:
           calibration: {path: \(Self.samples.path), samples: 100}
           training: {path: \(path), samples: \(samples)}\(evaluation ?? "")
-        quantization: {config: default, scheme: tf_enhanced, activation_bitwidth: 8, parameter_bitwidth: 4}
+        quantization: {config: \(config), scheme: tf_enhanced, activation_bitwidth: 8, parameter_bitwidth: 4}
         training:
           steps: \(steps)
           optimizer: {name: sgd, learning_rate: \(learningRate), momentum: 0.9}

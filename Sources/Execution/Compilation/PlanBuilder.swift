@@ -27,6 +27,8 @@ enum Instruction {
     case tap(String, Operand)
     /// Has the caller write a parameter, row-major.
     case parameter(String, Operand)
+    /// Shows the statistics of a batch to the caller: the mean and variance of each channel.
+    case statistics(String, mean: Operand, variance: Operand, valuesPerChannel: Int)
     /// Has the caller read the outputs and write their gradients: outputs first, then gradients.
     case loss([Operand])
     /// Shows the gradient of a tapped value to the caller, who may change it.
@@ -40,6 +42,7 @@ enum Instruction {
         case .native(let operands, _): operands.map(\.buffer)
         case .tap(_, let operand), .parameter(_, let operand), .gradientTap(_, let operand), .gradient(_, let operand):
             [operand.buffer]
+        case .statistics(_, let mean, let variance, _): [mean.buffer, variance.buffer]
         case .loss(let operands): operands.map(\.buffer)
         }
     }
@@ -127,6 +130,9 @@ final class PlanBuilder {
 
     /// How primitives of the forward pass are to be made.
     var propagation: dnnl_prop_kind_t { tape == nil ? dnnl_forward_inference : dnnl_forward_training }
+
+    /// Whether the unit is a batch normalization that computes with the statistics of its input.
+    func usesBatchStatistics(_ unit: Unit) -> Bool { tape?.batchStatistics.contains(unit.outputs[0]) == true }
 
     func operatorInputs(_ unit: Unit) -> [OperatorInput?] {
         unit.node.inputs.map { name in
@@ -268,6 +274,10 @@ final class PlanBuilder {
 
     func emitGradient(_ parameter: String, _ operand: Operand) {
         instructions.append(.gradient(parameter, operand))
+    }
+
+    func emitStatistics(_ value: String, mean: Operand, variance: Operand, valuesPerChannel: Int) {
+        instructions.append(.statistics(value, mean: mean, variance: variance, valuesPerChannel: valuesPerChannel))
     }
 
     func emitLoss(_ operands: [Operand]) {

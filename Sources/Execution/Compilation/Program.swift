@@ -8,6 +8,7 @@ final class Program {
     enum Event {
         case tap(Plan.Tap)
         case parameter(String, UnsafeMutableBufferPointer<Float>)
+        case statistics(BatchStatistics)
         case loss
         case gradientTap(Plan.Tap)
         case gradient(String, UnsafeBufferPointer<Float>)
@@ -164,6 +165,13 @@ final class Program {
             case .tap(let name, let operand): actions.append(.event(.tap(shown(name, operand))))
             case .parameter(let name, let operand):
                 actions.append(.event(.parameter(name, logicalElements(operand))))
+            case .statistics(let name, let mean, let variance, let count):
+                actions.append(
+                    .event(
+                        .statistics(
+                            BatchStatistics(
+                                output: name, mean: UnsafeBufferPointer(logicalElements(mean)),
+                                variance: UnsafeBufferPointer(logicalElements(variance)), valuesPerChannel: count))))
             case .loss: actions.append(.event(.loss))
             case .gradientTap(let name, let operand): actions.append(.event(.gradientTap(shown(name, operand))))
             case .gradient(let name, let operand):

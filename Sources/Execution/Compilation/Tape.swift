@@ -18,6 +18,8 @@ final class Tape {
 
     /// Constants of the graph that the caller writes before every run.
     let parameters: Set<String>
+    /// Outputs of batch normalizations that compute with the statistics of their input.
+    let batchStatistics: Set<String>
     /// Tapped values that are needed as their producer left them, before the caller changed them.
     let keptBeforeTap: Set<String>
     /// Where those lie.
@@ -26,8 +28,9 @@ final class Tape {
     var sources: [String: [Int32]] = [:]
     private var records: [String: Record] = [:]
 
-    init(parameters: Set<String>, keptBeforeTap: Set<String>) {
+    init(parameters: Set<String>, batchStatistics: Set<String>, keptBeforeTap: Set<String>) {
         self.parameters = parameters
+        self.batchStatistics = batchStatistics
         self.keptBeforeTap = keptBeforeTap
     }
 

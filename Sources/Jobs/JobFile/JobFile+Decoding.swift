@@ -29,10 +29,11 @@ extension JobFile {
         model = try section.required(.model).text()
         dataset = try Dataset(section.required(.dataset))
         quantization = try section[.quantization].map { try Quantization($0) } ?? Quantization()
-        postTraining = try section[.postTraining].map(stages) ?? [.foldBatchNorms]
         training = try section[.training].map { try Training($0) }
+        postTraining = try section[.postTraining].map(stages) ?? []
         export = try section[.export].map { try Export($0) } ?? Export()
         instructionSet = try section[.instructionSet]?.choice(of: InstructionSet.self) ?? .auto
+        try settleBatchNorms(stagesAreGiven: section[.postTraining] != nil)
         if training != nil, dataset.training == nil {
             throw error(.missingKey, key: "dataset.training")
         }

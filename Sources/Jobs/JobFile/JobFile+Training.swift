@@ -21,6 +21,11 @@ extension JobFile {
         package var ranges: ReplicaPlan.Ranges
         package var weightEncodings: ReplicaPlan.WeightEncodings
         package var precision: GradientPrecision
+        public var batchNorms = BatchNorms.folded
+        /// Share of a slot's statistics in the running ones; of `kept`.
+        public var batchNormMomentum = 0.1
+        /// Global batches over which statistics are averaged in the end, zero for none; of `kept`.
+        public var reestimationBatches = 100
 
         enum CodingKeys: String, CodingKey, CaseIterable {
             case epochs, steps, loss, optimizer, schedule, slots, seed, ranges
@@ -30,6 +35,9 @@ extension JobFile {
             case evaluateEveryEpochs = "evaluate_every_epochs"
             case weightEncodings = "weight_encodings"
             case precision = "gradient_bits"
+            case batchNorms = "batch_norms"
+            case batchNormMomentum = "batch_norm_momentum"
+            case reestimationBatches = "reestimation_batches"
         }
     }
 
@@ -159,6 +167,11 @@ extension JobFile.Training: Codable {
         ranges = try container.decode(ReplicaPlan.Ranges.self, forKey: .ranges)
         weightEncodings = try container.decode(ReplicaPlan.WeightEncodings.self, forKey: .weightEncodings)
         precision = try container.decode(GradientPrecision.self, forKey: .precision)
+        batchNorms = try container.decode(JobFile.BatchNorms.self, forKey: .batchNorms)
+        batchNormMomentum =
+            try container.decodeIfPresent(Double.self, forKey: .batchNormMomentum) ?? batchNormMomentum
+        reestimationBatches =
+            try container.decodeIfPresent(Int.self, forKey: .reestimationBatches) ?? reestimationBatches
     }
 
     public func encode(to encoder: any Encoder) throws {
@@ -179,6 +192,10 @@ extension JobFile.Training: Codable {
         try container.encode(ranges, forKey: .ranges)
         try container.encode(weightEncodings, forKey: .weightEncodings)
         try container.encode(precision, forKey: .precision)
+        try container.encode(batchNorms, forKey: .batchNorms)
+        guard batchNorms == .kept else { return }
+        try container.encode(batchNormMomentum, forKey: .batchNormMomentum)
+        try container.encode(reestimationBatches, forKey: .reestimationBatches)
     }
 }
 

@@ -28,6 +28,7 @@ extension JobFile.Training {
         } else {
             precision = .full
         }
+        try readBatchNorms(section)
         if let slotsValue = section[.slots], !globalBatch.isMultiple(of: slots) {
             throw slotsValue.error(.outOfRange, expected: "a divisor of global_batch (\(globalBatch))")
         }

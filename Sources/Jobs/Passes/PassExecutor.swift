@@ -54,6 +54,9 @@ package final class PassExecutors: PassExecutorFactory {
         case .calibration(let observed):
             return CalibrationExecutor(specification: specification, model: model, observed: observed)
         case .evaluation(let activations): return try EvaluationExecutor(specification, model, activations)
+        case .statistics(let normalizations, let activations):
+            return NormalizationExecutor(
+                specification: specification, model: model, normalizations: normalizations, activations: activations)
         case .training: throw ShardFailure(permanent: true, code: "descriptor")
         }
     }

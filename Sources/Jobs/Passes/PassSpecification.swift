@@ -12,6 +12,9 @@ package struct PassSpecification: Codable, Equatable, Sendable {
         case calibration(observed: [String])
         /// Counts correct predictions; activations are quantized where encodings are given.
         case evaluation(activations: [String: TensorEncodings])
+        /// Finds the statistics of batch norms over batches, which shards are; values are quantized where encodings are
+        /// given.
+        case statistics(of: [BatchNormPlan.Normalization], activations: [String: TensorEncodings])
         /// Computes gradients of trained constants: what the steps of a training have in common, see `TrainingStep`.
         case training(TrainingTask)
     }

@@ -22,7 +22,7 @@ struct ModelPreparation: Sendable {
     let output: String
     /// Samples per forward pass.
     let tile: Int
-    let placement: QuantizerPlacement
+    private(set) var placement: QuantizerPlacement
     private(set) var parameterEncodings: [String: TensorEncodings]
     /// Of the job's training, if it trains.
     let loss: TrainingLoss?
@@ -39,16 +39,14 @@ struct ModelPreparation: Sendable {
             var whole = try Graph(importing: file).foldingConstants()
             if job.postTraining.contains(.foldBatchNorms) { whole = BatchNormFolding.fold(whole).graph }
             let graph = try job.withoutLoss(whole)
+            try KeptBatchNorms.check(graph, job)
             let inputs = try Self.inputs(of: graph, job, source)
             let computed = try Self.forTiles(graph, inputs)
             let single = try computed.specialized(inputShapes: Self.shapes(inputs, samples: 1))
             try ExecutionSupport.check(single)
             let tile = computed.fixedBatch ?? TileSize.samples(for: single, batch: job.dataset.batch)
             _ = try computed.specialized(inputShapes: Self.shapes(inputs, samples: tile))
-            let placement = try QuantizerPlacement(
-                graph: graph, config: Self.config(of: job),
-                activationBitwidth: job.quantization.activationBitwidth,
-                parameterBitwidth: job.quantization.parameterBitwidth, scheme: job.quantization.simulationScheme)
+            let placement = try Self.placement(on: graph, job)
             return (
                 graph, try computed.exported(over: file).encoded(), inputs, tile, placement,
                 ParameterEncodings.compute(graph: graph, placement: placement),
@@ -71,6 +69,29 @@ struct ModelPreparation: Sendable {
         replaced.parameterEncodings.merge(encodings) { $1 }
         replaced.artifact = try Self.forTiles(replaced.graph, inputs).exported(over: original).encoded()
         return replaced
+    }
+
+    /// The same model after a change of its graph.
+    func replacing(
+        _ graph: Graph, placement: QuantizerPlacement, parameterEncodings: [String: TensorEncodings]
+    ) throws -> ModelPreparation {
+        var replaced = self
+        replaced.graph = graph
+        replaced.placement = placement
+        replaced.parameterEncodings = parameterEncodings
+        replaced.artifact = try Self.forTiles(graph, inputs).exported(over: original).encoded()
+        return replaced
+    }
+
+    /// Where the job wants quantizers.
+    static func placement(on graph: Graph, _ job: JobFile) throws -> QuantizerPlacement {
+        let config = try config(of: job)
+        func place(_ graph: Graph) throws -> QuantizerPlacement {
+            try QuantizerPlacement(
+                graph: graph, config: config, activationBitwidth: job.quantization.activationBitwidth,
+                parameterBitwidth: job.quantization.parameterBitwidth, scheme: job.quantization.simulationScheme)
+        }
+        return job.training?.batchNorms == .kept ? try KeptBatchNorms.placement(on: graph, place) : try place(graph)
     }
 
     /// Input shapes for a number of samples.

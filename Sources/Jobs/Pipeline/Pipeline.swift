@@ -51,6 +51,7 @@ struct Pipeline {
         if let training = job.training, let source = self.training, let checkpoints {
             let progress: TrainingProgress
             (activations, progress) = try train(training, on: source, checkpoints, activations)
+            activations = try completeBatchNorms(training, source, activations)
             if let evaluation {
                 try evaluate(
                     evaluation, as: .trained, quantizedEvaluation(activations), known: progress.best?.evaluation)
@@ -97,6 +98,19 @@ struct Pipeline {
             Report.Stage(
                 name, evaluating: form, samples: result.samples, skipped: result.skipped, seconds: evaluation.seconds,
                 correctTop1: result.isLabelled ? result.top1 : nil, correctTop5: result.isLabelled ? result.top5 : nil))
+    }
+
+    /// Estimates the statistics of batch norms that training has kept, and folds them.
+    private mutating func completeBatchNorms(
+        _ training: JobFile.Training, _ source: DatasetSource, _ activations: [String: TensorEncodings]
+    ) throws -> [String: TensorEncodings] {
+        guard let estimation = try BatchNormEstimation(job, training, source: source) else { return activations }
+        let completed = try namingModel {
+            try estimation.completing(preparation, activations, on: coordinator, display: display)
+        }
+        preparation = completed.preparation
+        model = coordinator.addArtifact(preparation.artifact)
+        return completed.activations
     }
 
     private func fp32Evaluation() -> PassSpecification {

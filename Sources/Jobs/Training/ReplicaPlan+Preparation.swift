@@ -12,7 +12,9 @@ extension ReplicaPlan {
         let constants = preparation.graph.constants
         var quantizers: [String: ParameterQuantizer] = [:]
         var trained: Set<String> = []
-        for quantizer in preparation.placement.parameters where constants[quantizer.tensor]?.elementType == .float32 {
+        let runningValues = preparation.graph.runningValues
+        for quantizer in preparation.placement.parameters
+        where constants[quantizer.tensor]?.elementType == .float32 && !runningValues.contains(quantizer.tensor) {
             trained.insert(quantizer.tensor)
             guard let start = preparation.parameterEncodings[quantizer.tensor] else { continue }
             quantizers[quantizer.tensor] = ParameterQuantizer(
@@ -36,6 +38,7 @@ extension ReplicaPlan {
             },
             activations: groups.values.filter { !$0.tensors.isEmpty }.sorted { $0.name < $1.name },
             optimizer: try training.optimizer.settings(), ranges: training.ranges,
-            weightEncodings: training.weightEncodings, clipNorm: training.clipNorm)
+            weightEncodings: training.weightEncodings, clipNorm: training.clipNorm,
+            batchNorms: BatchNormPlan(preparation.graph, training))
     }
 }

@@ -62,10 +62,12 @@ package struct ReplicaPlan: Codable, Equatable, Sendable {
     package var weightEncodings: WeightEncodings
     /// The norm that gradients are scaled down to where theirs is larger.
     package var clipNorm: Double?
+    /// The batch norms that compute with the statistics of their slot; nil where none does.
+    package var batchNorms: BatchNormPlan?
 
     package init(
         parameters: [Parameter], activations: [Activation], optimizer: OptimizerSettings, ranges: Ranges,
-        weightEncodings: WeightEncodings, clipNorm: Double?
+        weightEncodings: WeightEncodings, clipNorm: Double?, batchNorms: BatchNormPlan? = nil
     ) {
         self.parameters = parameters
         self.activations = activations
@@ -73,28 +75,44 @@ package struct ReplicaPlan: Codable, Equatable, Sendable {
         self.ranges = ranges
         self.weightEncodings = weightEncodings
         self.clipNorm = clipNorm
+        self.batchNorms = batchNorms
     }
 
     package static func activationKey(_ group: String) -> String { "activation_ranges/\(group)" }
+    package static let gapKey = "batch_norms/gap"
     package static func parameterKey(_ name: String) -> String { "parameter_ranges/\(name)" }
 
     /// Activations whose ranges are trained.
     package var learnedActivations: [Activation] { activations.filter { ranges == .learned && $0.isLearned } }
 
-    /// What slots have gradients of: the trained constants, then the ranges (min, max) of activations.
-    package func gradientLayout() throws -> ParameterLayout {
-        try ParameterLayout(
-            parameters.map { ($0.name, $0.shape) } + learnedActivations.map { (Self.activationKey($0.name), [1, 2]) })
-    }
+    /// What slots contribute to: the trained constants, then the ranges (min, max) of activations, whose gradients they have,
+    /// then the running means and variances of batch norms.
+    package func gradientLayout() throws -> ParameterLayout { try ParameterLayout(slotEntries) }
 
-    /// All that the optimizer moves: what slots have gradients of, then the ranges of parameters, whose gradients follow from
-    /// those of the parameters.
+    /// The whole state: what slots contribute to, then the ranges of parameters, whose gradients follow from those of the
+    /// parameters.
     package func stateLayout() throws -> ParameterLayout {
         try ParameterLayout(
-            parameters.map { ($0.name, $0.shape) } + learnedActivations.map { (Self.activationKey($0.name), [1, 2]) }
+            slotEntries
                 + parameters.compactMap { parameter in
                     guard ranges == .learned, let quantizer = parameter.quantizer else { return nil }
                     return (Self.parameterKey(parameter.name), [quantizer.start.encodings.count, 2])
                 })
+    }
+
+    private var slotEntries: [(name: String, shape: Shape)] {
+        var entries: [(name: String, shape: Shape)] = parameters.map { ($0.name, $0.shape) }
+        entries += learnedActivations.map { (Self.activationKey($0.name), [1, 2]) }
+        guard let batchNorms else { return entries }
+        if let gap { entries.append((Self.gapKey, [gap])) }
+        return entries + batchNorms.entries
+    }
+
+    /// Elements before the running values, always zero: these are of another magnitude than gradients, and would spoil those
+    /// that are rounded in one block with them.
+    package var gap: Int? {
+        let count = parameters.reduce(2 * learnedActivations.count) { $0 + $1.shape.count }
+        let rest = count % SlotRounding.block
+        return batchNorms == nil || rest == 0 ? nil : SlotRounding.block - rest
     }
 }

@@ -25,7 +25,9 @@ struct StepModel: Sendable {
     let estimators: [String: StraightThrough]
     /// The learned ranges of activations.
     let ranges: [(activation: ReplicaPlan.Activation, range: LearnedRange)]
-    /// What slots have gradients of.
+    /// The batch norms that compute with the statistics of the slot, by output.
+    let normalizations: [String: TrainingReplica.Running]
+    /// What slots contribute to.
     let layout: ParameterLayout
 
     init(
@@ -42,6 +44,8 @@ struct StepModel: Sendable {
         ranges = replica.plan.learnedActivations.compactMap { activation in
             replica.learnedRange(ofActivation: activation.name).map { (activation, $0) }
         }
+        normalizations = Dictionary(
+            uniqueKeysWithValues: replica.running.map { ($0.normalization.output, $0) })
         layout = try replica.plan.gradientLayout()
     }
 }
@@ -90,7 +94,7 @@ final class TrainingLane: ShardLane {
         if batch.samples.count > 0 {
             sums = [:]
             let accuracy: EvaluationResult
-            (result.lossAndGradient[0], accuracy) = try run(batch.samples, gradient: take)
+            (result.lossAndGradient[0], accuracy) = try run(batch.samples, slot: batch.slot, gradient: take)
             (result.labelled, result.correct) = (accuracy.labelled, accuracy.top1)
             for (activation, range) in model.ranges {
                 guard let place = model.layout.range(of: ReplicaPlan.activationKey(activation.name)) else { continue }
@@ -102,6 +106,9 @@ final class TrainingLane: ShardLane {
                 }
                 let slopes = range.gradient(total)
                 try [slopes.min, slopes.max].withUnsafeBufferPointer { try take($0, at: place) }
+            }
+            if let gap = model.task.replica.gap, let place = model.layout.range(of: ReplicaPlan.gapKey) {
+                try [Float](repeating: 0, count: gap).withUnsafeBufferPointer { try take($0, at: place) }
             }
         } else {
             try writer?.takeZeros()
@@ -116,12 +123,12 @@ final class TrainingLane: ShardLane {
     }
 
     private func run(
-        _ batch: SampleBatch, gradient: (UnsafeBufferPointer<Float>, Range<Int>) throws -> Void
+        _ batch: SampleBatch, slot: Int, gradient: (UnsafeBufferPointer<Float>, Range<Int>) throws -> Void
     ) throws -> (loss: Float, accuracy: EvaluationResult) {
         let plan = try memory.plan(
             model.model, inputShapes: batch.inputs.mapValues(\.shape),
             trained: model.task.replica.parameters.map(\.name),
-            taps: Set(model.estimators.keys))
+            taps: Set(model.estimators.keys), batchStatistics: Set(model.normalizations.keys))
         var loss = 0.0
         var accuracy = EvaluationResult()
         try plan.run(
@@ -131,6 +138,19 @@ final class TrainingLane: ShardLane {
                 guard let estimator = model.estimators[tap.name] else { return }
                 if learned.contains(tap.name) { memory.keep(tap) }
                 estimator.forward(inPlace: tap.elements, recording: &memory.masks[tap.name, default: .init()])
+            },
+            statistics: { found in
+                guard let running = model.normalizations[found.output],
+                    let rule = model.task.replica.batchNorms?.rule
+                else { return }
+                let parts = running.contribution(
+                    rule, slot: slot, mean: found.mean, variance: found.variance, unbiasing: found.unbiasing)
+                for (name, part) in [
+                    (running.normalization.mean, parts.mean), (running.normalization.variance, parts.variance),
+                ] {
+                    guard let range = model.layout.range(of: name) else { continue }
+                    try part.withUnsafeBufferPointer { try gradient($0, range) }
+                }
             },
             loss: { plan in
                 loss = try SlotLoss(model.task, output: model.output).value(of: batch, after: plan) {

@@ -21,12 +21,14 @@ final class TrainingMemory {
     }
 
     func plan(
-        _ model: SharedModel, inputShapes: [String: Shape], trained: [String], taps: Set<String>
+        _ model: SharedModel, inputShapes: [String: Shape], trained: [String], taps: Set<String>,
+        batchStatistics: Set<String>
     ) throws -> TrainingPlan {
         // Those of a model that is no longer used go.
         if self.model !== model { (self.model, plans) = (model, [:]) }
         if let plan = plans[inputShapes] { return plan }
-        let plan = try TrainingPlan(model.specialized(inputShapes), parameters: Set(trained), taps: taps)
+        let plan = try TrainingPlan(
+            model.specialized(inputShapes), parameters: Set(trained), taps: taps, batchStatistics: batchStatistics)
         plans[inputShapes] = plan
         return plan
     }

@@ -12,7 +12,7 @@ package struct TrainingReplica: Sendable {
     package let layout: ParameterLayout
     /// Elements that slots have gradients of: the first of `values`.
     package let gradientCount: Int
-    package private(set) var values: [Float]
+    package internal(set) var values: [Float]
     package private(set) var optimizer: Optimizer
     /// Of the current weights, by parameter.
     package private(set) var parameterEncodings: [String: TensorEncodings] = [:]
@@ -23,6 +23,7 @@ package struct TrainingReplica: Sendable {
     package init(_ plan: ReplicaPlan, of constants: [String: Tensor]) throws {
         let layout = try plan.stateLayout()
         var tensors = constants
+        tensors[ReplicaPlan.gapKey] = plan.gap.map { Tensor(shape: [$0], [Float](repeating: 0, count: $0)) }
         for activation in plan.learnedActivations {
             tensors[ReplicaPlan.activationKey(activation.name)] = Self.ranges(of: activation.start)
         }
@@ -58,11 +59,10 @@ package struct TrainingReplica: Sendable {
         Checkpoint(manifest, layout: layout, parameters: values, optimizer: optimizer)
     }
 
-    /// The trained constants, in full resolution.
+    /// The constants that training changes: the trained ones, in full resolution, and the running values of batch norms.
     package var weights: [(name: String, tensor: Tensor)] {
-        plan.parameters.map { parameter in
-            let range = layout.range(of: parameter.name) ?? 0..<0
-            return (parameter.name, Tensor(shape: parameter.shape, Array(values[range])))
+        (plan.parameters.map { ($0.name, $0.shape) } + (plan.batchNorms?.entries ?? [])).map { name, shape in
+            (name, Tensor(shape: shape, Array(values[layout.range(of: name) ?? 0..<0])))
         }
     }
 
@@ -78,16 +78,18 @@ package struct TrainingReplica: Sendable {
 
     /// Takes the optimizer's step.
     /// - Parameter gradient: [gradientCount], of the mean loss of the global batch with respect to the rounded weights and the
-    ///   ranges of activations.
+    ///   ranges of activations; behind it what the slots contribute to running values.
     /// - Throws: `TrainingError(.notFinite)` with the first element that a step too long has made infinite.
     package mutating func step(gradient: [Float], learningRate: Double) throws {
         precondition(gradient.count == gradientCount, "\(gradient.count) gradients of \(gradientCount)")
         var gradient = gradient
+        let (running, statistics) = (self.running, takeStatistics(outOf: &gradient))
         try passThroughQuantizers(&gradient)
         if let norm = plan.clipNorm { GradientClipping.clip(&gradient, maximumNorm: norm) }
         // Ranges do not decay: they would shrink below what the values need.
         let weightCount = plan.parameters.reduce(0) { $0 + $1.shape.count }
         optimizer.step(parameters: &values, gradients: gradient, learningRate: learningRate, decayed: weightCount)
+        update(running, by: statistics)
         if let index = values.firstIndex(where: { !$0.isFinite }) {
             throw TrainingError(.notFinite, index: index, found: "a weight of \(values[index])").located(in: layout)
         }

@@ -25,6 +25,7 @@ class Network:
         self.name, self.opset = name, opset
         self.random = np.random.default_rng(sum(ord(c) * 31**i for i, c in enumerate(name)) % 2**32)
         self.nodes, self.inputs, self.constants, self.values = [], {}, {}, {}
+        self.extra = {}  # Arrays that are written too.
 
     def _variable(self, name, array):
         array = np.asarray(array, np.float32)
@@ -66,7 +67,7 @@ class Network:
         graph = helper.make_graph(self.nodes, self.name, inputs, [info(o) for o in outputs], initializers)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)], ir_version=8)
         onnx.save(model, FOLDER / f"{self.name}.onnx")
-        arrays, loss = dict(self.inputs), 0
+        arrays, loss = self.inputs | self.extra, 0
         for output in outputs:
             projection = self.normal(*self.values[output].shape)
             arrays[f"projection {output}"] = projection.astype(np.float32)
@@ -225,8 +226,9 @@ def batch_normalized():
         "LRN", [x], lambda t: F.local_response_norm(t, 5, 0.5, 0.75, 2.0), size=5, alpha=0.5, beta=0.75, bias=2.0))
 
 
-kinks()
-convolutional()
-squeeze_and_excite()
-attention()
-batch_normalized()
+if __name__ == "__main__":
+    kinks()
+    convolutional()
+    squeeze_and_excite()
+    attention()
+    batch_normalized()

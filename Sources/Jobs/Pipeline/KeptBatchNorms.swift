@@ -1,0 +1,113 @@
+import Graph
+import PostTraining
+import Quantization
+import Simulation
+
+/// Batch norms that stay in the graph while it is trained, and are folded in the end.
+///
+/// A layer and the batch norm behind it will be one layer, so quantizers lie where they will lie then: what would be the
+/// output of the folded layer is the output of the batch norm, and nothing is rounded in between. Weights are rounded as
+/// they are, before the batch norm scales them, which the scales of their grids make up for in the end ("fold to scale").
+/// The parameters of batch norms are not rounded.
+package enum KeptBatchNorms {
+    /// - Parameters:
+    ///   - graph: with its batch norms, or some of them.
+    ///   - place: places quantizers on a graph by the job's config.
+    package static func placement(
+        on graph: Graph, _ place: (Graph) throws -> QuantizerPlacement
+    ) rethrows -> QuantizerPlacement {
+        let (foldedGraph, folds) = BatchNormFolding.foldBehindLayers(graph)
+        let folded = try place(foldedGraph)
+        let placement = try place(graph)
+        let names = Dictionary(uniqueKeysWithValues: folds.map { ($0.folded, $0.output) })
+        func name(_ name: String) -> String { names[name] ?? name }
+
+        let ofActivations = Dictionary(uniqueKeysWithValues: folded.activations.map { (name($0.tensor), $0) })
+        let activations = placement.activations.map { quantizer in
+            guard var moved = ofActivations[quantizer.tensor] else { return disabled(quantizer) }
+            moved.tensor = quantizer.tensor
+            moved.group = name(moved.group)
+            return moved
+        }
+        let ofParameters = Dictionary(uniqueKeysWithValues: folded.parameters.map { ($0.tensor, $0) })
+        let unrounded = normalizationParameters(of: graph).union(folds.map(\.bias))
+        let parameters = placement.parameters.map { quantizer in
+            guard let same = ofParameters[quantizer.tensor], !unrounded.contains(quantizer.tensor) else {
+                return disabled(quantizer)
+            }
+            return same
+        }
+        return QuantizerPlacement(activations: activations, parameters: parameters)
+    }
+
+    private static func disabled(_ quantizer: Quantizer) -> Quantizer {
+        var disabled = quantizer
+        disabled.enabled = false
+        // It has no part in another's any more.
+        disabled.group = quantizer.tensor
+        return disabled
+    }
+
+    private static func normalizationParameters(of graph: Graph) -> Set<String> {
+        Set(graph.nodes.filter { $0.opType == "BatchNormalization" }.flatMap { $0.inputs.dropFirst() })
+    }
+
+    /// Folds batch norms into the layers before them, where the grids of the weights can follow: those with one encoding
+    /// per output channel, and weights that are not rounded. With one encoding for all, the weights of other channels
+    /// would need other grids, so such a layer keeps its batch norm, and what was trained is what is exported.
+    /// - Parameter encodings: of parameters.
+    /// - Returns: the graph, its parameters' encodings, and what became of the outputs of batch norms that are gone.
+    package static func foldingToScale(
+        _ graph: Graph, _ encodings: [String: TensorEncodings]
+    ) -> (graph: Graph, encodings: [String: TensorEncodings], renamed: [String: String]) {
+        let (folded, folds) = BatchNormFolding.foldBehindLayers(graph) { layer in
+            layer.inputs.count > 1 && encodings[layer.inputs[1]].map { $0.axis != nil } ?? true
+        }
+        var scaled = encodings
+        for fold in folds { scaled[fold.weight] = encodings[fold.weight]?.scaled(by: fold.scale) }
+        return (folded, scaled, Dictionary(uniqueKeysWithValues: folds.map { ($0.output, $0.folded) }))
+    }
+
+    /// A trained model as it is exported.
+    /// - Parameter activations: encodings of all activations, constants among them.
+    static func folded(
+        _ preparation: ModelPreparation, _ activations: [String: TensorEncodings], _ job: JobFile
+    ) throws -> (preparation: ModelPreparation, activations: [String: TensorEncodings]) {
+        let (graph, encodings, renamed) = foldingToScale(preparation.graph, preparation.parameterEncodings)
+        let placement = try ModelPreparation.placement(on: graph, job)
+        // Biases that are rounded only now, if the config wants it.
+        let parameters = ParameterEncodings.compute(graph: graph, placement: placement).merging(encodings) { $1 }
+        return (
+            try preparation.replacing(graph, placement: placement, parameterEncodings: parameters),
+            Dictionary(uniqueKeysWithValues: activations.map { (renamed[$0.key] ?? $0.key, $0.value) })
+        )
+    }
+
+    /// - Throws: `JobError(.conflictingKeys)` where the job keeps batch norms, and the graph has none to keep.
+    static func check(_ graph: Graph, _ job: JobFile) throws {
+        guard job.training?.batchNorms == .kept, graph.normalizations.isEmpty else { return }
+        throw job.error(
+            .conflictingKeys, key: "training.batch_norms", expected: "a model with batch norms to keep", found: "none")
+    }
+}
+
+extension TensorEncodings {
+    /// The encodings of weights whose channels are multiplied.
+    /// - Parameter scale: [channels]
+    package func scaled(by scale: [Double]) -> TensorEncodings {
+        TensorEncodings(encodings: zip(encodings, scale).map { $0.scaled(by: $1) }, axis: axis)
+    }
+}
+
+extension Encoding {
+    /// The grid of values that are multiplied by a factor: delta is, and where the factor is negative, the ends change
+    /// places. A grid that is centered keeps its offset, as targets want it: its least point, which has no opposite, is then moved
+    /// by one step to the greatest, as in the reference. By a factor of zero the grid stays as it is.
+    package func scaled(by factor: Double) -> Encoding {
+        let delta = Double(Float(delta * abs(factor)))
+        guard delta.isNormal, Float(delta).isNormal else { return self }
+        let isCentered = symmetric && self.offset < 0
+        let offset = factor < 0 && !isCentered ? -(offset + steps) : offset
+        return Encoding(bitwidth: bitwidth, delta: delta, offset: offset, steps: steps, symmetric: symmetric)
+    }
+}
