@@ -35,6 +35,7 @@ let package = Package(
         .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
         .systemLibrary(name: "CSPNG", pkgConfig: "spng", providers: [.apt(["libspng-dev"])]),
         .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
+        .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
         .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
         .target(
             name: "CKernels",
@@ -51,8 +52,8 @@ let package = Package(
         module("Simulation", ["Graph", "Quantization", "Tensors"]),
         module("PostTraining", ["Graph", "Tensors"]),
         module("Datasets", ["CSPNG", "CTurboJPEG", "Tensors"]),
-        module("Training", ["CKernels", "CSodium", "Quantization", "Tensors"]),
-        module("Messaging", ["CSodium", "CZeroMQ", protobuf], exclude: ["messages.proto"]),
+        module("Training", ["CKernels", "CSodium", "CXXHash", "Quantization", "Tensors"]),
+        module("Messaging", ["CSodium", "CXXHash", "CZeroMQ", protobuf], exclude: ["messages.proto"]),
         module("Cluster", ["Messaging", logging, .product(name: "GRDB", package: "GRDB.swift")]),
         module(
             "Jobs",

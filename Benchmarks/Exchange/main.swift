@@ -59,7 +59,8 @@ func gradient(slots: [Int], count: Int, precision: GradientPrecision) throws -> 
             // Sums of four uniform numbers, which is normal enough and quick to make.
             let stretch = (start..<min(start + 1 << 16, count)).map { _ -> Float in
                 let bits = random.next()
-                return (Float(bits & 0xFFFF) + Float(bits >> 16 & 0xFFFF) + Float(bits >> 32 & 0xFFFF)
+                return
+                    (Float(bits & 0xFFFF) + Float(bits >> 16 & 0xFFFF) + Float(bits >> 32 & 0xFFFF)
                     + Float(bits >> 48) - 131_070) * 1e-8
             }
             try stretch.withUnsafeBufferPointer { try writer.take($0, at: start) }
@@ -72,7 +73,8 @@ func run(_ arguments: Arguments) throws {
     let workers = arguments.endpoints.count
     let roster = arguments.endpoints.enumerated().map { index, endpoint in
         ExchangePlan.Participant(
-            peer: PeerID(worker: "worker-\(index)", incarnation: 1), endpoint: endpoint, shards: [2 * index, 2 * index + 1])
+            peer: PeerID(worker: "worker-\(index)", incarnation: 1), endpoint: endpoint,
+            shards: [2 * index, 2 * index + 1])
     }
     var configuration = Exchange.Configuration()
     configuration.port = Int(arguments.endpoints[arguments.index].split(separator: ":").last ?? "") ?? 0
@@ -94,9 +96,9 @@ func run(_ arguments: Arguments) throws {
         try outcomes.wait(pass: pass)
         // The first exchange warms up.
         if !isBarrier, pass > 1 { times.append((ContinuousClock.now - began) / .seconds(1)) }
+        // A coordinator would wait until all have reported: the next attempt ends this one, and others may still be owed parts.
+        Thread.sleep(forTimeInterval: 0.25)
     }
-    // What others still wait for leaves before the sockets close.
-    Thread.sleep(forTimeInterval: 0.5)
     exchange.close()
     guard arguments.index == 0 else { return }
     let median = times.sorted()[times.count / 2]

@@ -3,7 +3,7 @@ import Foundation
 /// The limits of what travels. They relate: a frame must pass a slow link well within a heartbeat timeout, and what one
 /// message may announce bounds what a receiver ever sets aside for it.
 public enum WireLimits {
-    public static let protocolVersion: UInt16 = 2
+    public static let protocolVersion: UInt16 = 3
     /// The most bytes in a bulk frame.
     public static let chunkSize = 1 << 20
     /// The most bytes in a frame of an exchange between workers. Parts of gradients take a quarter of a MiB; more only where

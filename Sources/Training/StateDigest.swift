@@ -1,41 +1,34 @@
 private import CSodium
+private import CXXHash
 import Foundation
 
-/// A digest of a training's state that is quick enough to be taken after every step: SHA-256 over the Poly1305 tags of
-/// the state's pieces. The tags' key is no secret: what is guarded against is a machine that computes wrongly.
+/// A digest of a training's state that is quick enough to be taken after every step: SHA-256 over XXH3 hashes of the state's
+/// vectors. What is guarded against is a machine that computes wrongly, not forgery.
 public struct StateDigest {
-    /// Bytes that get one tag.
-    private static let piece = 256 << 10
-    private static let key = [UInt8]("quantsim digest of training state".utf8.prefix(Int(crypto_onetimeauth_KEYBYTES)))
-    private var tags: [UInt8] = []
+    private var hashes: [UInt8] = []
 
     public init() {}
 
     /// Adds elements; their bits count, and where one vector ends and the next begins.
     public mutating func add(_ elements: [Float]) {
-        elements.withUnsafeBytes { bytes in
-            var start = 0
-            repeat {
-                let end = min(start + Self.piece, bytes.count)
-                let piece = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
-                var tag = [UInt8](repeating: 0, count: Int(crypto_onetimeauth_BYTES))
-                crypto_onetimeauth(
-                    &tag, piece.assumingMemoryBound(to: UInt8.self).baseAddress, UInt64(piece.count), Self.key)
-                tags += tag
-                start = end
-            } while start < bytes.count
-        }
+        let hash = elements.withUnsafeBytes { XXH3_128bits($0.baseAddress, $0.count) }
+        add(UInt64(hash.low64))
+        add(UInt64(hash.high64))
         add(elements.count)
     }
 
     public mutating func add(_ number: Int) {
-        withUnsafeBytes(of: UInt64(bitPattern: Int64(number)).littleEndian) { tags += $0 }
+        add(UInt64(bitPattern: Int64(number)))
+    }
+
+    private mutating func add(_ number: UInt64) {
+        withUnsafeBytes(of: number.littleEndian) { hashes += $0 }
     }
 
     /// 32 bytes.
     public func finish() -> Data {
         var digest = [UInt8](repeating: 0, count: Int(crypto_hash_sha256_BYTES))
-        crypto_hash_sha256(&digest, tags, UInt64(tags.count))
+        crypto_hash_sha256(&digest, hashes, UInt64(hashes.count))
         return Data(digest)
     }
 }

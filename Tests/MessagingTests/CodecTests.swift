@@ -158,7 +158,7 @@ import Testing
         #expect(
             hexadecimal
                 // magic, version, zero, body length, no bulk, body checksum, bulk checksum, header checksum, body
-                == "4351534d" + "0200" + "0000" + "04000000" + "ffffffff" + "b95ed02cc27bdaf5" + "0000000000000000"
+                == "4351534d" + "0300" + "0000" + "04000000" + "ffffffff" + "b95ed02cc27bdaf5" + "0000000000000000"
                 + "6fd9e33bf4be1818" + "08016200"
         )
     }

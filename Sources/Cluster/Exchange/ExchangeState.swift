@@ -134,15 +134,17 @@ package struct ExchangeState {
         if partsDone == parts.count { actions.append(.finish) }
     }
 
-    /// What is to be sent to a participant next; nil where there is nothing now. Reduced parts go first: others wait for
-    /// them to be finished.
+    /// What is to be sent to a participant next; nil where there is nothing now. Contributions go first: something can be made
+    /// of them. Behind reduced parts, the last of them would come late, and all links stand still while they are reduced.
     package mutating func nextShipment(to place: Int) -> Shipment? {
         guard let plan, place != ownIndex, ready.contains(place) else { return nil }
-        if !reduced[place].isEmpty { return Shipment(kind: .reduced, part: reduced[place].removeFirst()) }
         let part = nextContribution[place]
-        guard part < parts.count, parts[part].isComplete else { return nil }
-        nextContribution[place] += plan.roster.count
-        return Shipment(kind: .contribution, part: part)
+        if part < parts.count, parts[part].isComplete {
+            nextContribution[place] += plan.roster.count
+            return Shipment(kind: .contribution, part: part)
+        }
+        guard !reduced[place].isEmpty else { return nil }
+        return Shipment(kind: .reduced, part: reduced[place].removeFirst())
     }
 
     /// Parts whose completion this worker still waits for from its own shards.
