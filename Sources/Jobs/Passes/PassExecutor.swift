@@ -27,9 +27,9 @@ package final class PassExecutors: PassExecutorFactory {
             switch try WorkerTask(decoding: descriptor) {
             case .pass(let specification): return try executor(specification, artifacts)
             case .step(let step):
-                let (model, specification) = try training.model(for: step, artifacts: artifacts)
+                let (model, specification, replica) = try training.model(for: step, artifacts: artifacts)
                 guard step.isReduced else { return try TrainingExecutor(specification, model, parts: nil) }
-                let reduction = StepReduction(step, model, in: training)
+                let reduction = StepReduction(step, model, from: replica, in: training)
                 return ReplicatedStepExecutor(
                     slots: try TrainingExecutor(specification, model, parts: reduction.parts), ofStep: reduction)
             case .state(let digest): return StateExecutor(bytes: try training.replica(digest).encoded())

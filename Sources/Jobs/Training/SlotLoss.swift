@@ -17,13 +17,14 @@ struct SlotLoss {
     ///   - samples: at least one.
     ///   - plan: behind its forward pass; takes the gradient.
     ///   - teacher: gives the FP32 model's outputs of the same samples.
-    /// - Throws: `TrainingError(.notFinite)` for a loss that is no number, and what the loss throws.
+    /// - Throws: `TrainingError` (`.notFinite`, `.tooLarge`) for a loss that cannot be added up, and what the loss throws.
     func value(
         of samples: SampleBatch, after plan: TrainingPlan, teacher: () throws -> UnsafeBufferPointer<Float>
     ) throws -> Double {
         let value = try value(samples, plan, teacher)
-        guard value.isFinite else { throw TrainingError(.notFinite, key: SlotResult.lossKey, found: "\(value)") }
-        return value
+        guard var refusal = ExactSum.refusal(of: [Float(value)]) else { return value }
+        (refusal.key, refusal.index) = (SlotResult.lossKey, nil)
+        throw refusal
     }
 
     private func value(

@@ -9,12 +9,20 @@ final class StepReduction: PartReduction {
     let parts: GradientParts
     private let step: TrainingStep
     private let workspace: TrainingWorkspace
-    /// What the step has led to, once it is taken.
-    private let outcome = Mutex<Data?>(nil)
+    private let state: Mutex<State>
 
-    init(_ step: TrainingStep, _ model: StepModel, in workspace: TrainingWorkspace) {
+    private struct State {
+        /// The state before the step, until it is taken: of its own, whatever becomes of the workspace's in between.
+        var replica: TrainingReplica?
+        /// What the step has led to, once it is taken.
+        var outcome: Result<Data, any Error>?
+    }
+
+    /// - Parameter replica: the state before the step.
+    init(_ step: TrainingStep, _ model: StepModel, from replica: TrainingReplica, in workspace: TrainingWorkspace) {
         self.step = step
         self.workspace = workspace
+        state = Mutex(State(replica: replica))
         parts = GradientParts(count: model.layout.count, precision: model.task.precision)
     }
 
@@ -28,19 +36,30 @@ final class StepReduction: PartReduction {
     func install(_ reduced: Data, part: Int) throws { try parts.install(reduced, part: part) }
 
     func finish() throws -> Data {
-        try outcome.withLock { outcome in
-            if let outcome { return outcome }
-            guard let gradient = parts.result() else { preconditionFailure("a step without its whole gradient") }
-            let result: Data
-            do {
-                result = try workspace.take(step, gradient: gradient)
-            } catch let error as TrainingError {
-                // All workers come to this, and agree on it.
-                result = StepOutcome.divergence(error).encoded
+        try state.withLock { state in
+            if let outcome = state.outcome { return try outcome.get() }
+            guard let gradient = parts.result(), var replica = state.replica.take() else {
+                preconditionFailure("a step without its whole gradient")
             }
-            outcome = result
-            return result
+            let outcome = Result { try take(gradient, from: &replica) }
+            state.outcome = outcome
+            return try outcome.get()
         }
+    }
+
+    /// - Returns: an encoded `StepOutcome`.
+    private func take(_ gradient: [Float], from replica: inout TrainingReplica) throws -> Data {
+        // Where nobody else holds it, its arrays are changed in place.
+        workspace.give(up: step.state)
+        do {
+            try replica.step(gradient: gradient, learningRate: step.learningRate)
+        } catch let error as TrainingError {
+            // All workers come to this, and agree on it.
+            return StepOutcome.divergence(error).encoded
+        }
+        let digest = replica.digest
+        workspace.advance(from: step.state, to: replica, digest)
+        return StepOutcome.state(digest).encoded
     }
 }
 

@@ -74,7 +74,7 @@ final class TrainingLane: ShardLane {
             } catch var error as TrainingError {
                 error.step = model.step.step
                 error.slot = batch.slot
-                throw error.located(in: model.layout)
+                throw DivergenceDiagnosis(model).explained(error.located(in: model.layout), by: batch.samples)
             }
         }
     }

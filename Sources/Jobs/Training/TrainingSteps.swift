@@ -51,17 +51,26 @@ struct TrainingContext {
 struct CentralSteps: TrainingSteps {
     private let context: TrainingContext
     private var state: TrainingReplica
+    /// The state that was last asked for.
+    private var base: TrainingReplica
 
     init(_ context: TrainingContext, from state: TrainingReplica) {
         self.context = context
         self.state = state
+        base = state
     }
 
-    func replica() -> TrainingReplica { state }
+    mutating func replica() -> TrainingReplica {
+        base = state
+        return state
+    }
 
     var wantsReplica: Bool { false }
 
-    func rewind() -> TrainingReplica { state }
+    mutating func rewind() -> TrainingReplica {
+        state = base
+        return state
+    }
 
     mutating func take(_ step: Int, samplesBefore: Int) throws -> SlotSum {
         let layout = try context.plan.gradientLayout()

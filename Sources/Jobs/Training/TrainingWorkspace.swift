@@ -14,7 +14,10 @@ final class TrainingWorkspace: Sendable {
     private struct State {
         var specification: (id: Data, value: PassSpecification, task: TrainingTask)?
         var model: (id: Data, value: SharedModel, teacher: SharedModel?)?
-        var replica: (digest: Data, value: TrainingReplica)?
+        /// The value is nil while a step from it is taken, and where that step diverged.
+        var replica: (digest: Data, value: TrainingReplica?)?
+
+        func replica(of digest: Data) -> TrainingReplica? { replica?.digest == digest ? replica?.value : nil }
     }
 
     private let state = Mutex(State())
@@ -22,39 +25,44 @@ final class TrainingWorkspace: Sendable {
     /// Which of a step's artifacts are needed, other than those that are kept in another form.
     func needs(_ artifact: ArtifactID, for step: TrainingStep) -> Bool {
         guard artifact.bytes == step.snapshot else { return true }
-        return state.withLock { $0.replica?.digest != step.state }
+        return state.withLock { $0.replica(of: step.state) == nil }
     }
 
-    /// What lanes compute the slots of a step with.
-    func model(for step: TrainingStep, artifacts: (ArtifactID) throws -> Data) throws -> (StepModel, PassSpecification)
-    {
+    /// What lanes compute the slots of a step with, and the state before it.
+    func model(
+        for step: TrainingStep, artifacts: (ArtifactID) throws -> Data
+    ) throws -> (StepModel, PassSpecification, TrainingReplica) {
         let (specification, task) = try specification(step.specification, artifacts)
         let (model, teacher) = try model(specification, task, artifacts)
         let replica = try replica(of: step, task, artifacts)
         return (
-            try StepModel(replica, model, teacher: teacher, task, step, output: specification.output), specification
+            try StepModel(replica, model, teacher: teacher, task, step, output: specification.output), specification,
+            replica
         )
     }
 
     /// The state of a digest.
     /// - Throws: `ShardFailure` of `stateMissing`.
     func replica(_ digest: Data) throws -> TrainingReplica {
-        guard let kept = state.withLock({ $0.replica }), kept.digest == digest else {
+        guard let kept = state.withLock({ $0.replica(of: digest) }) else {
             throw ShardFailure(permanent: false, code: ShardFailure.stateMissing)
         }
-        return kept.value
+        return kept
     }
 
-    /// Takes a step from the state before it.
-    /// - Returns: the digest of the state after it.
-    func take(_ step: TrainingStep, gradient: [Float]) throws -> Data {
-        var replica = try replica(step.state)
-        // The kept one goes, so that the arrays are changed in place.
-        state.withLock { $0.replica = nil }
-        try replica.step(gradient: gradient, learningRate: step.learningRate)
-        let digest = replica.digest
-        state.withLock { $0.replica = (digest, replica) }
-        return digest
+    /// Lets go of a state that a step is about to change in place.
+    func give(up digest: Data) {
+        state.withLock { state in
+            if state.replica?.digest == digest { state.replica?.value = nil }
+        }
+    }
+
+    /// Keeps what a step has led to, unless there is another state than the one it began with: the step ends late, and
+    /// others have been taken or begun since.
+    func advance(from before: Data, to replica: TrainingReplica, _ digest: Data) {
+        state.withLock { state in
+            if state.replica?.digest == before { state.replica = (digest, replica) }
+        }
     }
 
     private func specification(
@@ -90,7 +98,7 @@ final class TrainingWorkspace: Sendable {
     private func replica(
         of step: TrainingStep, _ task: TrainingTask, _ artifacts: (ArtifactID) throws -> Data
     ) throws -> TrainingReplica {
-        if let kept = state.withLock({ $0.replica }), kept.digest == step.state { return kept.value }
+        if let kept = state.withLock({ $0.replica(of: step.state) }) { return kept }
         guard let id = step.snapshot.flatMap({ ArtifactID(bytes: $0) }) else {
             throw ShardFailure(permanent: false, code: ShardFailure.stateMissing)
         }
