@@ -28,6 +28,8 @@ public final class ZeroMQContext {
         self.pointer = pointer
         // So that closing a socket never waits for a peer.
         zmq_ctx_set(pointer, ZMQ_BLOCKY, 0)
+        // An exchange takes three a peer; the library's own limit is 1023.
+        zmq_ctx_set(pointer, ZMQ_MAX_SOCKETS, Int32(4 * WireLimits.participants))
     }
 
     deinit {

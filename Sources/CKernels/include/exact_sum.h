@@ -30,21 +30,42 @@ void qs_exact_merge(
 void qs_exact_value(
     const uint64_t *low, const uint64_t *high, size_t count, uint64_t significand, int exponent, float *y);
 
+/// The least power of two that blocks are rounded to multiples of.
+#define QS_LEAST_EXPONENT (-80)
+
 /// Rounds each block of QS_EXACT_BLOCK elements (the last one of what remains) to multiples of a power of two, to nearest,
 /// ties to even: the block's largest element keeps `bits` significant bits, the others what lies above the last of these. The
-/// power is 2^-80 at least. Sums of such addends need few bytes an element.
-/// @param x [count], none of them refused by qs_exact_first_refused
+/// power is 2^-80 at least. Sums of such addends need few bits an element.
+/// @param x [count], of magnitudes below 2^100
 /// @param y [count], may be x
 /// @param bits 2 to 24
 void qs_round_blocks(const float *x, size_t count, int bits, float *y);
 
-/// Bytes that qs_exact_encode writes for this sum.
-size_t qs_exact_encoded_size(const uint64_t *low, const uint64_t *high, size_t count);
+/// The most bytes that qs_rounded_pack needs for `count` elements, what may be written over included.
+static inline size_t qs_rounded_bytes(size_t count) {
+    return count * 26 / 8 + 2 * (count / QS_EXACT_BLOCK + 1) + 16;
+}
+
+/// The most bytes that qs_exact_encode needs for `count` elements, what may be written over included.
+static inline size_t qs_exact_bytes(size_t count) { return count * 16 + 2 * (count / QS_EXACT_BLOCK + 1) + 16; }
+
+/// Rounds as qs_round_blocks does and writes what is left of each block. A block is: its power of two, less the least one; the
+/// bits of its elements, sign included; the elements as multiples of the power, one behind the other, in that many bits
+/// each. A block of zeros is two zero bytes.
+/// @param y [count], the rounded elements; may be x
+/// @param bytes qs_rounded_bytes(count)
+/// @return the bytes of the form
+size_t qs_rounded_pack(const float *x, size_t count, int bits, float *y, uint8_t *bytes);
+
+/// Reads what qs_rounded_pack writes: the same elements, to the bit.
+/// @param y [count]
+/// @return false where the bytes are no `count` elements; what y holds then is of no use
+bool qs_rounded_unpack(const uint8_t *bytes, size_t size, size_t count, float *y);
 
 /// Writes blocks of QS_EXACT_BLOCK elements (the last one of what remains). A block is: the number of low bits that are
-/// zero in all its elements; the number of bytes that its elements need above these, sign included; those bytes of each
-/// element, low byte first. A block of zeros is two zero bytes. Equal sums give equal bytes.
-/// @param bytes as many as the size above says and 16 more, which may be written over
+/// zero in all its elements; the number of bits that its elements need above these, sign included; those bits of each
+/// element, one behind the other, up to a whole byte. A block of zeros is two zero bytes. Equal sums give equal bytes.
+/// @param bytes qs_exact_bytes(count)
 /// @return the bytes of the form
 size_t qs_exact_encode(const uint64_t *low, const uint64_t *high, size_t count, uint8_t *bytes);
 

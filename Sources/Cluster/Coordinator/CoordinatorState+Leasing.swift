@@ -123,6 +123,15 @@ extension CoordinatorState {
         }
     }
 
+    /// How long a worker of a reduced pass may hold leases without answering any: as long as no shard of the pass is done,
+    /// shards may just be slow.
+    private func patience(_ pass: PassRecord) -> Duration {
+        guard let median = pass.durations.median else {
+            return limits.minimumLeaseDuration * limits.hungLeaseDurations
+        }
+        return max(limits.minimumLeaseDuration, median * limits.leaseMedians)
+    }
+
     mutating func expireLeases(now: Moment) {
         guard let pass else { return }
         for (token, lease) in pass.leases.sorted(by: { $0.key < $1.key }) {
@@ -132,8 +141,9 @@ extension CoordinatorState {
                 drop(lease.peer, .hung, now: now)
             } else if pass.reduction != nil {
                 // It may have contributed a part of the shard already, so nobody else is given the shard as long as it lives.
-                // As long as no shard is done, shards may just be slow.
-                if age > lease.duration, pass.durations.median != nil { drop(lease.peer, .hung, now: now) }
+                if let record = records[lease.peer], now - max(lease.granted, record.lastAnswer) > patience(pass) {
+                    drop(lease.peer, .hung, now: now)
+                }
             } else if age > lease.duration, !lease.isOver, let record = records[lease.peer] {
                 // A lease that waits behind a lane that hangs is given back at once when it expires, again and again.
                 if let hungFrom = record.hungFrom, now > hungFrom {

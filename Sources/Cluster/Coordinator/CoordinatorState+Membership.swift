@@ -15,6 +15,8 @@ struct WorkerRecord {
     var lastMoved: Moment
     /// When the set-up of the current pass was asked for; nil once it is done.
     var setUpSince: Moment?
+    /// When the last lease was answered; the session's beginning before the first.
+    var lastAnswer: Moment
     /// Leases have expired and nothing has been answered since; from this time on, the lanes are taken to hang.
     var hungFrom: Moment?
     /// Leases that the worker has asked for and not yet got.
@@ -28,6 +30,7 @@ struct WorkerRecord {
         self.hello = hello
         lastHeard = now
         lastMoved = now
+        lastAnswer = now
     }
 }
 

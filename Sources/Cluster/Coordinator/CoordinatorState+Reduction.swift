@@ -9,6 +9,8 @@ struct ReductionRecord {
     var roster: [ExchangePlan.Participant] = []
     /// Digests of what participants of the attempt have come to.
     var reports: [PeerID: Data] = [:]
+    /// Since when nothing but the exchange is waited for.
+    var exchangingSince: Moment?
     /// Since when nothing but set-ups under way is waited for.
     var waitingSince: Moment?
     var failures = 0
@@ -62,6 +64,23 @@ extension CoordinatorState {
         }
         // Also where a worker has given back what it was to contribute.
         if living.count < reduction.roster.count || self.pass?.pendingCount != 0 { self.pass?.reduction?.roster = [] }
+        checkDeadline(now: now)
+    }
+
+    /// A peer that reads nothing and says nothing, a connection that swallows what it is given: no exchange takes for ever.
+    private mutating func checkDeadline(now: Moment) {
+        guard let pass, let reduction = pass.reduction, let late = reduction.roster.first(where: { peer in
+            reduction.reports[peer.peer] == nil
+        })?.peer, pass.shards.values.allSatisfy({ $0.received != nil })
+        else {
+            self.pass?.reduction?.exchangingSince = nil
+            return
+        }
+        let since = reduction.exchangingSince ?? now
+        self.pass?.reduction?.exchangingSince = since
+        guard now - since > limits.exchangeTimeout else { return }
+        self.pass?.reduction?.exchangingSince = nil
+        reductionFailed(pass.index, attempt: reduction.attempt, peers: [], reason: "no end", on: late)
     }
 
     /// Sends the plan of an attempt once every shard is in somebody's hands.

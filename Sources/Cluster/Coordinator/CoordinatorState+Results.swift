@@ -34,6 +34,7 @@ extension CoordinatorState {
     ) {
         let token = message.token
         records[peer]?.hungFrom = nil
+        records[peer]?.lastAnswer = now
         // Fenced: of another life of the coordinator, or of a pass that is over. The worker may forget it.
         guard token.epoch == identity.epoch, token.counter <= tokenCounter, let pass, message.pass == pass.index else {
             send(.ack(tokens: [token]), to: peer)

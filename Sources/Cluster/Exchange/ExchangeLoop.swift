@@ -53,20 +53,27 @@ final class ExchangeLoop {
     }
 
     func run() {
-        do {
-            while !isClosed {
-                let full = links.filter { $0.isBlocked || isUnannounced($0) }.map(\.socket)
-                try Waiting.poll(
-                    [router] + links.map(\.monitor.socket), full: full, inbox.wakeUp, timeoutMilliseconds: 250)
-                for input in inbox.takeAll() { try take(input) }
-                try receive()
-                try send()
-                try watch()
+        while !isClosed {
+            do {
+                try turn()
+            } catch {
+                // Sockets of one's own that cannot be used: whoever waits for the attempt is told, and the next begins with
+                // new ones.
+                fail([], "\(error)")
+                attempt = nil
+                links = []
+                Thread.sleep(forTimeInterval: 0.1)
             }
-        } catch {
-            // Sockets of one's own that cannot be used: whoever waits for the attempt is told.
-            fail([], "\(error)")
         }
+    }
+
+    private func turn() throws {
+        let full = links.filter { $0.isBlocked || isUnannounced($0) }.map(\.socket)
+        try Waiting.poll([router] + links.map(\.monitor.socket), full: full, inbox.wakeUp, timeoutMilliseconds: 250)
+        for input in inbox.takeAll() { try take(input) }
+        try receive()
+        try send()
+        try watch()
     }
 
     private func isUnannounced(_ link: PeerLink) -> Bool { attempt?.unannounced.contains(link.peer) ?? false }
@@ -91,16 +98,17 @@ final class ExchangeLoop {
                 || !others.contains { $0.peer == link.peer && endpoint($0) == link.endpoint }
         }
         for link in links { link.drop() }
+        let place = plan.roster.firstIndex { $0.peer == own } ?? 0
+        // Before anything that may fail: a failure is reported as the attempt's.
+        attempt = Attempt(
+            plan: plan, own: own, shards: Set(plan.roster[place].shards), reduction: reduction,
+            state: ExchangeState(own: own), unannounced: [], incomplete: Array(0..<reduction.partCount), began: .now)
         for participant in others where !links.contains(where: { $0.peer == participant.peer }) {
             links.append(try PeerLink(participant, endpoint: endpoint(participant), own: own, context: context))
         }
         // Each begins with another receiver, so that no link is everybody's first.
-        let place = plan.roster.firstIndex { $0.peer == own } ?? 0
         let order = plan.roster.indices.map { plan.roster[(place + $0) % plan.roster.count].peer }
         links.sort { order.firstIndex(of: $0.peer) ?? 0 < order.firstIndex(of: $1.peer) ?? 0 }
-        attempt = Attempt(
-            plan: plan, own: own, shards: Set(plan.roster[place].shards), reduction: reduction,
-            state: ExchangeState(own: own), unannounced: [], incomplete: Array(0..<reduction.partCount), began: .now)
         handle(.began(plan, parts: reduction.partCount))
         complete()
     }

@@ -34,6 +34,8 @@ public struct ProtocolLimits: Equatable, Sendable {
     public var setUpTimeout: Duration = .seconds(600)
     /// How long an exchange waits for workers that are still setting the pass up.
     public var reductionPatience: Duration = .seconds(60)
+    /// How long an exchange may take once all shards are computed, before the attempt has failed.
+    public var exchangeTimeout: Duration = .seconds(600)
     /// Attempts at an exchange that fail though all participants live, before workers are taken to be unable to reach each
     /// other.
     public var exchangeAttempts = 2

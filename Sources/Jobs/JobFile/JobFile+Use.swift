@@ -81,12 +81,15 @@ extension JobFile {
         }
     }
 
-    /// Digest of everything that the job's results depend on: the job, the model as workers compute it, the config where it is
-    /// a file, and the names and sizes of the data's files.
-    func fingerprint(_ preparation: ModelPreparation, sources: [DatasetSource]) throws -> Data {
+    /// Digest of everything that the job's results depend on: the job, what it is computed with, the model as workers compute
+    /// it, the config where it is a file, and the names and sizes of the data's files.
+    func fingerprint(
+        _ preparation: ModelPreparation, sources: [DatasetSource], instructionSet: Execution.InstructionSet
+    ) throws -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         var bytes = try encoder.encode(self)
+        bytes.append(contentsOf: "\(ComputeLibrary.version) \(instructionSet.rawValue)\n".utf8)
         bytes.append(SHA256Digest(of: preparation.artifact).bytes)
         if let trained = preparation.loss?.artifact { bytes.append(SHA256Digest(of: trained).bytes) }
         if case .path(let path) = quantization.config { bytes.append(try readFile(url(for: path))) }

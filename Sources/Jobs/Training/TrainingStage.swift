@@ -83,7 +83,7 @@ struct TrainingStage {
         let context = TrainingContext(
             coordinator: coordinator, model: model, specification: coordinator.addArtifact(try specification.encoded()),
             plan: plan, index: index, composer: composer, schedule: schedule, seed: UInt64(training.seed),
-            skipsBadSamples: specification.skipsBadSamples)
+            skipsBadSamples: specification.skipsBadSamples, precision: training.precision)
         var run = TrainingRun(
             context, from: try saved?.replica ?? TrainingReplica(plan, of: preparation.graph.constants), progress)
         report(.begins(progress))

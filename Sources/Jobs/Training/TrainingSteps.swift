@@ -28,6 +28,7 @@ struct TrainingContext {
     let schedule: Schedule
     let seed: UInt64
     let skipsBadSamples: Bool
+    let precision: GradientPrecision
 
     func learningRate(_ step: Int) -> Double {
         schedule.learningRate(step: step, stepsPerEpoch: composer.stepsPerEpoch)
@@ -85,7 +86,9 @@ struct CentralSteps: TrainingSteps {
                 isJournaled: false, samplesBefore: samplesBefore),
             source: context.slots(of: step), reducer: SlotReducer(step: step, layout: layout))
         let sum = try SlotSum(decoding: outcome.state, parameterCount: layout.count)
-        try state.step(gradient: sum.lossAndGradient.gradient, learningRate: context.learningRate(step))
+        var gradient = sum.lossAndGradient.gradient
+        SlotRounding.round(sum: &gradient, to: context.precision)
+        try state.step(gradient: gradient, learningRate: context.learningRate(step))
         return sum
     }
 }

@@ -25,7 +25,7 @@ final class TrainingWorkspace: Sendable {
     /// Which of a step's artifacts are needed, other than those that are kept in another form.
     func needs(_ artifact: ArtifactID, for step: TrainingStep) -> Bool {
         guard artifact.bytes == step.snapshot else { return true }
-        return state.withLock { $0.replica(of: step.state) == nil }
+        return state.withLock { $0.specification?.id != step.specification || $0.replica(of: step.state) == nil }
     }
 
     /// What lanes compute the slots of a step with, and the state before it.
@@ -74,7 +74,8 @@ final class TrainingWorkspace: Sendable {
         guard case .training(let task) = specification.task else {
             throw ShardFailure(permanent: true, code: "descriptor")
         }
-        state.withLock { $0.specification = (id, specification, task) }
+        // Of another job: nothing that was kept of the former means the same in this one, digests or not.
+        state.withLock { $0 = State(specification: (id, specification, task)) }
         return (specification, task)
     }
 

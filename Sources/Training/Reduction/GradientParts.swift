@@ -105,13 +105,14 @@ public final class GradientParts: Sendable {
     }
 
     /// Ends the reduction of a part that is complete here and has every other worker's contribution: its elements, rounded
-    /// once, as they are sent to all others.
+    /// by blocks, as they are sent to all others.
     /// - Throws: `TrainingError(.tooManyAddends)`.
     public func reduced(part: Int) throws(TrainingError) -> Data {
         let result: Result<Data, TrainingError> = parts[part].state.withLock { state in
             var sum = state.others.take() ?? ExactSum(count: state.sum.count)
             do throws(TrainingError) { try sum.merge(state.sum) } catch { return .failure(error) }
-            let (values, data) = Self.encode(sum.value(), precision)
+            var values = sum.value()
+            let data = RoundedGradient.encode(&values, bits: precision.sumBits)
             state.result = values
             return .success(data)
         }
@@ -119,9 +120,9 @@ public final class GradientParts: Sendable {
     }
 
     /// Takes over a part that another worker has reduced.
-    /// - Throws: `TrainingError` (`.malformed`, `.lengthMismatch`).
+    /// - Throws: `TrainingError(.malformed)`.
     public func install(_ reduced: Data, part: Int) throws(TrainingError) {
-        let values = try Self.decode(reduced, count: range(ofPart: part).count, precision)
+        let values = try RoundedGradient.decode(reduced, count: range(ofPart: part).count)
         parts[part].state.withLock { $0.result = values }
     }
 
@@ -134,37 +135,5 @@ public final class GradientParts: Sendable {
             whole += values
         }
         return whole
-    }
-
-    /// Of a sum of half precision, in a block's largest element: with the sign, two bytes.
-    private static let reducedBits = 15
-
-    /// - Returns: the bytes, and the values that they stand for.
-    private static func encode(
-        _ values: [Float], _ precision: GradientPrecision
-    ) -> (values: [Float], data: Data) {
-        switch precision {
-        case .full: return (values, values.withUnsafeBytes { Data($0) })
-        case .half:
-            var rounded = values
-            rounded.withUnsafeMutableBufferPointer { SlotRounding.round($0, bits: reducedBits) }
-            var sum = ExactSum(count: rounded.count)
-            // A sum that is no addend any more has diverged; float32 says so to the optimizer.
-            guard (try? sum.add(rounded)) != nil else { return encode(values, .full) }
-            return (rounded, sum.encoded())
-        }
-    }
-
-    private static func decode(
-        _ data: Data, count: Int, _ precision: GradientPrecision
-    ) throws(TrainingError) -> [Float] {
-        if precision == .half, data.count != count * 4 { return try ExactSum(decoding: data, count: count).value() }
-        guard data.count == count * 4 else {
-            throw TrainingError(.lengthMismatch, key: "part", expected: "\(count * 4) bytes", found: "\(data.count)")
-        }
-        return [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
-            _ = data.copyBytes(to: UnsafeMutableRawBufferPointer(buffer))
-            initialized = count
-        }
     }
 }

@@ -7,10 +7,18 @@ import CKernels
 /// than as many bits, which is what workers send each other. An element that is n powers of two smaller than its block's
 /// largest keeps n bits less; its error is as small a part of the block's largest.
 public enum GradientPrecision: Int, Sendable, Codable, CaseIterable {
-    /// 24 bits: the largest element of a block is as it was.
+    /// 24 bits, of sums too: the largest element of a block is as it was.
     case full = 32
     /// 11 bits, and sums rounded to 15: half the bytes.
     case half = 16
+
+    /// Of a block's largest element, in the sum over all slots.
+    var sumBits: Int {
+        switch self {
+        case .full: 24
+        case .half: 15
+        }
+    }
 
     /// Of a block's largest element, in a slot's gradient.
     var addendBits: Int {
@@ -31,7 +39,13 @@ public enum SlotRounding {
         round(elements, bits: precision.addendBits)
     }
 
-    static func round(_ elements: UnsafeMutableBufferPointer<Float>, bits: Int) {
+    /// Rounds the sum over all slots, as those who exchange it do.
+    /// - Parameter sum: finite; from a block's beginning on.
+    public static func round(sum: inout [Float], to precision: GradientPrecision) {
+        sum.withUnsafeMutableBufferPointer { round($0, bits: precision.sumBits) }
+    }
+
+    private static func round(_ elements: UnsafeMutableBufferPointer<Float>, bits: Int) {
         qs_round_blocks(elements.baseAddress, elements.count, Int32(bits), elements.baseAddress)
     }
 }
