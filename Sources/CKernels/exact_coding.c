@@ -36,15 +36,23 @@ static inline void pack(struct packer *to, uint64_t value, int width) {
 
 static inline uint8_t *packed_end(const struct packer *to) { return to->bytes + (to->fill > 0); }
 
-/// Element `index`, sign-extended.
+/// Element `index`, sign-extended. Up to 8 bytes from its first one on are read.
 /// @param width 1 to 56
-/// @param size bytes that may be read
-static inline int64_t unpack(const uint8_t *bytes, size_t size, size_t index, int width) {
-    const size_t bit = index * (size_t)width, start = bit >> 3;
-    uint64_t raw = 0;
-    if (start + 8 <= size) memcpy(&raw, bytes + start, 8);
-    else memcpy(&raw, bytes + start, size - start);
+static inline int64_t unpack(const uint8_t *bytes, size_t index, int width) {
+    const size_t bit = index * (size_t)width;
+    uint64_t raw;
+    memcpy(&raw, bytes + (bit >> 3), sizeof raw);
     return (int64_t)(raw >> (bit & 7) << (64 - width)) >> (64 - width);
+}
+
+/// A block's elements where 8 bytes behind any of them may be read: there, or copied to memory that has them.
+/// @param size bytes that may be read from `bytes` on
+/// @param copy QS_EXACT_BLOCK * 7 + 8
+static inline const uint8_t *readable(const uint8_t *bytes, size_t size, size_t length, uint8_t *copy) {
+    if (length + 8 <= size) return bytes;
+    memcpy(copy, bytes, length);
+    memset(copy + length, 0, 8);
+    return copy;
 }
 
 /// Whether the bits behind the last element are zero.
@@ -138,9 +146,9 @@ bool qs_rounded_unpack(const uint8_t *bytes, size_t size, size_t count, float *y
         if (width == 0) {
             memset(y + start, 0, block * sizeof *y);
         } else {
-            for (size_t i = 0; i < block; i++) {
-                y[start + i] = (float)((double)unpack(bytes, size, i, width) * scale);
-            }
+            uint8_t copy[QS_EXACT_BLOCK * 7 + 8];
+            const uint8_t *const from = readable(bytes, size, length, copy);
+            for (size_t i = 0; i < block; i++) y[start + i] = (float)((double)unpack(from, i, width) * scale);
         }
         bytes += length;
         size -= length;
@@ -192,8 +200,12 @@ static uint8_t *encode_block(
     if (form.width == 0) return bytes;
     if (form.width <= 56) {
         const uint64_t mask = (1ull << form.width) - 1;
-        for (size_t i = 0; i < count; i++) {
-            pack(&to, shifted_low(low[i], high[i], form.skipped) & mask, form.width);
+        const int shift = form.skipped, width = form.width;
+        if (shift > 0 && shift < 64) {
+            // The usual case by itself, without a branch in the loop.
+            for (size_t i = 0; i < count; i++) pack(&to, (low[i] >> shift | high[i] << (64 - shift)) & mask, width);
+        } else {
+            for (size_t i = 0; i < count; i++) pack(&to, shifted_low(low[i], high[i], shift) & mask, width);
         }
     } else {
         for (size_t i = 0; i < count; i++) {
@@ -245,15 +257,30 @@ static inline void add_to(wide addend, uint64_t *low, uint64_t *high) {
 static struct block_form add_block(
     const uint8_t *bytes, size_t size, size_t count, struct block_form form, uint64_t *low, uint64_t *high
 ) {
+    const int shift = form.skipped, width = form.width;
+    uint8_t copy[QS_EXACT_BLOCK * 7 + 8];
+    const uint8_t *const from = readable(bytes, size, packed_size(count, width), copy);
     int64_t any = 0, magnitude = 0;
-    for (size_t i = 0; i < count; i++) {
-        const int64_t value = unpack(bytes, size, i, form.width);
-        any |= value;
-        magnitude |= value ^ value >> 63;
-        add_to((wide)(__int128)value << form.skipped, low + i, high + i);
+    if (shift > 0 && shift < 64) {
+        // The usual case by itself, as shifts of one half each.
+        for (size_t i = 0; i < count; i++) {
+            const int64_t value = unpack(from, i, width);
+            any |= value;
+            magnitude |= value ^ value >> 63;
+            const uint64_t addend_low = (uint64_t)value << shift, sum = low[i] + addend_low;
+            high[i] += (uint64_t)(value >> (64 - shift)) + (sum < addend_low);
+            low[i] = sum;
+        }
+    } else {
+        for (size_t i = 0; i < count; i++) {
+            const int64_t value = unpack(from, i, width);
+            any |= value;
+            magnitude |= value ^ value >> 63;
+            add_to((wide)(__int128)value << shift, low + i, high + i);
+        }
     }
-    const wide any_wide = (wide)(__int128)any << form.skipped;
-    const wide magnitude_wide = ((wide)(uint64_t)magnitude << form.skipped) | (((wide)1 << form.skipped) - 1);
+    const wide any_wide = (wide)(__int128)any << shift;
+    const wide magnitude_wide = ((wide)(uint64_t)magnitude << shift) | (((wide)1 << shift) - 1);
     return form_of(
         (uint64_t)any_wide, (uint64_t)(any_wide >> 64), (uint64_t)magnitude_wide, (uint64_t)(magnitude_wide >> 64));
 }

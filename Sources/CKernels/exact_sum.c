@@ -140,9 +140,55 @@ static float scaled(wide magnitude, bool negative, uint64_t significand, int exp
     return nearest(leading, below, negative, 191 - gap + exponent - 80);
 }
 
+/// Blocks of which every element is a multiple of 2^zeros that a double holds exactly: rounded once, too, and in a fraction
+/// of the time.
+static bool value_of_short_block(const uint64_t *low, const uint64_t *high, size_t count, int exponent, float *y) {
+    uint64_t any_low = 0, any_high = 0, magnitude_low = 0, magnitude_high = 0;
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t sign = (uint64_t)((int64_t)high[i] >> 63);
+        any_low |= low[i];
+        any_high |= high[i];
+        magnitude_low |= low[i] ^ sign;
+        magnitude_high |= high[i] ^ sign;
+    }
+    if ((any_low | any_high) == 0) {
+        memset(y, 0, count * sizeof *y);
+        return true;
+    }
+    const int zeros = any_low != 0 ? __builtin_ctzll(any_low) : 64 + __builtin_ctzll(any_high);
+    const int length = magnitude_high != 0 ? 128 - __builtin_clzll(magnitude_high)
+                       : magnitude_low != 0 ? 64 - __builtin_clzll(magnitude_low) : 0;
+    // Neither denormal nor infinite as a float.
+    const int power = zeros + exponent - 80;
+    if (length - zeros > 52 || power < -126 || length + exponent - 80 > 126) return false;
+    const uint64_t bits = (uint64_t)(1023 + power) << 52;
+    double scale;
+    memcpy(&scale, &bits, sizeof scale);
+    if (zeros == 0 || zeros >= 64) {
+        for (size_t i = 0; i < count; i++) {
+            const int64_t multiple = zeros == 0 ? (int64_t)low[i] : (int64_t)high[i] >> (zeros - 64);
+            y[i] = (float)((double)multiple * scale);
+        }
+    } else {
+        for (size_t i = 0; i < count; i++) {
+            const int64_t multiple = (int64_t)(low[i] >> zeros | high[i] << (64 - zeros));
+            y[i] = (float)((double)multiple * scale);
+        }
+    }
+    return true;
+}
+
 __attribute__((noinline)) static void value(
     const uint64_t *low, const uint64_t *high, size_t count, uint64_t significand, int exponent, float *y
 ) {
+    if (significand == 1 && count > QS_EXACT_BLOCK) {
+        for (size_t start = 0; start < count; start += QS_EXACT_BLOCK) {
+            const size_t block = count - start < QS_EXACT_BLOCK ? count - start : QS_EXACT_BLOCK;
+            value(low + start, high + start, block, significand, exponent, y + start);
+        }
+        return;
+    }
+    if (significand == 1 && value_of_short_block(low, high, count, exponent, y)) return;
     for (size_t i = 0; i < count; i++) {
         const bool negative = high[i] >> 63 != 0;
         const wide sum = (wide)high[i] << 64 | low[i];
