@@ -69,9 +69,10 @@ extension CoordinatorState {
 
     /// A peer that reads nothing and says nothing, a connection that swallows what it is given: no exchange takes for ever.
     private mutating func checkDeadline(now: Moment) {
-        guard let pass, let reduction = pass.reduction, let late = reduction.roster.first(where: { peer in
-            reduction.reports[peer.peer] == nil
-        })?.peer, pass.shards.values.allSatisfy({ $0.received != nil })
+        guard let pass, let reduction = pass.reduction,
+            let late = reduction.roster.first(where: { peer in
+                reduction.reports[peer.peer] == nil
+            })?.peer, pass.shards.values.allSatisfy({ $0.received != nil })
         else {
             self.pass?.reduction?.exchangingSince = nil
             return

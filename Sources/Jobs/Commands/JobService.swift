@@ -39,7 +39,8 @@ struct JobService {
         configuration.journalPath = folder.journal.path
         configuration.resume = resume
         configuration.fingerprint = try job.fingerprint(
-            preparation, sources: [calibration, training, evaluation].compactMap(\.self), instructionSet: instructionSet)
+            preparation, sources: [calibration, training, evaluation].compactMap(\.self), instructionSet: instructionSet
+        )
         // Who watches a live line wants to hear of trouble only.
         configuration.logger = Logger(label: "quantsim.coordinator") { _ in
             DisplayLogHandler(display: display, level: display.isLive ? .warning : .info)
