@@ -27,9 +27,9 @@ struct TrainingExactnessTests {
     }
 
     /// Workers that cannot reach each other have the coordinator add up; it makes no difference.
-    @Test func workersWithoutPorts() throws {
+    @Test(arguments: ["32", "16"]) func workersWithoutPorts(gradientBits: String) throws {
         let scratch = try ScratchFolder()
-        let job = try TrainingJob(in: scratch.url)
+        let job = try TrainingJob(in: scratch.url, settings: ["gradient_bits": gradientBits])
         let expected = try ClusterRun(job.file, in: scratch.url, workers: 2, lanes: 1)
         #expect(try expected.coordinator.exitCode() == 0, "\(expected.coordinator.standardError)")
         for ports in [[0], [nil, 0]] {
