@@ -13,6 +13,8 @@ struct ReplicatedSteps: TrainingSteps {
     private var snapshot: ArtifactID?
     /// Of the workers' state.
     private var digest: Data
+    /// That the steps so far have taken, for the display.
+    private var samples = 0
     /// Whether workers wait for a newer base.
     private(set) var wantsReplica = false
 
@@ -32,7 +34,7 @@ struct ReplicatedSteps: TrainingSteps {
         let outcome = try context.coordinator.run(
             pass: PassDescription(
                 name: "state", descriptor: WorkerTask.state(digest: digest).encoded(), shardCount: stretches.count,
-                isJournaled: false),
+                isJournaled: false, samplesBefore: samples),
             source: stretches, reducer: StateReducer())
         let state = try TrainingReplica(context.plan, decoding: outcome.state)
         guard state.digest == digest else { throw ClusterError(.replicasDiffer, pass: "state") }
@@ -68,6 +70,8 @@ struct ReplicatedSteps: TrainingSteps {
         case .divergence(let error): throw error
         }
         wantsReplica = outcome.workersLackingState > 0
-        return try SlotSum(decoding: outcome.state, parameterCount: 0)
+        let sum = try SlotSum(decoding: outcome.state, parameterCount: 0)
+        samples = samplesBefore + sum.samples + sum.skipped
+        return sum
     }
 }
