@@ -147,9 +147,6 @@ package struct ExchangeState {
         return Shipment(kind: .reduced, part: reduced[place].removeFirst())
     }
 
-    /// Parts whose completion this worker still waits for from its own shards.
-    package var incompleteParts: [Int] { parts.indices.filter { !parts[$0].isComplete } }
-
     package var isFinished: Bool { partsDone == parts.count }
 
     /// Participants that have not said that they know the plan.
