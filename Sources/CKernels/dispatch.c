@@ -75,12 +75,18 @@ void qs_apply_mask(enum qs_isa isa, float *g, const uint8_t *mask, size_t count)
     QS_CALL(qs_apply_mask, g, mask, count);
 }
 
-void qs_add_range_sums(
-    enum qs_isa isa, const float *x, const float *g, size_t count, float delta, float offset, float steps,
+void qs_fake_quantize_keeping(
+    enum qs_isa isa, float *x, float *kept, size_t count, float delta, float offset, float steps
+) {
+    QS_CALL(qs_fake_quantize_keeping, x, kept, count, delta, offset, offset + steps);
+}
+
+void qs_range_backward(
+    enum qs_isa isa, const float *x, float *g, size_t count, float delta, float offset, float steps,
     struct qs_range_sums *sums
 ) {
     double lanes[2 * QS_SUM_LANES] = {0};
-    QS_CALL(qs_add_range_sums, x, g, count, delta, offset, offset + steps, lanes, lanes + QS_SUM_LANES);
+    QS_CALL(qs_range_backward, x, g, count, delta, offset, offset + steps, lanes, lanes + QS_SUM_LANES);
     for (int i = 0; i < QS_SUM_LANES; i++) {
         sums->delta += lanes[i];
         sums->outside += lanes[QS_SUM_LANES + i];

@@ -50,9 +50,11 @@ import Training
                 gradient.withUnsafeMutableBufferPointer { estimator.backward(inPlace: $0, mask: mask) }
                 #expect(gradient == (try golden.floats(test.name + ".x_gradient")), "\(test.name), \(set)")
 
-                let sums = g.withUnsafeBufferPointer { g in
-                    x.withUnsafeElements(as: Float.self) { estimator.rangeSums(values: $0, gradient: g) }
+                var passed = g
+                let sums = passed.withUnsafeMutableBufferPointer { passed in
+                    x.withUnsafeElements(as: Float.self) { estimator.backward(inPlace: passed, values: $0) }
                 }
+                #expect(passed == gradient, "\(test.name), \(set)")
                 let least = try golden.floats(test.name + ".min_gradient")
                 let greatest = try golden.floats(test.name + ".max_gradient")
                 for (index, (range, sum)) in zip(ranges, sums).enumerated() {
@@ -111,14 +113,47 @@ import Training
                     #expect(mask[index] == passes, "seed \(seed), \(set), \(x[index])")
                     #expect(gradient[index].bitPattern == (passes ? g[index] : 0).bitPattern)
                 }
+                var passed = g
+                passed.withUnsafeMutableBufferPointer { passed in
+                    _ = x.withUnsafeBufferPointer { estimator.backward(inPlace: passed, values: $0) }
+                }
+                #expect(passed.map(\.bitPattern) == gradient.map(\.bitPattern), "seed \(seed), \(set)")
                 let finite = x.map { $0.isFinite ? $0 : 3 }
-                let sums = finite.withUnsafeBufferPointer { finite in
-                    g.withUnsafeBufferPointer { estimator.rangeSums(values: finite, gradient: $0) }
+                var ofFinite = g
+                let sums = ofFinite.withUnsafeMutableBufferPointer { ofFinite in
+                    finite.withUnsafeBufferPointer { estimator.backward(inPlace: ofFinite, values: $0) }
                 }
                 if let reference {
                     #expect(mask == reference.mask && gradient == reference.gradient && sums == reference.sums)
                 }
                 reference = reference ?? (mask, gradient, sums)
+            }
+        }
+    }
+
+    /// Beside and beyond the length from which on memory is written past the caches, wherever it begins.
+    @Test func `values that are kept are rounded as others are`() throws {
+        for (seed, length) in [0, 1, 15, 16, 4099, 1 << 17, (1 << 17) + 37].enumerated() {
+            var random = CounterRandom(key: 82, UInt64(seed))
+            let x = (0..<length + 3).map { _ in random.normal() }
+            let range = LearnedRange(min: -0.8, max: 1.1, bitwidth: 8, symmetric: false)
+            for set in Self.sets {
+                let estimator = try StraightThrough(TensorEncodings(range.encoding), instructionSet: set)
+                for start in 0...3 {
+                    let own = Array(x[start..<start + length])
+                    var (masked, values, mask) = (own, own, GradientMask())
+                    masked.withUnsafeMutableBufferPointer { estimator.forward(inPlace: $0, recording: &mask) }
+                    var kept = [Float](repeating: .nan, count: length + 3)
+                    values.withUnsafeMutableBufferPointer { values in
+                        kept.withUnsafeMutableBufferPointer {
+                            estimator.forward(
+                                inPlace: values,
+                                keeping: UnsafeMutableBufferPointer(rebasing: $0[start..<start + length]))
+                        }
+                    }
+                    #expect(values == masked && Array(kept[start..<start + length]) == own, "\(length), \(set)")
+                    #expect(kept.filter(\.isNaN).count == 3, "\(length), \(set), \(start)")
+                }
             }
         }
     }
@@ -137,8 +172,9 @@ import Training
             expected.offset += inside ? 0 : Double(g) * Double(delta)
         }
         let estimator = try StraightThrough(TensorEncodings(range.encoding))
-        let sums = x.withUnsafeBufferPointer { x in
-            g.withUnsafeBufferPointer { estimator.rangeSums(values: x, gradient: $0) }
+        var passed = g
+        let sums = passed.withUnsafeMutableBufferPointer { passed in
+            x.withUnsafeBufferPointer { estimator.backward(inPlace: passed, values: $0) }
         }
         #expect(abs(sums[0].delta - expected.delta) < 1e-9 && abs(sums[0].offset - expected.offset) < 1e-9)
     }

@@ -25,6 +25,12 @@ void qs_fake_quantize_masked_each(
 /// @param mask [(count + 7) / 8]
 void qs_apply_mask(enum qs_isa isa, float *g, const uint8_t *mask, size_t count);
 
+/// As qs_fake_quantize in place, to the bit, and keeps the elements as they were.
+/// @param x [count], of any alignment
+/// @param kept [count], must not overlap x
+void qs_fake_quantize_keeping(
+    enum qs_isa isa, float *x, float *kept, size_t count, float delta, float offset, float steps);
+
 /// What the gradients of a range are made of.
 struct qs_range_sums {
     /// Of g * (round(x / delta) - x / delta) inside the grid, of g * (the nearest end over delta) outside.
@@ -33,17 +39,18 @@ struct qs_range_sums {
     double outside;
 };
 
-/// Adds the sums over elements, in double precision and the fixed order of QS_SUM_LANES.
+/// Adds the sums over elements, in double precision and the fixed order of QS_SUM_LANES, and makes zero (+0) of the gradient
+/// of elements outside.
 /// @param x [count], the values before quantization; none NaN
-/// @param g [count], the gradient with respect to the quantized values
-void qs_add_range_sums(
-    enum qs_isa isa, const float *x, const float *g, size_t count, float delta, float offset, float steps,
+/// @param g [count], the gradient with respect to the quantized values; to that with respect to x
+void qs_range_backward(
+    enum qs_isa isa, const float *x, float *g, size_t count, float delta, float offset, float steps,
     struct qs_range_sums *sums);
 
 /// The same for channels along the innermost axis: element i belongs to channel i mod `channels`. Sums of a channel are
 /// added in the order of its elements.
 /// @param x, g [count], count a multiple of channels
 /// @param delta, lower, upper, sums [channels]
-void qs_add_range_sums_each(
-    const float *x, const float *g, size_t count, size_t channels, const float *delta, const float *lower,
+void qs_range_backward_each(
+    const float *x, float *g, size_t count, size_t channels, const float *delta, const float *lower,
     const float *upper, struct qs_range_sums *sums);

@@ -136,8 +136,11 @@ final class TrainingLane: ShardLane {
             parameter: { name, place in model.weights[name]?.copyAsFloats(into: place) },
             tap: { tap in
                 guard let estimator = model.estimators[tap.name] else { return }
-                if learned.contains(tap.name) { memory.keep(tap) }
-                estimator.forward(inPlace: tap.elements, recording: &memory.masks[tap.name, default: .init()])
+                if learned.contains(tap.name) {
+                    memory.keep(tap) { estimator.forward(inPlace: tap.elements, keeping: $0) }
+                } else {
+                    estimator.forward(inPlace: tap.elements, recording: &memory.masks[tap.name, default: .init()])
+                }
             },
             statistics: { found in
                 guard let running = model.normalizations[found.output],
@@ -160,15 +163,14 @@ final class TrainingLane: ShardLane {
                 accuracy = Self.accuracy(plan.output(model.output), batch)
             },
             gradientTap: { tap in
-                guard let mask = memory.masks[tap.name], let estimator = model.estimators[tap.name] else { return }
+                guard let estimator = model.estimators[tap.name] else { return }
                 if learned.contains(tap.name) {
                     memory.withKept(tap) { values in
-                        sums[tap.name] =
-                            estimator.rangeSums(
-                                values: values, gradient: UnsafeBufferPointer(tap.elements))[0]
+                        sums[tap.name] = estimator.backward(inPlace: tap.elements, values: values)[0]
                     }
+                } else if let mask = memory.masks[tap.name] {
+                    estimator.backward(inPlace: tap.elements, mask: mask)
                 }
-                estimator.backward(inPlace: tap.elements, mask: mask)
             },
             gradient: { name, elements in
                 guard let range = model.layout.range(of: name) else { return }

@@ -43,15 +43,12 @@ final class TrainingMemory {
         return try lane.run(whole: inputs).output(output)
     }
 
-    /// Keeps a tapped value as it is before it is rounded.
-    func keep(_ tap: Plan.Tap) {
-        guard let start = tap.elements.baseAddress else { return }
+    /// Has a tapped value kept as it is before it is rounded.
+    func keep(_ tap: Plan.Tap, _ body: (UnsafeMutableBufferPointer<Float>) -> Void) {
         if values[tap.name]?.count != tap.elements.count {
             values[tap.name] = [Float](repeating: 0, count: tap.elements.count)
         }
-        values[tap.name]?.withUnsafeMutableBufferPointer {
-            $0.baseAddress?.update(from: start, count: tap.elements.count)
-        }
+        values[tap.name]?.withUnsafeMutableBufferPointer { body($0) }
     }
 
     /// Reads what was kept of a tapped value.

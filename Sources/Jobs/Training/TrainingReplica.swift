@@ -100,26 +100,20 @@ package struct TrainingReplica: Sendable {
     /// come those of their ranges, where these are learned.
     private func passThroughQuantizers(_ gradient: inout [Float]) throws {
         var ofRanges: [Float] = []
-        var mask = GradientMask()
-        var scratch: [Float] = []
         for parameter in plan.parameters {
             guard let encodings = parameterEncodings[parameter.name], let range = layout.range(of: parameter.name)
             else { continue }
             let estimator = try StraightThrough(encodings, shape: parameter.shape)
             values.withUnsafeBufferPointer { values in
                 gradient.withUnsafeMutableBufferPointer { gradient in
-                    let weights = UnsafeBufferPointer(rebasing: values[range])
-                    let own = UnsafeMutableBufferPointer(rebasing: gradient[range])
-                    if plan.ranges == .learned {
-                        let sums = estimator.rangeSums(values: weights, gradient: UnsafeBufferPointer(own))
-                        for (channel, sum) in sums.enumerated() {
-                            let slopes = learnedRange(parameter, channel).gradient(sum)
-                            ofRanges += [slopes.min, slopes.max]
-                        }
+                    let sums = estimator.backward(
+                        inPlace: UnsafeMutableBufferPointer(rebasing: gradient[range]),
+                        values: UnsafeBufferPointer(rebasing: values[range]))
+                    guard plan.ranges == .learned else { return }
+                    for (channel, sum) in sums.enumerated() {
+                        let slopes = learnedRange(parameter, channel).gradient(sum)
+                        ofRanges += [slopes.min, slopes.max]
                     }
-                    scratch = Array(weights)
-                    scratch.withUnsafeMutableBufferPointer { estimator.forward(inPlace: $0, recording: &mask) }
-                    estimator.backward(inPlace: own, mask: mask)
                 }
             }
         }

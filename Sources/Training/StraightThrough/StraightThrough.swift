@@ -89,12 +89,29 @@ public struct StraightThrough: Sendable {
         }
     }
 
-    /// What the gradients of each channel's range are made of; see `LearnedRange`.
+    /// Quantizes and dequantizes values in place, and keeps them as they were for `backward(inPlace:values:)`.
     /// - Parameters:
-    ///   - values: as they were before the forward pass.
-    ///   - gradient: with respect to the quantized values, before `backward`.
-    public func rangeSums(
-        values: UnsafeBufferPointer<Float>, gradient: UnsafeBufferPointer<Float>
+    ///   - values: of any layout; there is one encoding.
+    ///   - kept: as many elements, of other memory.
+    public func forward(
+        inPlace values: UnsafeMutableBufferPointer<Float>, keeping kept: UnsafeMutableBufferPointer<Float>
+    ) {
+        precondition(
+            delta.count == 1 && kept.count == values.count,
+            "\(values.count) values of \(delta.count) encodings into \(kept.count)")
+        guard let start = values.baseAddress, let kept = kept.baseAddress else { return }
+        qs_fake_quantize_keeping(
+            instructionSet.isa, start, kept, values.count, delta[0], lower[0], upper[0] - lower[0])
+    }
+
+    /// Makes zero of the gradient where the forward pass clipped.
+    /// - Parameters:
+    ///   - gradient: with respect to the quantized values.
+    ///   - values: as they were before the forward pass, element by element.
+    /// - Returns: what the gradients of each channel's range are made of; see `LearnedRange`.
+    @discardableResult
+    public func backward(
+        inPlace gradient: UnsafeMutableBufferPointer<Float>, values: UnsafeBufferPointer<Float>
     ) -> [RangeSums] {
         precondition(values.count == gradient.count, "\(gradient.count) gradients of \(values.count) values")
         var sums = [qs_range_sums](repeating: qs_range_sums(), count: delta.count)
@@ -103,11 +120,11 @@ public struct StraightThrough: Sendable {
             return sums.map { RangeSums($0) }
         }
         if runs.areInterleaved {
-            qs_add_range_sums_each(x, g, values.count, length, delta, lower, upper, &sums)
+            qs_range_backward_each(x, g, values.count, length, delta, lower, upper, &sums)
         } else {
             for run in 0..<values.count / length {
                 let channel = run % delta.count
-                qs_add_range_sums(
+                qs_range_backward(
                     instructionSet.isa, x + run * length, g + run * length, length, delta[channel], lower[channel],
                     upper[channel] - lower[channel], &sums[channel])
             }
