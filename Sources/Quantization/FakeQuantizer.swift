@@ -54,17 +54,21 @@ public struct FakeQuantizer: Sendable {
 
     /// Quantizes a tensor of `Float`, per tensor or per channel.
     public func applied(to tensor: Tensor) -> Tensor {
+        tensor.withUnsafeElements(as: Float.self) { applied(to: $0, shape: tensor.shape) }
+    }
+
+    /// Quantizes the row-major elements of a shape, per tensor or per channel.
+    public func applied(to elements: UnsafeBufferPointer<Float>, shape: Shape) -> Tensor {
         let axis = encodings.axis ?? 0
-        let channels = encodings.axis == nil ? 1 : tensor.shape[axis]
-        precondition(channels == grids.count, "\(tensor.shape) does not have \(grids.count) channels on axis \(axis)")
-        let outer = encodings.axis == nil ? 1 : tensor.shape.dimensions[..<axis].reduce(1, *)
-        let inner = tensor.count / max(outer * channels, 1)
-        return Tensor(shape: tensor.shape) { (output: UnsafeMutableBufferPointer<Float>) in
-            tensor.withUnsafeElements(as: Float.self) { input in
-                guard let from = input.baseAddress, let to = output.baseAddress, !input.isEmpty else { return }
-                for row in 0..<outer * channels {
-                    apply(grids[row % channels], from: from + row * inner, to: to + row * inner, count: inner)
-                }
+        let channels = encodings.axis == nil ? 1 : shape[axis]
+        precondition(channels == grids.count, "\(shape) does not have \(grids.count) channels on axis \(axis)")
+        precondition(elements.count == shape.count, "\(elements.count) elements of \(shape)")
+        let outer = encodings.axis == nil ? 1 : shape.dimensions[..<axis].reduce(1, *)
+        let inner = shape.count / max(outer * channels, 1)
+        return Tensor(shape: shape) { (output: UnsafeMutableBufferPointer<Float>) in
+            guard let from = elements.baseAddress, let to = output.baseAddress, !elements.isEmpty else { return }
+            for row in 0..<outer * channels {
+                apply(grids[row % channels], from: from + row * inner, to: to + row * inner, count: inner)
             }
         }
     }

@@ -23,7 +23,8 @@ final class StepReduction: PartReduction {
         self.step = step
         self.workspace = workspace
         state = Mutex(State(replica: replica))
-        parts = GradientParts(count: model.layout.count, precision: model.task.precision)
+        parts = GradientParts(
+            count: model.layout.count, precision: model.task.precision, memory: workspace.sums)
     }
 
     var partCount: Int { parts.partCount }

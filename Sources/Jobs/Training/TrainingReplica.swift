@@ -61,17 +61,25 @@ package struct TrainingReplica: Sendable {
 
     /// The constants that training changes: the trained ones, in full resolution, and the running values of batch norms.
     package var weights: [(name: String, tensor: Tensor)] {
-        (plan.parameters.map { ($0.name, $0.shape) } + (plan.batchNorms?.entries ?? [])).map { name, shape in
-            (name, Tensor(shape: shape, Array(values[layout.range(of: name) ?? 0..<0])))
-        }
+        constants.map { name, shape in (name, Tensor(shape: shape, Array(values[layout.range(of: name) ?? 0..<0]))) }
+    }
+
+    private var constants: [(name: String, shape: Shape)] {
+        plan.parameters.map { ($0.name, $0.shape) } + (plan.batchNorms?.entries ?? [])
     }
 
     /// The trained constants as lanes compute with them: rounded to their grids.
     package func simulatedWeights() throws -> [String: Tensor] {
         var tensors: [String: Tensor] = [:]
-        for (name, tensor) in weights {
-            let quantizer = try parameterEncodings[name].map { try FakeQuantizer($0, shape: tensor.shape) }
-            tensors[name] = quantizer?.applied(to: tensor) ?? tensor
+        for (name, shape) in constants {
+            let elements = layout.range(of: name) ?? 0..<0
+            let quantizer = try parameterEncodings[name].map { try FakeQuantizer($0, shape: shape) }
+            tensors[name] =
+                quantizer.map { quantizer in
+                    values.withUnsafeBufferPointer {
+                        quantizer.applied(to: UnsafeBufferPointer(rebasing: $0[elements]), shape: shape)
+                    }
+                } ?? Tensor(shape: shape, Array(values[elements]))
         }
         return tensors
     }

@@ -34,6 +34,13 @@ public struct ExactSum: Equatable, Sendable {
         high = [UInt64](repeating: 0, count: count)
     }
 
+    /// Makes it the sum of no vectors.
+    mutating func clear() {
+        low.withUnsafeMutableBufferPointer { $0.update(repeating: 0) }
+        high.withUnsafeMutableBufferPointer { $0.update(repeating: 0) }
+        addends = 0
+    }
+
     init(low: [UInt64], high: [UInt64], addends: Int) {
         self.low = low
         self.high = high

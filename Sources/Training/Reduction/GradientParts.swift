@@ -12,11 +12,13 @@ public final class GradientParts: Sendable {
     public let count: Int
     public let precision: GradientPrecision
     private let parts: [Part]
+    private let memory: SumMemory
     private let observer = Mutex<(@Sendable () -> Void)?>(nil)
 
     private final class Part: Sendable {
         struct State {
-            var sum: ExactSum
+            /// What slots here have added; nil before the first.
+            var sum: ExactSum?
             /// That have added their share.
             var slots: Set<Int> = []
             /// What other workers contribute.
@@ -24,19 +26,30 @@ public final class GradientParts: Sendable {
             var result: [Float]?
         }
 
-        let state: Mutex<State>
+        let count: Int
+        let state = Mutex(State())
 
         init(count: Int) {
-            state = Mutex(State(sum: ExactSum(count: count)))
+            self.count = count
         }
     }
 
-    /// - Parameter count: elements of the flat vector, at least one.
-    public init(count: Int, precision: GradientPrecision) {
+    /// - Parameters:
+    ///   - count: elements of the flat vector, at least one.
+    ///   - memory: where sums come from, and go when these parts are no longer used.
+    public init(count: Int, precision: GradientPrecision, memory: SumMemory = SumMemory(limit: 0)) {
         precondition(count > 0, "a gradient of nothing")
         self.count = count
         self.precision = precision
+        self.memory = memory
         parts = stride(from: 0, to: count, by: Self.partSize).map { Part(count: min(Self.partSize, count - $0)) }
+    }
+
+    deinit {
+        for part in parts {
+            let sums = part.state.withLock { [$0.sum.take(), $0.others.take()] }
+            for case let sum? in sums { memory.takeBack(sum) }
+        }
     }
 
     public var partCount: Int { parts.count }
@@ -56,8 +69,11 @@ public final class GradientParts: Sendable {
     /// - Throws: `TrainingError` with the flat index of the first element that is not finite or too large.
     public func add(slot: Int, part: Int, _ elements: UnsafeBufferPointer<Float>) throws(TrainingError) {
         let error: TrainingError? = parts[part].state.withLock { state in
+            // Taken out, so that adding does not copy.
+            var sum = state.sum.take() ?? memory.sum(count: parts[part].count)
+            defer { state.sum = sum }
             do throws(TrainingError) {
-                try state.sum.add(elements)
+                try sum.add(elements)
                 state.slots.insert(slot)
                 return nil
             } catch {
@@ -79,7 +95,7 @@ public final class GradientParts: Sendable {
 
     /// What the slots here have added to a part.
     public func contribution(part: Int) -> Data {
-        parts[part].state.withLock { $0.sum.encoded() }
+        parts[part].state.withLock { $0.sum ?? ExactSum(count: parts[part].count) }.encoded()
     }
 
     /// Begins to reduce a part, perhaps anew: what other workers have contributed is forgotten.
@@ -92,7 +108,7 @@ public final class GradientParts: Sendable {
     public func add(_ contribution: Data, to part: Int) throws(TrainingError) {
         let error: TrainingError? = parts[part].state.withLock { state in
             // Taken out, so that adding does not copy.
-            var sum = state.others.take() ?? ExactSum(count: state.sum.count)
+            var sum = state.others.take() ?? memory.sum(count: parts[part].count)
             do throws(TrainingError) {
                 try sum.add(encoded: contribution)
                 state.others = sum
@@ -109,8 +125,11 @@ public final class GradientParts: Sendable {
     /// - Throws: `TrainingError(.tooManyAddends)`.
     public func reduced(part: Int) throws(TrainingError) -> Data {
         let result: Result<Data, TrainingError> = parts[part].state.withLock { state in
-            var sum = state.others.take() ?? ExactSum(count: state.sum.count)
-            do throws(TrainingError) { try sum.merge(state.sum) } catch { return .failure(error) }
+            var sum = state.others.take() ?? memory.sum(count: parts[part].count)
+            defer { memory.takeBack(sum) }
+            if let own = state.sum {
+                do throws(TrainingError) { try sum.merge(own) } catch { return .failure(error) }
+            }
             var values = sum.value()
             let data = RoundedGradient.encode(&values, bits: precision.sumBits)
             state.result = values
