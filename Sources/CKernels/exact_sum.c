@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "environment.h"
+#include "exact_block.h"
 
 typedef unsigned __int128 wide;
 
@@ -143,21 +144,12 @@ static float scaled(wide magnitude, bool negative, uint64_t significand, int exp
 /// Blocks of which every element is a multiple of 2^zeros that a double holds exactly: rounded once, too, and in a fraction
 /// of the time.
 static bool value_of_short_block(const uint64_t *low, const uint64_t *high, size_t count, int exponent, float *y) {
-    uint64_t any_low = 0, any_high = 0, magnitude_low = 0, magnitude_high = 0;
-    for (size_t i = 0; i < count; i++) {
-        const uint64_t sign = (uint64_t)((int64_t)high[i] >> 63);
-        any_low |= low[i];
-        any_high |= high[i];
-        magnitude_low |= low[i] ^ sign;
-        magnitude_high |= high[i] ^ sign;
-    }
-    if ((any_low | any_high) == 0) {
+    const struct block_form form = form_of_block(low, high, count);
+    if (form.width == 0) {
         memset(y, 0, count * sizeof *y);
         return true;
     }
-    const int zeros = any_low != 0 ? __builtin_ctzll(any_low) : 64 + __builtin_ctzll(any_high);
-    const int length = magnitude_high != 0 ? 128 - __builtin_clzll(magnitude_high)
-                       : magnitude_low != 0 ? 64 - __builtin_clzll(magnitude_low) : 0;
+    const int zeros = form.skipped, length = zeros + form.width - 1;
     // Neither denormal nor infinite as a float.
     const int power = zeros + exponent - 80;
     if (length - zeros > 52 || power < -126 || length + exponent - 80 > 126) return false;

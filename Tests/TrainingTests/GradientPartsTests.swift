@@ -17,10 +17,11 @@ import Training
 
     /// What workers that share the slots out in some way make of them, each owning every n-th part.
     private static func reduced(
-        _ shares: [[Int]], count: Int, _ precision: GradientPrecision, stretch: Int, isShuffled: Bool = false
+        _ shares: [[Int]], count: Int, _ precision: GradientPrecision, stretch: Int, isShuffled: Bool = false,
+        memory: SumMemory = SumMemory(limit: 0)
     ) throws -> [[Float]] {
         let workers = try shares.map { slots in
-            let parts = GradientParts(count: count, precision: precision)
+            let parts = GradientParts(count: count, precision: precision, memory: memory)
             for slot in slots {
                 var writer = SlotGradient(of: slot, to: parts)
                 let gradient = Self.gradient(slot, count: count)
@@ -46,6 +47,18 @@ import Training
             for (index, worker) in workers.enumerated() where index != owner { try worker.install(data, part: part) }
         }
         return try workers.map { try #require($0.result()) }
+    }
+
+    @Test func aStepFindsNothingOfFormerOnesInTheirMemory() throws {
+        let count = GradientParts.partSize * 2 + 12_345
+        let memory = SumMemory(limit: 8)
+        let fresh = try Self.reduced([[0, 1], [2]], count: count, .full, stretch: count)[0]
+        // More sums at once than are kept, and a worker that has the memory of others.
+        for shares in [[[3, 4], [5], [6]], [[7, 8, 9]]] {
+            _ = try Self.reduced(shares, count: count, .full, stretch: count, memory: memory)
+        }
+        let again = try Self.reduced([[0, 1], [2]], count: count, .full, stretch: count, memory: memory)
+        for result in again { #expect(result.map(\.bitPattern) == fresh.map(\.bitPattern)) }
     }
 
     @Test(arguments: GradientPrecision.allCases) func anySharingGivesTheSameBits(precision: GradientPrecision) throws {

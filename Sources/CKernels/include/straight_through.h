@@ -42,7 +42,7 @@ struct qs_range_sums {
 /// Adds the sums over elements, in double precision and the fixed order of QS_SUM_LANES, and makes zero (+0) of the gradient
 /// of elements outside.
 /// @param x [count], the values before quantization; none NaN
-/// @param g [count], the gradient with respect to the quantized values; to that with respect to x
+/// @param g [count], the gradient with respect to the quantized values; becomes that with respect to x
 void qs_range_backward(
     enum qs_isa isa, const float *x, float *g, size_t count, float delta, float offset, float steps,
     struct qs_range_sums *sums);

@@ -7,7 +7,7 @@ import Training
 final class TrainingMemory {
     private var model: SharedModel?
     private var plans: [[String: Shape]: TrainingPlan] = [:]
-    /// Where the gradients of tapped values pass.
+    /// Where the gradients of tapped values pass whose ranges are not learned.
     var masks: [String: GradientMask] = [:]
     private var values: [String: [Float]] = [:]
     private var teacher: (model: SharedModel, lane: ModelLane)?

@@ -21,7 +21,7 @@ final class TrainingWorkspace: Sendable {
     }
 
     private let state = Mutex(State())
-    /// Of the gradients of former steps, a MiB each: as many as a step of 2^24 parameters needs, and no more than 512 MiB.
+    /// Of the gradients of former steps, a MiB each but for the last parts': more than a step of 2^24 parameters needs.
     let sums = SumMemory(limit: 512)
 
     /// Which of a step's artifacts are needed, other than those that are kept in another form.
