@@ -27,6 +27,7 @@ import Testing
         #expect(progress.best?.epoch == 1)
         #expect(progress.bestStep == 4)
         #expect(progress.steps == 6)
+        #expect(progress.seconds == 6 && progress.firstStepSeconds == 1)
     }
 
     @Test func ofEqualEpochsTheEarliestIsTheBest() throws {

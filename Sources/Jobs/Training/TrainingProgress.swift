@@ -6,6 +6,8 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
     package private(set) var skipped = 0
     /// Of the steps, in all lives of the job.
     package private(set) var seconds = 0.0
+    /// Of the very first step, in which every worker compiles the network.
+    package private(set) var firstStepSeconds: Double?
     /// One an epoch, the last perhaps not whole.
     package private(set) var epochs: [Epoch] = []
     package private(set) var losses: LossCurve
@@ -62,6 +64,7 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
         samples += sum.samples
         skipped += sum.skipped
         self.seconds += seconds
+        firstStepSeconds = firstStepSeconds ?? seconds
     }
 
     /// Notes what came of evaluating the current state.
