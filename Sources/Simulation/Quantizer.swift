@@ -24,3 +24,12 @@ public struct Quantizer: Equatable, Sendable {
     /// tensor itself where it shares with none or lends its quantizer to others.
     public var group: String
 }
+
+extension Quantizer {
+    /// One that is not enabled yet.
+    init(activation tensor: String, settings: QuantizerSettings, isConstant: Bool) {
+        self.init(
+            tensor: tensor, role: .activation, settings: settings, channelAxis: nil, enabled: false,
+            isConstant: isConstant, constraints: nil, group: tensor)
+    }
+}

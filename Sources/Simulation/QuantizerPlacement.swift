@@ -6,10 +6,13 @@ import Quantization
 /// Sections are applied in the order of the file, later ones win. The graph is the one that is simulated, so batch
 /// norms are folded before.
 public struct QuantizerPlacement: Equatable, Sendable {
-    /// In the order in which the graph defines the tensors, inputs first.
+    /// In the order in which the graph defines the tensors, inputs first; then those inside of patterns that run as one op.
     public let activations: [Quantizer]
     /// In the order of the nodes that take them.
     public let parameters: [Quantizer]
+    /// What made each quantizer what it is, by tensor, in the order in which the rules were applied; empty for quantizers
+    /// that were placed otherwise.
+    public let steps: [String: [PlacementStep]]
 
     /// - Parameters:
     ///   - graph: with batch norms folded and constants as constants.
@@ -19,10 +22,12 @@ public struct QuantizerPlacement: Equatable, Sendable {
     public init(
         graph: Graph, config: SimulationConfig, activationBitwidth: Int, parameterBitwidth: Int, scheme: Scheme
     ) throws(SimulationError) {
-        let placementGraph = PlacementGraph(graph)
-        var state = PlacementState(
-            graph: placementGraph, config: config,
-            settings: QuantizerSettings(bitwidth: activationBitwidth, scheme: scheme))
+        let fused = FusedGraph(graph, passes: config.supergroupPasses)
+        let placementGraph = PlacementGraph(fused.graph)
+        let settings = QuantizerSettings(bitwidth: activationBitwidth, scheme: scheme)
+        var state = PlacementState(graph: placementGraph, config: config, settings: settings)
+        state.claimedNodes = Set(
+            fused.graph.nodes.indices.filter { fused.fusedNodes.contains(fused.graph.nodes[$0].name) })
         try DefaultsRule.apply(to: &state)
         ParametersRule.apply(to: &state)
         try OpTypeRules.apply(to: &state)
@@ -31,12 +36,16 @@ public struct QuantizerPlacement: Equatable, Sendable {
         ModelInputRule.apply(to: &state)
         ModelOutputRule.apply(to: &state)
         try PerChannelRule.apply(to: &state)
-        for name in state.parameters.keys { state.parameters[name]?.settings.bitwidth = parameterBitwidth }
+        for name in state.parameters.keys {
+            state.set(.bitwidth(parameterBitwidth), of: name, by: BuiltInRule.requestedBitwidth)
+        }
         MatMulAddRule.apply(to: &state)
+        DynamicWeightRule.apply(to: &state)
+        PrecisionRules.apply(to: &state)
         try TyingRules.apply(to: &state)
 
         // A shared quantizer has one set of settings, and every tensor that shares it shows them.
-        activations = placementGraph.activations.compactMap { name in
+        let placed: [Quantizer] = placementGraph.activations.compactMap { name in
             guard var quantizer = state.activations[name], let owner = state.activations[quantizer.group] else {
                 return nil
             }
@@ -44,6 +53,9 @@ public struct QuantizerPlacement: Equatable, Sendable {
             quantizer.constraints = owner.constraints
             return quantizer
         }
+        activations =
+            placed + fused.innerTensors.map { Quantizer(activation: $0.tensor, settings: settings, isConstant: false) }
+        steps = state.steps.merging(fused.innerTensors.map { ($0.tensor, [$0.reason]) }) { $1 }
         var seen: Set<String> = []
         parameters = placementGraph.parameters.joined().compactMap {
             seen.insert($0.tensor).inserted ? state.parameters[$0.tensor] : nil
@@ -52,6 +64,7 @@ public struct QuantizerPlacement: Equatable, Sendable {
 
     /// Quantizers that were placed by other rules.
     public init(activations: [Quantizer], parameters: [Quantizer]) {
+        steps = [:]
         self.activations = activations
         self.parameters = parameters
     }

@@ -2,6 +2,8 @@
 /// into a sentence.
 public struct SimulationError: Error, Equatable, Sendable {
     public enum Code: String, Sendable {
+        /// No built-in config has this name.
+        case unknownConfig
         /// Not JSON.
         case malformed
         case missingKey
@@ -13,6 +15,8 @@ public struct SimulationError: Error, Equatable, Sendable {
         case conflictingSettings
         /// One constant is a parameter of different kinds, or along different channel axes.
         case conflictingParameter
+        /// No tensor of this name has a quantizer.
+        case unknownTensor
     }
 
     public var code: Code

@@ -94,6 +94,10 @@ struct BadJob: CustomTestStringConvertible, Sendable {
             ", line 4: unknown key quantization.activation_bitwith, did you mean \"activation_bitwidth\"?"),
     ]
 
+    private static let configs =
+        "default, default_per_channel, htp_v66, htp_v68, htp_v69, htp_v73, htp_v75, htp_v79, htp_v81, htp_v85 "
+        + "or the path of a config file"
+
     static let values: [BadJob] = [
         BadJob(
             fourthLine: "  batch: many",
@@ -163,10 +167,8 @@ struct BadJob: CustomTestStringConvertible, Sendable {
             fourthLine: "quantization: {config: defualt}",
             JobError(
                 .unknownChoice, key: "quantization.config",
-                expected: "default, default_per_channel, htp_v73 or the path of a config file", found: "\"defualt\"",
-                suggestion: "default"),
-            ", line 4, quantization.config: expected default, default_per_channel, htp_v73 or the path of a config "
-                + "file, found \"defualt\", did you mean \"default\"?"),
+                expected: configs, found: "\"defualt\"", suggestion: "default"),
+            ", line 4, quantization.config: expected \(configs), found \"defualt\", did you mean \"default\"?"),
         BadJob(
             fourthLine: "quantization: {parameter_bitwidth: 1}",
             JobError(

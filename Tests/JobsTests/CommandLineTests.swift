@@ -30,7 +30,8 @@ import Testing
         ("demo", ["--workers <n>", "--output <dir>"]), ("run", ["<job>", "--workers <n>", "--output <dir>"]),
         ("coordinator", ["<job>", "--bind <endpoint>", "--output <dir>", "--resume"]),
         ("worker", ["--connect <endpoint>", "--lanes <n>", "--peer-port <port>"]),
-        ("infer", ["<model>", "--input <npz>", "--output <npz>", "--encodings <file>"]), ("inspect", ["<file>"]),
+        ("infer", ["<model>", "--input <npz>", "--output <npz>", "--encodings <file>"]),
+        ("inspect", ["<file>", "--config <name|file>", "--tensor <name>"]),
     ])
     func everyCommandHasHelp(_ command: String, _ parts: [String]) throws {
         let quantsim = try #require(quantsim)

@@ -8,7 +8,6 @@ import Testing
         ("quantization: {scheme: percentile}", "quantization.scheme", 4, "quantization.scheme: percentile"),
         ("quantization: {scheme: mse}", "quantization.scheme", 4, "quantization.scheme: mse"),
         ("quantization: {scheme: entropy}", "quantization.scheme", 4, "quantization.scheme: entropy"),
-        ("quantization: {config: htp_v73}", "quantization.config", 4, "quantization.config: htp_v73"),
         (
             "post_training: [fold_batch_norms, bias_correction]", "post_training[1]", 4,
             "post_training: bias_correction"

@@ -15,7 +15,8 @@ struct GoldenPlacement: Decodable {
     }
 }
 
-/// Op types, names, attributes that are integers or (as their element type) tensors, and the types of constants.
+/// Op types, names, attributes that are integers, axes or (as their element type) tensors, and the types of constants, with
+/// the value where it is one number.
 struct GoldenGraph: Decodable {
     struct Operation {
         var opType: String
@@ -25,6 +26,7 @@ struct GoldenGraph: Decodable {
     struct Constant {
         var type: String
         var dimensions: [Int]
+        var value: Double?
     }
 
     var inputs, outputs: [String]
@@ -51,16 +53,16 @@ struct GoldenGraph: Decodable {
                     attributes: node.attributes)
             },
             constants: constants.mapValues { constant in
-                Self.zeros(constant.type, Shape(constant.dimensions))
+                Self.filled(constant.type, Shape(constant.dimensions), constant.value ?? 0)
             }, opsetVersion: 17)
     }
 }
 
 extension GoldenGraph {
-    fileprivate static func zeros(_ type: String, _ shape: Shape) -> Tensor {
+    fileprivate static func filled(_ type: String, _ shape: Shape, _ value: Double) -> Tensor {
         type == "float32"
-            ? Tensor(shape: shape, [Float](repeating: 0, count: shape.count))
-            : Tensor(shape: shape, [Int64](repeating: 0, count: shape.count))
+            ? Tensor(shape: shape, [Float](repeating: Float(value), count: shape.count))
+            : Tensor(shape: shape, [Int64](repeating: Int64(value), count: shape.count))
     }
 }
 
@@ -74,7 +76,9 @@ extension GoldenGraph.Operation: Decodable {
         attributes = [:]
         for key in nested.allKeys {
             if let type = try? nested.decode(String.self, forKey: key) {
-                attributes[key.stringValue] = .tensor(GoldenGraph.zeros(type, []))
+                attributes[key.stringValue] = .tensor(GoldenGraph.filled(type, [], 0))
+            } else if let axes = try? nested.decode([Int].self, forKey: key) {
+                attributes[key.stringValue] = .ints(axes)
             } else {
                 attributes[key.stringValue] = .int(try nested.decode(Int.self, forKey: key))
             }
@@ -96,6 +100,7 @@ extension GoldenGraph.Constant: Decodable {
         var list = try decoder.unkeyedContainer()
         type = try list.decode(String.self)
         dimensions = try list.decode([Int].self)
+        value = list.isAtEnd ? nil : try list.decode(Double.self)
     }
 }
 

@@ -42,7 +42,7 @@ import Testing
             for quantizer in parameters {
                 guard let expected = item.expected.parameters[quantizer.tensor] else { continue }
                 #expect(quantizer.settings.symmetric == expected.symmetric, label)
-                #expect(quantizer.settings.bitwidth == 4 && expected.bitwidth == 4, label)
+                #expect(quantizer.settings.bitwidth == expected.bitwidth, label)
             }
         }
     }
@@ -70,6 +70,55 @@ import Testing
         }
     }
 
+    @Test func stepsSayWhatMadeAQuantizerWhatItIs() throws {
+        let golden = try GoldenPlacement.load()
+        for item in golden.cases {
+            let (_, placement) = try Self.place(item, golden.graphs)
+            for quantizer in placement.activations + placement.parameters {
+                var (enabled, group, axis) = (false, quantizer.tensor, Int?.none)
+                for step in placement.steps[quantizer.tensor] ?? [] {
+                    switch step.change {
+                    case .enabled(let value): enabled = value
+                    case .shared(let owner): group = owner
+                    case .channelAxis(let value): axis = value
+                    case .symmetric, .bitwidth, .constraints: break
+                    }
+                }
+                let label = Comment(rawValue: "\(quantizer.tensor) of \(item.graph) under \(item.config)")
+                #expect(enabled == quantizer.enabled, label)
+                #expect(axis == quantizer.channelAxis, label)
+                // A shared quantizer may itself come to be another's.
+                #expect((group == quantizer.tensor) == (quantizer.group == quantizer.tensor), label)
+            }
+        }
+    }
+
+    @Test func stepsNameTheRuleAndTheNode() throws {
+        let graph = GoldenGraph(
+            inputs: ["x"], outputs: ["y"],
+            nodes: [
+                ("Conv", ["x", "w", "b"], ["c"]), ("Relu", ["c"], ["r"]), ("MaxPool", ["r"], ["p"]),
+                ("Softmax", ["p"], ["y"]),
+            ], constants: ["w": [8, 8, 3, 3], "b": [8]]
+        ).graph(named: "g")
+        let placement = try QuantizerPlacement(
+            graph: graph, config: try #require(SimulationConfig.named("htp_v73")), activationBitwidth: 8,
+            parameterBitwidth: 4, scheme: .tf)
+        func last(_ tensor: String) -> PlacementStep? { placement.steps[tensor]?.last }
+        #expect(
+            placement.steps["c"]?.map(\.rule) == ["defaults.ops.is_output_quantized", "supergroups[3] (Conv+Relu)"])
+        #expect(last("c")?.node == "Conv 0" && last("c")?.change == .enabled(false))
+        #expect(last("r")?.rule == "op_type.Relu.encoding_constraints" && last("r")?.node == "Relu 1")
+        #expect(last("p")?.rule == "grid-preserving op" && last("p")?.change == .enabled(false))
+        #expect(last("y")?.change == .constraints(EncodingConstraints(min: 0, max: 1)))
+        #expect(last("x")?.rule == "model_input.is_input_quantized")
+        let ofBias = placement.steps["b"]?.last { $0.change == .enabled(false) }
+        #expect(ofBias?.rule == "params.bias.is_quantized")
+        #expect(
+            Set(placement.steps["w"]?.suffix(2).map(\.rule) ?? [])
+                == ["op_type.Conv.per_channel_quantization", "requested bit width"])
+    }
+
     @Test func contradictionsNameTensorAndNode() throws {
         let graph = GoldenGraph(
             inputs: ["x"], outputs: ["y"],
@@ -91,6 +140,6 @@ import Testing
             try QuantizerPlacement(
                 graph: graph, config: config, activationBitwidth: 8, parameterBitwidth: 8, scheme: .tf)
         }
-        #expect(symmetry?.path == "op_type.is_symmetric" && symmetry?.tensor == "t")
+        #expect(symmetry?.path == "op_type.Relu.is_symmetric" && symmetry?.tensor == "t")
     }
 }

@@ -77,3 +77,28 @@ public struct InferenceOptions: Equatable, Sendable {
         self.encodings = encodings
     }
 }
+
+/// `quantsim inspect` of a model under a config.
+public struct PlacementInspectionOptions: Equatable, Sendable {
+    public var model: URL
+    /// Name of a built-in config, or path of a config file.
+    public var config: String
+    /// The tensor whose quantizer is told in full; a table of all where nil.
+    public var tensor: String?
+    /// As a job does whose `post_training` says so.
+    public var foldsBatchNorms: Bool
+    public var activationBitwidth: Int
+    public var parameterBitwidth: Int
+
+    public init(
+        model: URL, config: String, tensor: String?, foldsBatchNorms: Bool, activationBitwidth: Int,
+        parameterBitwidth: Int
+    ) {
+        self.model = model
+        self.config = config
+        self.tensor = tensor
+        self.foldsBatchNorms = foldsBatchNorms
+        self.activationBitwidth = activationBitwidth
+        self.parameterBitwidth = parameterBitwidth
+    }
+}

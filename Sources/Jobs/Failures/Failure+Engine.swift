@@ -31,6 +31,7 @@ extension SimulationError {
 
     private var complaint: String {
         switch code {
+        case .unknownConfig: "unknown config"
         case .malformed: "not valid JSON"
         case .missingKey: "missing key"
         case .unknownKey: "unknown key"
@@ -38,6 +39,7 @@ extension SimulationError {
         case .unsupportedSetting: "unsupported setting"
         case .conflictingSettings: "rules want different quantizers for one tensor"
         case .conflictingParameter: "one constant is a parameter in different ways"
+        case .unknownTensor: "no quantizer, enabled or not, for a tensor of this name"
         }
     }
 }

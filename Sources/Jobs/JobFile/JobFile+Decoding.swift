@@ -91,7 +91,7 @@ private func withoutRepetition<Item: Equatable>(
 
 extension JobFile.Quantization {
     /// Grids of more than 16 bits are finer than the float arithmetic that simulates them.
-    private static let bitwidths = 2...16
+    public static let bitwidths = 2...16
 
     init(_ value: YAMLValue) throws {
         let section = try YAMLSection(value, keys: CodingKeys.self)
@@ -103,14 +103,10 @@ extension JobFile.Quantization {
 }
 
 extension JobFile.ConfigSource {
-    /// A word is a name, anything with a slash or a dot in it is a path: a misspelt name is not looked for as a file.
     init(_ value: YAMLValue) throws {
         let text = try value.text()
-        if Self.names.contains(text) {
-            self = .named(text)
-        } else if text.contains("/") || text.contains(".") {
-            self = .path(text)
-        } else {
+        self.init(text)
+        if case .named = self, !Self.names.contains(text) {
             throw value.error(
                 .unknownChoice, expected: alternatives(Self.names + ["the path of a config file"]),
                 suggestion: nearestWord(to: text, among: Self.names))

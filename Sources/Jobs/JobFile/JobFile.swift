@@ -1,4 +1,5 @@
 import Foundation
+import Simulation
 
 /// What the user asks for: one model, its data, how to quantize it and what to write. Values are as in the file, with
 /// defaults filled in; they have been checked one by one, but no file that they name has been touched.
@@ -123,7 +124,12 @@ public struct JobFile: Equatable, Sendable, Codable {
         /// Path of a quantsim config file, as written.
         case path(String)
 
-        public static let names = ["default", "default_per_channel", "htp_v73"]
+        public static let names = SimulationConfig.builtInNames
+
+        /// A word is a name, anything with a slash or a dot in it is a path: a misspelt name is not looked for as a file.
+        public init(_ text: String) {
+            self = text.contains("/") || text.contains(".") ? .path(text) : .named(text)
+        }
     }
 
     public enum Scheme: String, CaseIterable, Sendable, Codable {

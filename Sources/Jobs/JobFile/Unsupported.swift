@@ -3,9 +3,6 @@ extension JobFile {
     /// - Throws: `JobError(.unsupported)` at the first such key of the file, listing all of them.
     func checkSupported() throws {
         var features: [(key: String, name: String)] = []
-        if quantization.config == .named("htp_v73") {
-            features.append(("quantization.config", "quantization.config: htp_v73"))
-        }
         if [.percentile, .mse, .entropy].contains(quantization.scheme) {
             features.append(("quantization.scheme", "quantization.scheme: \(quantization.scheme.rawValue)"))
         }

@@ -85,7 +85,7 @@ struct ModelPreparation: Sendable {
 
     /// Where the job wants quantizers.
     static func placement(on graph: Graph, _ job: JobFile) throws -> QuantizerPlacement {
-        let config = try config(of: job)
+        let config = try job.quantization.config.config { job.url(for: $0) }
         func place(_ graph: Graph) throws -> QuantizerPlacement {
             try QuantizerPlacement(
                 graph: graph, config: config, activationBitwidth: job.quantization.activationBitwidth,
@@ -152,21 +152,6 @@ struct ModelPreparation: Sendable {
                     found: arrays.keys.sorted().joined(separator: ", "))
             }
             return PassSpecification.Input(name: input.name, dimensions: array.shape.dimensions, preprocessing: nil)
-        }
-    }
-
-    private static func config(of job: JobFile) throws -> SimulationConfig {
-        switch job.quantization.config {
-        case .named(let name):
-            guard let config = SimulationConfig.named(name) else {
-                throw job.error(
-                    .unknownChoice, key: "quantization.config",
-                    expected: JobFile.ConfigSource.names.joined(separator: ", "), found: name)
-            }
-            return config
-        case .path(let path):
-            let url = job.url(for: path)
-            return try SimulationConfig(json: readFile(url), file: url.path)
         }
     }
 }

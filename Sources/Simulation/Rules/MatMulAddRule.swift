@@ -3,6 +3,8 @@ import Graph
 /// The pass `MatmulAdd`: a product with a constant matrix followed by the addition of a constant vector runs as one op on
 /// the target. The product itself is not quantized, and the vector is a bias.
 enum MatMulAddRule {
+    private static let rule = "supergroup_pass_list.MatmulAdd"
+
     /// Nodes of such a pair.
     static func pairs(in graph: PlacementGraph) -> [(product: Int, sum: Int, bias: String)] {
         graph.graph.nodes.indices.compactMap { product in
@@ -31,9 +33,11 @@ enum MatMulAddRule {
         let isBiasQuantized = state.config.parameters["bias"]?.isQuantized ?? true
         for pair in pairs(in: state.graph) {
             for output in state.graph.outputActivations(of: pair.product) {
-                state.activations[output]?.enabled = false
+                state.set(.enabled(false), of: output, by: rule, at: state.graph.graph.nodes[pair.product])
             }
-            if !isBiasQuantized { state.activations[pair.bias]?.enabled = false }
+            if !isBiasQuantized {
+                state.set(.enabled(false), of: pair.bias, by: rule, at: state.graph.graph.nodes[pair.sum])
+            }
         }
     }
 }

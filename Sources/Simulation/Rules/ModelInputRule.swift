@@ -4,7 +4,7 @@ enum ModelInputRule {
         guard let quantized = state.config.isModelInputQuantized else { return }
         let inputs = Set(state.graph.graph.inputs.map(\.name))
         for (name, quantizer) in state.activations where inputs.contains(name) || quantizer.isConstant {
-            state.activations[name]?.enabled = quantized
+            state.set(.enabled(quantized), of: name, by: "model_input.is_input_quantized")
         }
     }
 }

@@ -4,7 +4,11 @@ enum ModelOutputRule {
     static func apply(to state: inout PlacementState) {
         guard let quantized = state.config.isModelOutputQuantized else { return }
         for index in state.graph.graph.nodes.indices where state.graph.followers(of: index).isEmpty {
-            for output in state.graph.outputActivations(of: index) { state.activations[output]?.enabled = quantized }
+            for output in state.graph.outputActivations(of: index) {
+                state.set(
+                    .enabled(quantized), of: output, by: "model_output.is_output_quantized",
+                    at: state.graph.graph.nodes[index])
+            }
         }
     }
 }

@@ -3,10 +3,9 @@ enum PerChannelRule {
     static func apply(to state: inout PlacementState) throws(SimulationError) {
         var axes: [String: Int?] = [:]
         for (index, node) in state.graph.graph.nodes.enumerated() {
-            let isPerChannel =
-                state.config.opTypes[node.opType]?.perChannelQuantization
-                ?? state.config.defaults.perChannelQuantization ?? false
-            guard isPerChannel else { continue }
+            let ofOpType = state.config.opTypes[node.opType]?.perChannelQuantization
+            guard ofOpType ?? state.config.defaults.perChannelQuantization ?? false else { continue }
+            let section = ofOpType == nil ? "defaults" : "op_type.\(node.opType)"
             for parameter in state.graph.parameters[index] {
                 if let earlier = axes.updateValue(parameter.channelAxis, forKey: parameter.tensor),
                     earlier != parameter.channelAxis
@@ -15,7 +14,9 @@ enum PerChannelRule {
                         .conflictingParameter, tensor: parameter.tensor, node: node.name,
                         expected: earlier.map { "axis \($0)" }, found: parameter.channelAxis.map { "axis \($0)" })
                 }
-                state.parameters[parameter.tensor]?.channelAxis = parameter.channelAxis
+                state.set(
+                    .channelAxis(parameter.channelAxis), of: parameter.tensor,
+                    by: section + ".per_channel_quantization", at: node)
             }
         }
     }

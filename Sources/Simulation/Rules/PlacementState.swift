@@ -8,6 +8,8 @@ struct PlacementState {
     /// By tensor name.
     var activations: [String: Quantizer] = [:]
     var parameters: [String: Quantizer] = [:]
+    /// What made each quantizer what it is, by tensor, in order.
+    private(set) var steps: [String: [PlacementStep]] = [:]
     /// Nodes that a built-in pattern has fused, which supergroups leave alone.
     var claimedNodes: Set<Int> = []
 
@@ -16,8 +18,7 @@ struct PlacementState {
         self.config = config
         for name in graph.activations {
             activations[name] = Quantizer(
-                tensor: name, role: .activation, settings: settings, channelAxis: nil, enabled: false,
-                isConstant: graph.graph.constants[name] != nil, constraints: nil, group: name)
+                activation: name, settings: settings, isConstant: graph.graph.constants[name] != nil)
         }
         for name in graph.parameterNames {
             parameters[name] = Quantizer(
@@ -26,60 +27,108 @@ struct PlacementState {
         }
     }
 
-    mutating func apply(_ rule: SimulationConfig.ParameterRule, to parameter: String) {
-        if let quantized = rule.isQuantized { parameters[parameter]?.enabled = quantized }
-        if let symmetric = rule.isSymmetric { parameters[parameter]?.settings.symmetric = symmetric }
+    /// Changes the quantizer of a tensor, which remembers why. Changes nothing where the tensor has none.
+    mutating func set(_ change: PlacementStep.Change, of tensor: String, by rule: String, at node: Node? = nil) {
+        if var quantizer = activations[tensor] {
+            Self.apply(change, to: &quantizer)
+            activations[tensor] = quantizer
+        } else if var quantizer = parameters[tensor] {
+            Self.apply(change, to: &quantizer)
+            parameters[tensor] = quantizer
+        } else {
+            return
+        }
+        steps[tensor, default: []].append(PlacementStep(change: change, rule: rule, node: node?.name))
+    }
+
+    private static func apply(_ change: PlacementStep.Change, to quantizer: inout Quantizer) {
+        switch change {
+        case .enabled(let enabled): quantizer.enabled = enabled
+        case .symmetric(let symmetric): quantizer.settings.symmetric = symmetric
+        case .bitwidth(let bitwidth): quantizer.settings.bitwidth = bitwidth
+        case .constraints(let constraints): quantizer.constraints = constraints
+        case .channelAxis(let axis): quantizer.channelAxis = axis
+        case .shared(let owner): quantizer.group = owner
+        }
+    }
+
+    /// - Parameter path: where the rule is in the config.
+    mutating func apply(
+        _ rule: SimulationConfig.ParameterRule, to parameter: String, path: String, at node: Node? = nil
+    ) {
+        if let quantized = rule.isQuantized {
+            set(.enabled(quantized), of: parameter, by: path + ".is_quantized", at: node)
+        }
+        if let symmetric = rule.isSymmetric {
+            set(.symmetric(symmetric), of: parameter, by: path + ".is_symmetric", at: node)
+        }
+    }
+
+    /// The shared quantizer of a tensor, if enabled.
+    func enabledQuantizer(of tensor: String) -> Quantizer? {
+        guard let own = activations[tensor], own.enabled else { return nil }
+        return activations[own.group]
+    }
+
+    /// The quantizer whose grid a tensor is on, and the nodes between them, which preserve grids.
+    func effectiveQuantizer(of tensor: String) -> (quantizer: Quantizer, path: [Int])? {
+        var name = tensor
+        var path: [Int] = []
+        while true {
+            if let found = enabledQuantizer(of: name) { return (found, path) }
+            guard let producer = graph.producers[name] else { return nil }
+            let node = graph.graph.nodes[producer]
+            guard OperatorTraits.gridPreserving.contains(node.opType), let input = node.inputs.first else { return nil }
+            path.append(producer)
+            name = input
+        }
     }
 }
 
 /// What one section of the config has set so far, to notice two nodes that want different things of one tensor.
 struct SectionSettings {
-    /// Where in the config the section is, for errors.
-    let path: String
     private var enabled: [String: Bool] = [:]
     private var symmetric: [String: Bool] = [:]
     private var constraints: [String: EncodingConstraints] = [:]
 
-    init(path: String) {
-        self.path = path
-    }
-
+    /// - Parameter path: where the rule is in the config.
     mutating func setEnabled(
-        _ value: Bool, _ tensors: [String], at node: Node?, in state: inout PlacementState
+        _ value: Bool, _ tensors: [String], by path: String, at node: Node, in state: inout PlacementState
     ) throws(SimulationError) {
         for tensor in tensors {
-            try check(enabled.updateValue(value, forKey: tensor), value, "enabled", tensor, node)
-            state.activations[tensor]?.enabled = value
+            try check(enabled.updateValue(value, forKey: tensor), value, path, tensor, node)
+            state.set(.enabled(value), of: tensor, by: path, at: node)
         }
     }
 
     mutating func setSymmetric(
-        _ value: Bool, _ tensors: [String], at node: Node?, in state: inout PlacementState
+        _ value: Bool, _ tensors: [String], by path: String, at node: Node, in state: inout PlacementState
     ) throws(SimulationError) {
         for tensor in tensors {
-            try check(symmetric.updateValue(value, forKey: tensor), value, "is_symmetric", tensor, node)
-            state.activations[tensor]?.settings.symmetric = value
+            try check(symmetric.updateValue(value, forKey: tensor), value, path, tensor, node)
+            state.set(.symmetric(value), of: tensor, by: path, at: node)
         }
     }
 
     mutating func setConstraints(
-        _ value: EncodingConstraints, _ tensors: [String], at node: Node?, in state: inout PlacementState
+        _ value: EncodingConstraints, _ tensors: [String], by path: String, at node: Node,
+        in state: inout PlacementState
     ) throws(SimulationError) {
         for tensor in tensors {
-            try check(constraints.updateValue(value, forKey: tensor), value, "encoding_constraints", tensor, node)
-            state.activations[tensor]?.constraints = value
+            try check(constraints.updateValue(value, forKey: tensor), value, path, tensor, node)
+            state.set(.constraints(value), of: tensor, by: path, at: node)
             if let max = value.max, abs(max + value.min) <= 1e-8 + 1e-5 * abs(max) {
-                state.activations[tensor]?.settings.symmetric = true
+                state.set(.symmetric(true), of: tensor, by: path, at: node)
             }
         }
     }
 
     private func check<Value: Equatable>(
-        _ earlier: Value?, _ value: Value, _ setting: String, _ tensor: String, _ node: Node?
+        _ earlier: Value?, _ value: Value, _ path: String, _ tensor: String, _ node: Node
     ) throws(SimulationError) {
         if let earlier, earlier != value {
             throw SimulationError(
-                .conflictingSettings, path: "\(path).\(setting)", tensor: tensor, node: node?.name,
+                .conflictingSettings, path: path, tensor: tensor, node: node.name,
                 expected: "\(earlier)", found: "\(value)")
         }
     }

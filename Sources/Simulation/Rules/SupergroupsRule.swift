@@ -11,8 +11,7 @@ enum SupergroupsRule {
         var matched: Set<Int> = []
         let patterns = state.config.supergroups.enumerated()
             .sorted { ($1.element.count, $0.offset) < ($0.element.count, $1.offset) }
-            .map(\.element)
-        for pattern in patterns {
+        for (place, pattern) in patterns {
             for first in state.graph.graph.nodes.indices {
                 guard let chain = match(pattern, from: first, in: state), matched.isDisjoint(with: chain) else {
                     continue
@@ -20,7 +19,10 @@ enum SupergroupsRule {
                 matched.formUnion(chain)
                 for node in chain.dropLast() {
                     for output in state.graph.outputActivations(of: node) {
-                        state.activations[output]?.enabled = false
+                        state.set(
+                            .enabled(false), of: output,
+                            by: "supergroups[\(place)] (\(pattern.joined(separator: "+")))",
+                            at: state.graph.graph.nodes[node])
                     }
                 }
             }

@@ -9,28 +9,6 @@ enum TyingRules {
         try shareInputWithOutput(&state)
     }
 
-    /// The shared quantizer of a tensor, if enabled.
-    private static func quantizer(of tensor: String, in state: PlacementState) -> Quantizer? {
-        guard let own = state.activations[tensor], own.enabled else { return nil }
-        return state.activations[own.group]
-    }
-
-    /// The quantizer whose grid a tensor is on, and the nodes between them, which preserve grids.
-    private static func effectiveQuantizer(
-        of tensor: String, in state: PlacementState
-    ) -> (quantizer: Quantizer, path: [Int])? {
-        var name = tensor
-        var path: [Int] = []
-        while true {
-            if let found = quantizer(of: name, in: state) { return (found, path) }
-            guard let producer = state.graph.producers[name] else { return nil }
-            let node = state.graph.graph.nodes[producer]
-            guard OperatorTraits.gridPreserving.contains(node.opType), let input = node.inputs.first else { return nil }
-            path.append(producer)
-            name = input
-        }
-    }
-
     /// Concat and the like: inputs take the quantizer of the output, through ops that preserve grids, where nothing else
     /// takes them. Inputs with constraints of their own keep their quantizer, unless all have the same.
     private static func shareOutputWithInputs(_ state: inout PlacementState) {
@@ -38,7 +16,7 @@ enum TyingRules {
         for index in state.graph.graph.nodes.indices.reversed() {
             let node = state.graph.graph.nodes[index]
             guard OperatorTraits.tiedToOutput.contains(node.opType), let output = node.outputs.first,
-                let shared = quantizer(of: output, in: state)
+                let shared = state.enabledQuantizer(of: output)
             else { continue }
             var sources: [String] = []
             var ranges: Set<EncodingConstraints?> = []
@@ -46,7 +24,7 @@ enum TyingRules {
             while let next = stack.popLast() {
                 guard visited.insert(next).inserted else { continue }
                 for input in state.graph.graph.nodes[next].inputs where state.graph.holdsFloats(input) {
-                    let effective = effectiveQuantizer(of: input, in: state)
+                    let effective = state.effectiveQuantizer(of: input)
                     if let effective { ranges.insert(effective.quantizer.constraints) }
                     guard consumers(of: input, effective, in: state).count <= 1 else { continue }
                     if let effective { sources.append(effective.quantizer.tensor) }
@@ -58,11 +36,15 @@ enum TyingRules {
                 }
             }
             if ranges.count == 1, let range = ranges.first {
-                state.activations[shared.tensor]?.constraints = range
+                if shared.constraints != range {
+                    state.set(.constraints(range), of: shared.tensor, by: BuiltInRule.tiedToOutput, at: node)
+                }
             } else {
                 sources.removeAll { state.activations[$0]?.constraints != nil }
             }
-            for source in sources where source != shared.tensor { share(shared.tensor, with: source, in: &state) }
+            for source in sources where source != shared.tensor {
+                share(shared.tensor, with: source, by: BuiltInRule.tiedToOutput, at: node, in: &state)
+            }
         }
     }
 
@@ -82,9 +64,9 @@ enum TyingRules {
     private static func shareInputWithOutput(_ state: inout PlacementState) throws(SimulationError) {
         for (index, node) in state.graph.graph.nodes.enumerated()
         where OperatorTraits.tiedToInput.contains(node.opType) {
-            guard let input = node.inputs.first, let source = effectiveQuantizer(of: input, in: state) else { continue }
+            guard let input = node.inputs.first, let source = state.effectiveQuantizer(of: input) else { continue }
             for output in state.graph.outputActivations(of: index) {
-                guard let own = quantizer(of: output, in: state), own.tensor != source.quantizer.tensor else {
+                guard let own = state.enabledQuantizer(of: output), own.tensor != source.quantizer.tensor else {
                     continue
                 }
                 if own.constraints != nil, own.constraints != source.quantizer.constraints,
@@ -93,7 +75,7 @@ enum TyingRules {
                     continue
                 }
                 try mergeConstraints(of: own, into: source.quantizer, at: node, in: &state)
-                share(source.quantizer.tensor, with: output, in: &state)
+                share(source.quantizer.tensor, with: output, by: BuiltInRule.tiedToInput, at: node, in: &state)
             }
         }
     }
@@ -108,22 +90,29 @@ enum TyingRules {
     private static func mergeConstraints(
         of own: Quantizer, into shared: Quantizer, at node: Node, in state: inout PlacementState
     ) throws(SimulationError) {
-        var merged = shared
-        merged.settings.bitwidth = min(shared.settings.bitwidth, own.settings.bitwidth)
-        merged.settings.symmetric = shared.settings.symmetric || own.settings.symmetric
-        if let constraints = own.constraints {
-            if let other = shared.constraints, other != constraints {
-                throw SimulationError(
-                    .conflictingSettings, path: "op_type.\(node.opType).encoding_constraints", tensor: own.tensor,
-                    node: node.name, expected: "\(other)", found: "\(constraints)")
-            }
-            merged.constraints = constraints
+        func set(_ change: PlacementStep.Change) {
+            state.set(change, of: shared.tensor, by: BuiltInRule.tiedToInput, at: node)
         }
-        state.activations[shared.tensor] = merged
+        if own.settings.bitwidth < shared.settings.bitwidth { set(.bitwidth(own.settings.bitwidth)) }
+        if own.settings.symmetric && !shared.settings.symmetric { set(.symmetric(true)) }
+        if let constraints = own.constraints, let other = shared.constraints, other != constraints {
+            throw SimulationError(
+                .conflictingSettings, path: "op_type.\(node.opType).encoding_constraints", tensor: own.tensor,
+                node: node.name, expected: "\(other)", found: "\(constraints)")
+        }
+        guard var constraints = own.constraints ?? shared.constraints else { return }
+        if own.settings.symmetric || shared.settings.symmetric, let max = constraints.max {
+            // As wide as the wider half.
+            let bound = Swift.max(abs(constraints.min), abs(max))
+            constraints = EncodingConstraints(min: -bound, max: bound)
+        }
+        if constraints != shared.constraints { set(.constraints(constraints)) }
     }
 
     /// Gives `tensor` the quantizer of `owner`. Others that share the tensor's own quantizer keep it.
-    private static func share(_ owner: String, with tensor: String, in state: inout PlacementState) {
+    private static func share(
+        _ owner: String, with tensor: String, by rule: String, at node: Node, in state: inout PlacementState
+    ) {
         let heirs = state.activations.values.filter { $0.group == tensor && $0.tensor != tensor }
             .map(\.tensor).sorted()
         if let heir = heirs.first, let own = state.activations[tensor] {
@@ -131,6 +120,6 @@ enum TyingRules {
             state.activations[heir]?.settings = own.settings
             state.activations[heir]?.constraints = own.constraints
         }
-        state.activations[tensor]?.group = owner
+        state.set(.shared(with: owner), of: tensor, by: rule, at: node)
     }
 }

@@ -32,12 +32,48 @@ struct InferCommand: ParsableCommand {
 
 struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "inspect", abstract: "Prints a model, an encodings file or a journal, readable.")
+        commandName: "inspect",
+        abstract: "Prints a model, an encodings file or a journal, readable; or where a model is quantized, and why.")
 
     @Argument(help: "The file.", completion: .file())
     var file: String
 
+    @Option(
+        help: ArgumentHelp(
+            "Show where this config, built in or from a file, places quantizers on the model.", valueName: "name|file"))
+    var config: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "With --config: everything that was done to the quantizer of this tensor.", valueName: "name"))
+    var tensor: String?
+
+    @Flag(help: "With --config: leave batch norms in the model, which are folded otherwise.")
+    var keepBatchNorms = false
+
+    @Option(help: ArgumentHelp("With --config: bits of activations.", valueName: "bits"))
+    var activationBitwidth = 8
+
+    @Option(help: ArgumentHelp("With --config: bits of parameters.", valueName: "bits"))
+    var parameterBitwidth = 8
+
+    func validate() throws {
+        let known = JobFile.Quantization.bitwidths
+        guard known.contains(activationBitwidth), known.contains(parameterBitwidth) else {
+            throw ValidationError("a bit width is a whole number from \(known.lowerBound) to \(known.upperBound)")
+        }
+        guard config != nil || (tensor == nil && !keepBatchNorms) else {
+            throw ValidationError("--tensor and --keep-batch-norms need --config")
+        }
+    }
+
     func run() throws {
-        print(try Inspection.describe(URL(fileURLWithPath: file)))
+        let url = URL(fileURLWithPath: file)
+        guard let config else { return print(try Inspection.describe(url)) }
+        print(
+            try Inspection.describePlacement(
+                PlacementInspectionOptions(
+                    model: url, config: config, tensor: tensor, foldsBatchNorms: !keepBatchNorms,
+                    activationBitwidth: activationBitwidth, parameterBitwidth: parameterBitwidth)))
     }
 }

@@ -3,7 +3,7 @@
     python placement.py RESNET20.onnx > placement.json
 
 RESNET20.onnx is a ResNet-20 for CIFAR-10 with batch norms; without it the cases of this file alone are written. Graphs
-are written without the values of constants, which placement does not look at.
+are written without the values of constants but for scalars, which placement does not look at.
 """
 import json
 import logging
@@ -20,21 +20,26 @@ from onnx import TensorProto, helper, numpy_helper
 logging.disable(logging.CRITICAL)
 
 
-def attribute(value):
-    value = helper.get_attribute_value(value)
+def attribute(proto):
+    value = helper.get_attribute_value(proto)
     if isinstance(value, onnx.TensorProto):
         return numpy_helper.to_array(value).dtype.name
-    return value if isinstance(value, int) else None
+    return value if isinstance(value, int) or proto.name == "axes" else None
+
+
+def constant(array):
+    """Element type and extents, and the value where it is one."""
+    is_number = array.size == 1 and array.dtype.name.startswith("float")
+    return [array.dtype.name, list(array.shape)] + ([array.item()] if is_number else [])
 
 
 def graph_of(model):
     graph = model.graph
-    constants = {c.name: [numpy_helper.to_array(c).dtype.name, list(c.dims)] for c in graph.initializer}
+    constants = {c.name: constant(numpy_helper.to_array(c)) for c in graph.initializer}
     nodes = []
     for node in graph.node:
         if node.op_type == "Constant":
-            value = numpy_helper.to_array(node.attribute[0].t)
-            constants[node.output[0]] = [value.dtype.name, list(value.shape)]
+            constants[node.output[0]] = constant(numpy_helper.to_array(node.attribute[0].t))
             continue
         attributes = {a.name: attribute(a) for a in node.attribute}
         nodes.append([node.op_type, list(node.input), list(node.output),
@@ -82,6 +87,10 @@ class Builder:
 
     def integers(self, name, values):
         self.constants.append(numpy_helper.from_array(np.array(values, "int64"), name))
+        return name
+
+    def scalar(self, name, value):
+        self.constants.append(numpy_helper.from_array(np.array(value, "float32"), name))
         return name
 
     def op(self, op_type, inputs, output, **attributes):
@@ -154,6 +163,74 @@ def layers():
     return b.model()
 
 
+def normalizations():
+    b = Builder()
+    x = b.input("x", [1, 8, 8, 8])
+    b.conv(x, "conv")
+    b.op("InstanceNormalization", ["conv", b.constant("in.weight", (8,)), b.constant("in.bias", (8,))], "instance")
+    b.op("LeakyRelu", [b.conv("instance", "conv2")], "leaky", alpha=0.1)
+    b.op("Transpose", [b.conv("leaky", "conv3")], "turned", perm=[0, 2, 3, 1])
+    b.op("Relu", ["turned"], "relu")
+    weight, bias = b.constant("ln.weight", (8,)), b.constant("ln.bias", (8,))
+    b.op("LayerNormalization", ["relu", weight, bias], "layer", axis=-1)
+    b.op("PRelu", [b.conv("layer", "conv4"), b.constant("slope", (8, 1, 1))], "prelu")
+    statistics = [b.constant("bn." + kind, (8,)) for kind in ("weight", "bias", "mean", "var")]
+    b.op("BatchNormalization", [b.op("Tanh", ["prelu"], "tanh"), *statistics], "batch")
+    b.op("Cos", ["batch"], "wave")
+    b.op("Flatten", ["wave"], "flat")
+    b.op("Gather", ["flat", b.integers("indices", [0])], "row", axis=0)
+    b.output("row")
+    return b.model()
+
+
+def attention():
+    b = Builder()
+    x = b.input("x", [1, 8, 8])
+    for name in ("query", "key", "value"):
+        b.op("MatMul", [x, b.constant(name + ".weight", (8, 8))], name + ".product")
+        b.op("Add", [name + ".product", b.constant(name + ".bias", (8,))], name)
+    b.op("Transpose", ["key"], "turned", perm=[0, 2, 1])
+    b.op("MatMul", ["query", "turned"], "scores")
+    b.op("Softmax", [b.op("Mul", ["scores", b.constant("scale", ())], "scaled")], "weights", axis=-1)
+    b.op("MatMul", ["weights", "value"], "mixed")
+    weight, bias = b.constant("ln.weight", (8,)), b.constant("ln.bias", (8,))
+    b.op("LayerNormalization", [b.op("Add", ["mixed", x], "residual"), weight, bias], "layer", axis=-1)
+    b.op("Gemm", [b.op("Reshape", ["layer", b.integers("shape", [8, 8])], "rows"), b.op("Sigmoid", ["rows"], "gate")], "out")
+    b.output("out")
+    return b.model()
+
+
+def decomposed():
+    b = Builder()
+    x = b.input("x", [1, 8, 8])
+    two, epsilon = b.scalar("two", 2), b.scalar("epsilon", 1e-5)
+
+    def centered(value, name):
+        return b.op("Sub", [value, b.op("ReduceMean", [value], name + ".mean", axes=[-1])], name + ".centered")
+
+    def root(value, name):
+        square = b.op("Pow", [value, two], name + ".square")
+        mean = b.op("ReduceMean", [square], name + ".variance", axes=[-1])
+        return b.op("Sqrt", [b.op("Add", [mean, epsilon], name + ".sum")], name + ".root")
+
+    def scaled(value, name):
+        return b.op("Mul", [value, b.constant(name + ".weight", (8,))], name + ".scaled")
+
+    c = centered(x, "first")
+    first = scaled(b.op("Div", [c, root(c, "first")], "first.normalized"), "first")
+    b.op("Add", [first, b.constant("first.bias", (8,))], "first")
+    b.op("MatMul", ["first", b.constant("matrix", (8, 8))], "product")
+    inverse = b.op("Reciprocal", [root("product", "second")], "second.inverse")
+    second = scaled(b.op("Mul", ["product", inverse], "second.normalized"), "second")
+    b.op("Relu", [second], "relu")
+    # Not a pattern: somebody else takes the centered value.
+    c = centered("relu", "third")
+    b.op("Add", [scaled(b.op("Div", [c, root(c, "third")], "third.normalized"), "third"), c], "third")
+    b.op("Div", ["third", root("third", "fourth")], "fourth")
+    b.output("fourth")
+    return b.model()
+
+
 CONSTRAINED = {
     "defaults": {"ops": {"is_output_quantized": "True"}, "params": {"is_quantized": "True", "is_symmetric": "False"},
                  "per_channel_quantization": "True", "strict_symmetric": "False"},
@@ -177,7 +254,8 @@ SPARSE = {"defaults": {"ops": {}, "params": {"is_quantized": "False"}}, "params"
 
 folder = os.path.dirname(configs.__file__)
 cases = []
-models = [("supergroups", supergroups), ("tied", tied), ("layers", layers)]
+models = [("supergroups", supergroups), ("tied", tied), ("layers", layers), ("normalizations", normalizations),
+          ("attention", attention), ("decomposed", decomposed)]
 if len(sys.argv) > 1:
     def resnet20():
         model = onnx.load(sys.argv[1])
@@ -189,6 +267,7 @@ for name, make in models:
     graphs[name] = graph_of(make())
     wanted = [("default", f"{folder}/default_config.json"),
               ("default_per_channel", f"{folder}/default_config_per_channel.json")]
+    wanted += [(f"htp_v{version}", f"{folder}/htp_quantsim_config_v{version}.json") for version in (66, 68, 69, 73, 81)]
     if name != "resnet20":
         wanted += [(CONSTRAINED, None), (SPARSE, None)]
     for config, path in wanted:
@@ -198,5 +277,9 @@ for name, make in models:
                 json.dump(config, file)
         # A config that is not built in is written as a list of one string, to be read as a file's bytes.
         text = config if isinstance(config, str) else [json.dumps(config)]
-        cases.append({"graph": name, "config": text, "expected": placement(make(), path)})
+        try:
+            cases.append({"graph": name, "config": text, "expected": placement(make(), path)})
+        except TypeError as error:
+            # It cannot share a quantizer with one whose range is fixed at its lower end only.
+            print(f"{name} under {text}: {error}", file=sys.stderr)
 print(json.dumps({"graphs": graphs, "cases": cases}))

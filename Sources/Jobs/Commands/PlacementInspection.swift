@@ -1,0 +1,86 @@
+import Foundation
+import Graph
+import ONNX
+import PostTraining
+import Quantization
+import Simulation
+
+extension Inspection {
+    /// `quantsim inspect MODEL --config …`: where every quantizer stands, and which rule put it there or took it away.
+    /// - Throws: the reading error of the model or the config file; `SimulationError` where rules contradict each other,
+    ///   or `unknownTensor` for a tensor that has no quantizer.
+    public static func describePlacement(_ options: PlacementInspectionOptions) throws -> String {
+        let config = try JobFile.ConfigSource(options.config).config { URL(fileURLWithPath: $0) }
+        var graph = try attributingErrors(to: options.model.path) {
+            try Graph(importing: ONNXFile.read(options.model)).foldingConstants()
+        }
+        if options.foldsBatchNorms { graph = BatchNormFolding.fold(graph).graph }
+        let placement = try QuantizerPlacement(
+            graph: graph, config: config, activationBitwidth: options.activationBitwidth,
+            parameterBitwidth: options.parameterBitwidth, scheme: .tf)
+        return try options.tensor.map { try describe($0, in: placement) } ?? describe(placement)
+    }
+
+    private static func describe(_ placement: QuantizerPlacement) -> String {
+        [("activations", placement.activations), ("parameters", placement.parameters)].map { title, quantizers in
+            var table = TextTable([
+                .init("tensor"), .init("quantized"), .init("bits", .right), .init("grid"), .init("range"),
+                .init("channel axis", .right), .init("shares with"), .init("because of"), .init("at node"),
+            ])
+            for quantizer in quantizers {
+                let reason = placement.steps[quantizer.tensor]?.last { $0.change == .enabled(quantizer.enabled) }
+                table.append(
+                    cells(of: quantizer) + [reason?.rule ?? "nothing enables it", reason?.node ?? ""])
+            }
+            let enabled = quantizers.count(where: \.enabled)
+            return "\(title): \(enabled) of \(quantizers.count) quantized\n\n\(table.text)"
+        }.joined(separator: "\n")
+    }
+
+    private static func cells(of quantizer: Quantizer) -> [String] {
+        guard quantizer.enabled else { return [quantizer.tensor, "no", "", "", "", "", ""] }
+        let isShared = quantizer.group != quantizer.tensor
+        return [
+            quantizer.tensor, "yes", "\(quantizer.settings.bitwidth)", grid(quantizer.settings),
+            quantizer.constraints.map(range) ?? "", quantizer.channelAxis.map { "\($0)" } ?? "",
+            isShared ? quantizer.group : "",
+        ]
+    }
+
+    private static func grid(_ settings: QuantizerSettings) -> String {
+        guard settings.symmetric else { return "asymmetric" }
+        if settings.strictSymmetric { return "strict symmetric" }
+        return settings.unsignedSymmetric ? "unsigned symmetric" : "symmetric"
+    }
+
+    private static func range(_ constraints: EncodingConstraints) -> String {
+        "\(constraints.min) to \(constraints.max.map { "\($0)" } ?? "observed")"
+    }
+
+    /// Everything that was done to one quantizer, in order.
+    private static func describe(_ tensor: String, in placement: QuantizerPlacement) throws -> String {
+        guard let quantizer = (placement.activations + placement.parameters).first(where: { $0.tensor == tensor })
+        else {
+            throw SimulationError(.unknownTensor, tensor: tensor)
+        }
+        var table = TextTable([.init("change"), .init("because of"), .init("at node")])
+        for step in placement.steps[tensor] ?? [] { table.append([text(step.change), step.rule, step.node ?? ""]) }
+        let outcome = cells(of: quantizer).dropFirst(2).filter { !$0.isEmpty }.joined(separator: ", ")
+        return """
+            \(quantizer.role.rawValue) \(tensor): \(quantizer.enabled ? "quantized, \(outcome)" : "not quantized")
+
+            \(table.text)
+            """
+    }
+
+    private static func text(_ change: PlacementStep.Change) -> String {
+        switch change {
+        case .enabled(let enabled): enabled ? "quantized" : "not quantized"
+        case .symmetric(let symmetric): symmetric ? "symmetric" : "asymmetric"
+        case .bitwidth(let bitwidth): "\(bitwidth) bits"
+        case .constraints(let constraints): "range \(constraints.map(range) ?? "observed")"
+        case .channelAxis(let axis): axis.map { "one encoding per index of axis \($0)" } ?? "one encoding"
+        case .shared(let owner): "shares the quantizer of \(owner)"
+        }
+    }
+}

@@ -1,0 +1,38 @@
+/// What a rule of the config, or of the target, did to the quantizer of one tensor.
+public struct PlacementStep: Equatable, Sendable {
+    public enum Change: Equatable, Sendable {
+        case enabled(Bool)
+        case symmetric(Bool)
+        case bitwidth(Int)
+        case constraints(EncodingConstraints?)
+        /// One encoding per index of this axis; nil for one encoding.
+        case channelAxis(Int?)
+        /// The quantizer is the one of this tensor from here on.
+        case shared(with: String)
+    }
+
+    public var change: Change
+    /// Where the config says so, as a JSON path such as `op_type.Relu.encoding_constraints`, or the name of a rule that is
+    /// not in the config: see `BuiltInRule`.
+    public var rule: String
+    /// Name of the node for whose sake.
+    public var node: String?
+}
+
+/// Rules that stand in no config.
+enum BuiltInRule {
+    /// The output of an op that preserves its input's grid needs no quantizer.
+    static let gridPreservingOp = "grid-preserving op"
+    /// Inputs of Concat and the like are on the grid of the output.
+    static let tiedToOutput = "inputs tied to output"
+    /// The output of Relu and the like is on the grid of the input.
+    static let tiedToInput = "output tied to input"
+    /// A weight that is computed has the symmetry of one that is constant.
+    static let dynamicWeight = "computed weight"
+    /// Precisions that the target has for the parameters of normalizations.
+    static let normalizationParameter = "normalization parameter"
+    /// Precisions that the target has for products of two activations.
+    static let dynamicProduct = "product of activations"
+    /// What the user asked for.
+    static let requestedBitwidth = "requested bit width"
+}
