@@ -1,14 +1,17 @@
 """Writes placement.json: which tensors aimet-onnx 2.42 quantizes in some graphs, under some configs.
 
-    python placement.py RESNET20.onnx > placement.json
+    python placement.py [--transformer] [MODEL.onnx ...] > placement.json
 
-RESNET20.onnx is a ResNet-20 for CIFAR-10 with batch norms; without it the cases of this file alone are written. Graphs
-are written without the values of constants but for scalars, which placement does not look at.
+Without arguments the cases of this file alone are written. The committed file has a ResNet-20 for CIFAR-10 with batch norms,
+mobilenet_v2, mobilenet_v3_small and efficientnet_b0 as Benchmarks/export_torchvision.py writes them, the three PP-OCRv4 models of
+the Python package rapidocr-onnxruntime 1.4.4, and the encoder that --transformer exports from PyTorch. Graphs are written without
+the values of constants but for scalars, which placement does not look at.
 """
 import json
 import logging
 import os
 import sys
+import tempfile
 
 import aimet_onnx.common.quantsim_config as configs
 import numpy as np
@@ -256,23 +259,47 @@ folder = os.path.dirname(configs.__file__)
 cases = []
 models = [("supergroups", supergroups), ("tied", tied), ("layers", layers), ("normalizations", normalizations),
           ("attention", attention), ("decomposed", decomposed)]
-if len(sys.argv) > 1:
-    def resnet20():
-        model = onnx.load(sys.argv[1])
+
+
+def network(path):
+    def load():
+        model = onnx.load(path)
         fold_all_batch_norms_to_weight(model)
         return model
-    models.append(("resnet20", resnet20))
+    return os.path.splitext(os.path.basename(path))[0], load
+
+
+def transformer(folder):
+    import torch
+    torch.manual_seed(0)
+    layer = torch.nn.TransformerEncoderLayer(32, 4, 64, activation="gelu", batch_first=True, norm_first=True)
+    path = os.path.join(folder, "transformer.onnx")
+    # A fused operator, which has no form in ONNX, would take the place of the layer's parts.
+    torch.backends.mha.set_fastpath_enabled(False)
+    encoder = torch.nn.TransformerEncoder(layer, 2, enable_nested_tensor=False).eval()
+    # The layers begin as copies, whose equal parameters the exporter would share.
+    for parameter in encoder.parameters():
+        torch.nn.init.normal_(parameter)
+    torch.onnx.export(encoder, (torch.zeros(1, 8, 32),), path, opset_version=16, dynamo=False, input_names=["input"],
+                      output_names=["output"])
+    return path
+
+
+temporary = tempfile.TemporaryDirectory()
+networks = [network(transformer(temporary.name) if path == "--transformer" else path) for path in sys.argv[1:]]
+built_in = ["default_config", "default_config_per_channel"] + [f"htp_quantsim_config_v{v}" for v in (66, 68, 69, 73, 81)]
 graphs = {}
-for name, make in models:
+for name, make in models + networks:
     graphs[name] = graph_of(make())
-    wanted = [("default", f"{folder}/default_config.json"),
-              ("default_per_channel", f"{folder}/default_config_per_channel.json")]
-    wanted += [(f"htp_v{version}", f"{folder}/htp_quantsim_config_v{version}.json") for version in (66, 68, 69, 73, 81)]
-    if name != "resnet20":
+    wanted = [(file.replace("quantsim_", "").replace("_config", "").replace("config_", ""), f"{folder}/{file}.json")
+              for file in built_in]
+    if (name, make) in networks:
+        wanted = [(config, path) for config, path in wanted if config in ("default", "default_per_channel", "htp_v73")]
+    else:
         wanted += [(CONSTRAINED, None), (SPARSE, None)]
     for config, path in wanted:
         if path is None:
-            path = "/tmp/config.json"
+            path = os.path.join(temporary.name, "config.json")
             with open(path, "w") as file:
                 json.dump(config, file)
         # A config that is not built in is written as a list of one string, to be read as a file's bytes.
