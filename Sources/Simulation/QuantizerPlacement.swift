@@ -17,12 +17,13 @@ public struct QuantizerPlacement: Equatable, Sendable {
     ///   - parameterBitwidth: 2 to 32.
     /// - Throws: `SimulationError` where the config wants different things of one tensor.
     public init(
-        graph: Graph, config: SimulationConfig, activationBitwidth: Int, parameterBitwidth: Int, scheme: Scheme
+        graph: Graph, config: SimulationConfig, activationBitwidth: Int, parameterBitwidth: Int,
+        activationScheme: Scheme, parameterScheme: Scheme
     ) throws(SimulationError) {
         let placementGraph = PlacementGraph(graph)
         var state = PlacementState(
             graph: placementGraph, config: config,
-            settings: QuantizerSettings(bitwidth: activationBitwidth, scheme: scheme))
+            settings: QuantizerSettings(bitwidth: activationBitwidth, scheme: activationScheme))
         try DefaultsRule.apply(to: &state)
         ParametersRule.apply(to: &state)
         try OpTypeRules.apply(to: &state)
@@ -31,7 +32,10 @@ public struct QuantizerPlacement: Equatable, Sendable {
         ModelInputRule.apply(to: &state)
         ModelOutputRule.apply(to: &state)
         try PerChannelRule.apply(to: &state)
-        for name in state.parameters.keys { state.parameters[name]?.settings.bitwidth = parameterBitwidth }
+        for name in state.parameters.keys {
+            state.parameters[name]?.settings.bitwidth = parameterBitwidth
+            state.parameters[name]?.settings.scheme = parameterScheme
+        }
         MatMulAddRule.apply(to: &state)
         try TyingRules.apply(to: &state)
 

@@ -19,7 +19,8 @@ import Testing
         case .document(let data): config = try SimulationConfig(json: data, file: "config")
         }
         let placement = try QuantizerPlacement(
-            graph: graph, config: config, activationBitwidth: 8, parameterBitwidth: 4, scheme: .tf)
+            graph: graph, config: config, activationBitwidth: 8, parameterBitwidth: 4, activationScheme: .tf,
+            parameterScheme: .tf)
         return (graph, placement)
     }
 
@@ -80,7 +81,8 @@ import Testing
         config.opTypes["Relu", default: .init()].constraints = EncodingConstraints(min: 0)
         let ranges = #expect(throws: SimulationError.self) {
             try QuantizerPlacement(
-                graph: graph, config: config, activationBitwidth: 8, parameterBitwidth: 8, scheme: .tf)
+                graph: graph, config: config, activationBitwidth: 8, parameterBitwidth: 8, activationScheme: .tf,
+                parameterScheme: .tf)
         }
         #expect(ranges?.code == .conflictingSettings && ranges?.tensor == "y" && ranges?.node == "Relu 1")
 
@@ -89,7 +91,8 @@ import Testing
         config.opTypes["Relu", default: .init()].isSymmetric = false
         let symmetry = #expect(throws: SimulationError.self) {
             try QuantizerPlacement(
-                graph: graph, config: config, activationBitwidth: 8, parameterBitwidth: 8, scheme: .tf)
+                graph: graph, config: config, activationBitwidth: 8, parameterBitwidth: 8, activationScheme: .tf,
+                parameterScheme: .tf)
         }
         #expect(symmetry?.path == "op_type.is_symmetric" && symmetry?.tensor == "t")
     }

@@ -1,4 +1,5 @@
 import Foundation
+import Quantization
 
 /// What the user asks for: one model, its data, how to quantize it and what to write. Values are as in the file, with
 /// defaults filled in; they have been checked one by one, but no file that they name has been touched.
@@ -106,14 +107,30 @@ public struct JobFile: Equatable, Sendable, Codable {
 
     public struct Quantization: Equatable, Sendable, Codable {
         public var config: ConfigSource = .named("default")
-        public var scheme = Scheme.tfEnhanced
+        public var scheme = Scheme.Name.tfEnhanced
+        /// In place of `scheme`, for one kind of tensors.
+        public var activationScheme: Scheme.Name?
+        public var parameterScheme: Scheme.Name?
+        /// What the scheme `percentile` is set to, in percent; `Scheme.defaultPercentile` where nil.
+        public var percentile: Double?
         public var activationBitwidth = 8
         public var parameterBitwidth = 8
 
         enum CodingKeys: String, CodingKey, CaseIterable {
             case config, scheme
+            case activationScheme = "activation_scheme"
+            case parameterScheme = "parameter_scheme"
+            case percentile
             case activationBitwidth = "activation_bitwidth"
             case parameterBitwidth = "parameter_bitwidth"
+        }
+
+        /// What `scheme` and the keys for one kind come to.
+        public var schemes: (activations: Scheme, parameters: Scheme) {
+            func scheme(_ name: Scheme.Name) -> Scheme {
+                Scheme(name, percentile: percentile ?? Scheme.defaultPercentile)
+            }
+            return (scheme(activationScheme ?? self.scheme), scheme(parameterScheme ?? self.scheme))
         }
     }
 
@@ -124,12 +141,6 @@ public struct JobFile: Equatable, Sendable, Codable {
         case path(String)
 
         public static let names = ["default", "default_per_channel", "htp_v73"]
-    }
-
-    public enum Scheme: String, CaseIterable, Sendable, Codable {
-        case tf
-        case tfEnhanced = "tf_enhanced"
-        case percentile, mse, entropy
     }
 
     public enum PostTrainingStage: String, CaseIterable, Sendable, Codable {

@@ -6,9 +6,6 @@ extension JobFile {
         if quantization.config == .named("htp_v73") {
             features.append(("quantization.config", "quantization.config: htp_v73"))
         }
-        if [.percentile, .mse, .entropy].contains(quantization.scheme) {
-            features.append(("quantization.scheme", "quantization.scheme: \(quantization.scheme.rawValue)"))
-        }
         for (index, stage) in postTraining.enumerated() where stage != .foldBatchNorms {
             features.append(("post_training[\(index)]", "post_training: \(stage.rawValue)"))
         }

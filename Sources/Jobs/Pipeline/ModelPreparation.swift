@@ -87,9 +87,11 @@ struct ModelPreparation: Sendable {
     static func placement(on graph: Graph, _ job: JobFile) throws -> QuantizerPlacement {
         let config = try config(of: job)
         func place(_ graph: Graph) throws -> QuantizerPlacement {
-            try QuantizerPlacement(
+            let schemes = job.quantization.schemes
+            return try QuantizerPlacement(
                 graph: graph, config: config, activationBitwidth: job.quantization.activationBitwidth,
-                parameterBitwidth: job.quantization.parameterBitwidth, scheme: job.quantization.simulationScheme)
+                parameterBitwidth: job.quantization.parameterBitwidth, activationScheme: schemes.activations,
+                parameterScheme: schemes.parameters)
         }
         return job.training?.batchNorms == .kept ? try KeptBatchNorms.placement(on: graph, place) : try place(graph)
     }

@@ -1,6 +1,7 @@
-// The elementary functions of training, from additions, multiplications and divisions of doubles alone. Those of the
-// system's mathematics library differ in the last bit between versions and processors, and a loss that differs in a bit
-// gives weights that differ. Within 2 units in the last place of the true values where the results are normal numbers.
+// Elementary functions from additions, multiplications and divisions of doubles alone. Those of the system's mathematics
+// library differ in the last bit between versions and processors, and a loss that differs in a bit gives weights that
+// differ, a divergence another encoding. Within 2 units in the last place of the true values where the results are normal
+// numbers.
 
 /// The least and greatest arguments with a normal, finite result lie near -708 and 709.
 private let ln2High = 0x1.62e42feep-1
