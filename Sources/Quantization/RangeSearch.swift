@@ -102,7 +102,8 @@ extension RangeSearch where Cost == Double {
         return best(of: refined) { $0 }.encoding
     }
 
-    /// Costs have several minima: steps of the offset, and of bins that move from cell to cell.
+    /// Ranges from which to move on. Costs have several minima, as offsets are whole numbers and bins move from one grid
+    /// point to the next.
     private static var starts: Int { 4 }
 
     /// The observed range first.

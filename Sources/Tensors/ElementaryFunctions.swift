@@ -32,8 +32,18 @@ package func logarithm(_ x: Double) -> Double {
     }
     let s = (m - 1) / (m + 1)
     let square = s * s
-    var tail = 0.0
-    for power in stride(from: 23.0, through: 3, by: -2) { tail = (tail + 1 / power) * square }
+    // Unrolled, so that the divisions are of constants.
+    var tail = (1.0 / 23) * square
+    tail = (tail + 1.0 / 21) * square
+    tail = (tail + 1.0 / 19) * square
+    tail = (tail + 1.0 / 17) * square
+    tail = (tail + 1.0 / 15) * square
+    tail = (tail + 1.0 / 13) * square
+    tail = (tail + 1.0 / 11) * square
+    tail = (tail + 1.0 / 9) * square
+    tail = (tail + 1.0 / 7) * square
+    tail = (tail + 1.0 / 5) * square
+    tail = (tail + 1.0 / 3) * square
     return k * ln2High + (2 * s + (2 * s * tail + k * ln2Low))
 }
 

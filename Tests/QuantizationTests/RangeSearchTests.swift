@@ -7,8 +7,9 @@ import Testing
 @Suite struct RangeSearchTests {
     static let distributions: [Distribution] = [.normal, .laplace, .studentT3, .relu, .lognormalRelu, .outlier]
 
-    /// How far the least cost that is found may lie above that of all ranges that were tried.
-    static let tolerance = 1.01
+    /// How far the least cost that is found may lie above that of all ranges that were tried. Divergences jump as bins move
+    /// from one grid point to the next.
+    static let tolerance = (squaredError: 1.005, divergence: 1.12)
 
     /// The ranges to try: one for each bin edge where the grid has one end to choose, else pairs of every `stride`th.
     static func ranges(_ histogram: Histogram, _ shape: GridShape, stride step: Int) -> [(Double, Double)] {
@@ -44,8 +45,7 @@ import Testing
             let settings = shape.settings(bitwidth, .mse)
             let found = cost.errors(of: try #require(settings.encoding(for: observed))).plain
             let least = Self.least(histogram, shape, settings, stride: 16) { cost.errors(of: $0).plain }
-            print("MSE \(distribution) \(shape) \(bitwidth) \(found / least)")
-            #expect(found <= Self.tolerance * least, "\(bitwidth) bits: \(found), least \(least)")
+            #expect(found <= Self.tolerance.squaredError * least, "\(bitwidth) bits: \(found), least \(least)")
         }
     }
 
@@ -61,14 +61,15 @@ import Testing
             let whole = try #require(shape.settings(bitwidth, .tf).encoding(for: observed))
             let limit = cost.errors(of: whole).plain
             func allowed(_ encoding: Encoding) -> Double {
-                cost.errors(of: encoding).plain <= limit ? divergence.divergence(of: encoding) : .infinity
+                guard encoding.delta >= histogram.binWidth, cost.errors(of: encoding).plain <= limit else {
+                    return .infinity
+                }
+                return divergence.divergence(of: encoding)
             }
             let found = allowed(try #require(settings.encoding(for: observed)))
             let least = Self.least(histogram, shape, settings, stride: 16, allowed)
-            print(
-                "KL \(distribution) \(shape) \(bitwidth) \(found / least) whole \(divergence.divergence(of: whole) / least)"
-            )
             #expect(found <= divergence.divergence(of: whole))
+            #expect(found <= Self.tolerance.divergence * least, "\(bitwidth) bits: \(found), least \(least)")
         }
     }
 
@@ -132,7 +133,7 @@ import Testing
         }
     }
 
-    /// Far below what 10 octaves of candidates would lose on the values: nine in ten within 1, one at 40.
+    /// One value in 100,000 at 40, the others within 5.
     @Test(arguments: [Scheme.mse, .entropy]) func anOutlierIsClipped(_ scheme: Scheme) throws {
         let values = Distribution.outlier.sample(100_000, seed: 8)
         for shape in [GridShape.asymmetric, .symmetric, .strict] {
