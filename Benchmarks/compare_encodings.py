@@ -161,20 +161,12 @@ def session_exposing(model, names):
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-def squared_errors(job, model, ours, theirs):
-    """For each activation: [elements, our sum of squared errors, AIMET's] over all calibration samples."""
-    sums = collections.defaultdict(lambda: np.zeros(3))
-
-    def add(name, x):
-        x = np.ascontiguousarray(x, np.float32)
-        mine = ours[name].squared_error(x)
-        other = mine if ours[name].key == theirs[name].key else theirs[name].squared_error(x)
-        sums[name] += (x.size, mine, other)
-
-    names = [n for n in ours if n in theirs]
+def activation_values(job, model, names):
+    """Pairs of a name and its values, float32, for the named activations: constants once, all else batch by batch over the
+    calibration samples. A slice of them is computed at a time."""
     fixed = constants(model)
     for name in [n for n in names if n in fixed]:
-        add(name, fixed[name])
+        yield name, np.ascontiguousarray(fixed[name], np.float32)
     inputs = [i.name for i in model.graph.input if i.name not in fixed]
     names = [n for n in names if n not in fixed]
     computed = [n for n in names if n not in inputs]
@@ -191,11 +183,19 @@ def squared_errors(job, model, ours, theirs):
     for position, part in enumerate(slices):
         for feeds in job.calibration_batches():
             if position == 0:
-                for name in inputs:
-                    if name in names:
-                        add(name, feeds[name])
+                for name in [n for n in inputs if n in names]:
+                    yield name, np.ascontiguousarray(feeds[name], np.float32)
             for name, value in zip(part, session.run(part, feeds)) if part else ():
-                add(name, value)
+                yield name, np.ascontiguousarray(value, np.float32)
+
+
+def squared_errors(job, model, ours, theirs):
+    """For each activation: [elements, our sum of squared errors, AIMET's] over all calibration samples."""
+    sums = collections.defaultdict(lambda: np.zeros(3))
+    for name, x in activation_values(job, model, [n for n in ours if n in theirs]):
+        mine = ours[name].squared_error(x)
+        other = mine if ours[name].key == theirs[name].key else theirs[name].squared_error(x)
+        sums[name] += (x.size, mine, other)
     return sums
 
 

@@ -30,7 +30,7 @@ public struct EncodingsFile: Equatable, Sendable {
         /// Whether parameters are symmetric unless a rule says otherwise.
         public var isSymmetric: Bool
         public var perChannelQuantization: Bool
-        /// As AIMET names it: `min_max`, `post_training_tf_enhanced`.
+        /// Of the activations, as AIMET names it: `min_max`, `post_training_tf_enhanced`.
         public var scheme: String
 
         public init(
@@ -69,6 +69,10 @@ extension Scheme {
         switch self {
         case .tf: "min_max"
         case .tfEnhanced: "post_training_tf_enhanced"
+        case .percentile: "post_training_percentile"
+        // AIMET has no names for these.
+        case .mse: "mse"
+        case .entropy: "entropy"
         }
     }
 }

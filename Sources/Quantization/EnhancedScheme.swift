@@ -18,58 +18,40 @@ struct EnhancedScheme {
     private static let asymmetricTolerance = 0.125
     private static let symmetricTolerance = 0.0025
 
-    private let settings: QuantizerSettings
-    private let cost: QuantizationCost
-    /// The observed range with zero in it.
-    private let least, greatest: Double
+    private typealias Search = RangeSearch<QuantizationCost.Errors>
+
+    private let search: Search
 
     /// Nil where nothing finite was observed.
     static func encoding(for statistics: TensorStatistics, settings: QuantizerSettings) -> Encoding? {
-        guard let minimum = statistics.minimum, let maximum = statistics.maximum else { return nil }
         // Nothing but zeros: any grid will do. This one is the reference's.
-        guard let histogram = statistics.histogram else { return settings.encoding(min: -1, max: 1) }
-        // One value beside zero: the observed range has it on the grid.
-        if statistics.leastNonzero == statistics.greatestNonzero {
-            return settings.encoding(min: Double(minimum), max: Double(maximum))
-        }
-        let search = EnhancedScheme(
-            settings: settings, cost: QuantizationCost(histogram), least: Double(min(minimum, 0)),
-            greatest: Double(max(maximum, 0)))
-        return search.isCentered ? search.bestSymmetric() : search.bestAsymmetric()
-    }
-
-    /// A range with what its grid costs.
-    private struct Candidate {
-        var low, high: Double
-        var encoding: Encoding
-        var errors: QuantizationCost.Errors
-    }
-
-    private func candidate(low: Double, high: Double) -> Candidate {
-        let encoding = settings.encoding(min: low, max: high)
-        return Candidate(low: low, high: high, encoding: encoding, errors: cost.errors(of: encoding))
-    }
-
-    private var isCentered: Bool { settings.symmetric && !(settings.unsignedSymmetric && least >= 0) }
-
-    /// The first of the least measure.
-    private func best(of candidates: [Candidate], by measure: (QuantizationCost.Errors) -> Double) -> Candidate {
-        var best = candidates[0]
-        for next in candidates.dropFirst() where measure(next.errors) < measure(best.errors) { best = next }
-        return best
+        if statistics.histogram == nil, statistics.zeroCount > 0 { return settings.encoding(min: -1, max: 1) }
+        guard let (histogram, range) = Search.subject(statistics) else { return settings.observedRange(of: statistics) }
+        let cost = QuantizationCost(histogram)
+        let scheme = EnhancedScheme(search: Search(settings: settings, range: range, cost: cost.errors))
+        return scheme.search.isCentered ? scheme.bestSymmetric() : scheme.bestAsymmetric()
     }
 
     private func bestSymmetric() -> Encoding {
-        let candidates = symmetricRanges().map(candidate)
-        let limit = best(of: candidates) { $0.weighted }.errors.weighted * (1 + Self.symmetricTolerance)
-        return best(of: candidates.filter { $0.errors.weighted <= limit }) { $0.plain }.encoding
+        let candidates = symmetricRanges().map(search.candidate)
+        let limit = search.best(of: candidates) { $0.weighted }.cost.weighted * (1 + Self.symmetricTolerance)
+        return search.best(of: candidates.filter { $0.cost.weighted <= limit }) { $0.plain }.encoding
     }
 
     private func bestAsymmetric() -> Encoding {
-        let start = best(of: asymmetricRanges().map(candidate)) { $0.weighted }
+        let start = search.best(of: asymmetricRanges().map(search.candidate)) { $0.weighted }
         let refined = descend(from: start) { $0.weighted }
-        let limit = refined.errors.weighted * (1 + Self.asymmetricTolerance)
+        let limit = refined.cost.weighted * (1 + Self.asymmetricTolerance)
         return descend(from: refined) { $0.weighted <= limit ? $0.plain : .infinity }.encoding
+    }
+
+    /// In steps of 1/32 down to 1/512 of the observed range.
+    private func descend(
+        from start: Search.Candidate, by measure: (QuantizationCost.Errors) -> Double
+    ) -> Search.Candidate {
+        search.descend(from: start, by: measure, largestStep: 1.0 / 32, halvings: 4) { _ in
+            search.greatest - search.least
+        }
     }
 
     /// Grids around zero whose delta is 1/100 to 101/100 of what the greatest magnitude asks for.
@@ -78,11 +60,12 @@ struct EnhancedScheme {
     }
 
     private var greatestCenteredDelta: Double {
-        max(-least, greatest) / (Double(1 << settings.bitwidth - 1) / 2)
+        max(-search.least, search.greatest) / (Double(1 << search.settings.bitwidth - 1) / 2)
     }
 
     /// The range that has the symmetric grid of this delta.
     private func centered(delta: Double) -> (Double, Double) {
+        let settings = search.settings
         let below = 1 << (settings.bitwidth - 1) - (settings.strictSymmetric ? 1 : 0)
         let above = settings.bitwidth == 2 && !settings.strictSymmetric ? 2 : 1 << (settings.bitwidth - 1) - 1
         return (-delta * Double(below), delta * Double(above))
@@ -90,7 +73,8 @@ struct EnhancedScheme {
 
     /// Grids of 17 deltas and 21 offsets, cut to the observed range; those that exceed it on both sides are left out.
     private func asymmetricRanges() -> [(Double, Double)] {
-        let steps = Double(1 << settings.bitwidth - 1)
+        let (least, greatest) = (search.least, search.greatest)
+        let steps = Double(1 << search.settings.bitwidth - 1)
         let greatestDelta = (greatest - least) / steps
         var ranges: [(Double, Double)] = []
         for deltaStep in 1...17 {
@@ -104,33 +88,5 @@ struct EnhancedScheme {
             }
         }
         return ranges + [(least, greatest)]
-    }
-
-    /// Moves the ends of the range as long as that lowers `measure`, in ever smaller steps.
-    private func descend(from start: Candidate, by measure: (QuantizationCost.Errors) -> Double) -> Candidate {
-        var best = start
-        var step = (greatest - least) / 32
-        for _ in 0..<5 {
-            // Every move lowers the measure, so this ends by itself; the bound is for ranges at the limits of Double.
-            for _ in 0..<32 {
-                let before = measure(best.errors)
-                for (low, high) in moves(best, step) where low < high {
-                    let next = candidate(low: low, high: high)
-                    if measure(next.errors) < measure(best.errors) { best = next }
-                }
-                if measure(best.errors) >= before { break }
-            }
-            step /= 2
-        }
-        return best
-    }
-
-    /// The neighbours of a range, whose ends lie a step further in or out.
-    /// The neighbours of a range, whose ends lie a step further in or out.
-    private func moves(_ from: Candidate, _ step: Double) -> [(Double, Double)] {
-        let directions = [(0.0, -step), (0, step), (-step, 0), (step, 0), (step, -step), (-step, step)]
-        return directions.map { low, high in
-            (min(max(from.low + low, least), 0), max(min(from.high + high, greatest), 0))
-        }
     }
 }

@@ -1,11 +1,3 @@
-/// How statistics become an encoding.
-public enum Scheme: String, Codable, CaseIterable, Sendable {
-    /// The least and greatest value.
-    case tf
-    /// The range of least quantization error, clipping weighed three times.
-    case tfEnhanced = "tf_enhanced"
-}
-
 /// What a quantizer is set to.
 public struct QuantizerSettings: Equatable, Hashable, Sendable, Codable {
     public var bitwidth: Int
@@ -30,12 +22,18 @@ public struct QuantizerSettings: Equatable, Hashable, Sendable, Codable {
     /// The encoding of what was observed; nil where nothing finite was. The same statistics give the same bits anywhere.
     public func encoding(for statistics: TensorStatistics) -> Encoding? {
         switch scheme {
-        case .tf:
-            guard let minimum = statistics.minimum, let maximum = statistics.maximum else { return nil }
-            return encoding(min: Double(minimum), max: Double(maximum))
-        case .tfEnhanced:
-            return EnhancedScheme.encoding(for: statistics, settings: self)
+        case .tf: observedRange(of: statistics)
+        case .tfEnhanced: EnhancedScheme.encoding(for: statistics, settings: self)
+        case .percentile(let percent): PercentileScheme.encoding(for: statistics, settings: self, percent: percent)
+        case .mse: SquaredErrorScheme.encoding(for: statistics, settings: self)
+        case .entropy: EntropyScheme.encoding(for: statistics, settings: self)
         }
+    }
+
+    /// The encoding of everything between the least and the greatest value; nil where nothing finite was observed.
+    func observedRange(of statistics: TensorStatistics) -> Encoding? {
+        guard let minimum = statistics.minimum, let maximum = statistics.maximum else { return nil }
+        return encoding(min: Double(minimum), max: Double(maximum))
     }
 
     /// The encoding of a range.

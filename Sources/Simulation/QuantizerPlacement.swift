@@ -20,11 +20,12 @@ public struct QuantizerPlacement: Equatable, Sendable {
     ///   - parameterBitwidth: 2 to 32.
     /// - Throws: `SimulationError` where the config wants different things of one tensor.
     public init(
-        graph: Graph, config: SimulationConfig, activationBitwidth: Int, parameterBitwidth: Int, scheme: Scheme
+        graph: Graph, config: SimulationConfig, activationBitwidth: Int, parameterBitwidth: Int,
+        activationScheme: Scheme, parameterScheme: Scheme
     ) throws(SimulationError) {
         let fused = FusedGraph(graph, passes: config.supergroupPasses)
         let placementGraph = PlacementGraph(fused.graph)
-        let settings = QuantizerSettings(bitwidth: activationBitwidth, scheme: scheme)
+        let settings = QuantizerSettings(bitwidth: activationBitwidth, scheme: activationScheme)
         var state = PlacementState(graph: placementGraph, config: config, settings: settings)
         state.claimedNodes = Set(
             fused.graph.nodes.indices.filter { fused.fusedNodes.contains(fused.graph.nodes[$0].name) })
@@ -38,6 +39,7 @@ public struct QuantizerPlacement: Equatable, Sendable {
         try PerChannelRule.apply(to: &state)
         for name in state.parameters.keys {
             state.set(.bitwidth(parameterBitwidth), of: name, by: BuiltInRule.requestedBitwidth)
+            state.parameters[name]?.settings.scheme = parameterScheme
         }
         MatMulAddRule.apply(to: &state)
         DynamicWeightRule.apply(to: &state)

@@ -18,8 +18,8 @@ import Testing
 
     @Test func whatIsNotSupportedYet() throws {
         let job = try SpoiledJob()
-        try job.writeJob(quantization: "scheme: entropy")
-        try job.expectRefused(naming: "job.yml", "quantization.scheme: entropy", "not supported by this version")
+        try job.writeJob("post_training: [bias_correction]")
+        try job.expectRefused(naming: "job.yml", "post_training: bias_correction", "not supported by this version")
     }
 
     @Test func missingConfigFile() throws {

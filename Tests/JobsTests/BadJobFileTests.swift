@@ -89,8 +89,9 @@ struct BadJob: CustomTestStringConvertible, Sendable {
             fourthLine: "quantization: {activation_bitwith: 8}",
             JobError(
                 .unknownKey, key: "quantization.activation_bitwith",
-                expected: "config, scheme, activation_bitwidth or parameter_bitwidth", found: "activation_bitwith",
-                suggestion: "activation_bitwidth"),
+                expected:
+                    "config, scheme, activation_scheme, parameter_scheme, percentile, activation_bitwidth or parameter_bitwidth",
+                found: "activation_bitwith", suggestion: "activation_bitwidth"),
             ", line 4: unknown key quantization.activation_bitwith, did you mean \"activation_bitwidth\"?"),
     ]
 
@@ -163,6 +164,26 @@ struct BadJob: CustomTestStringConvertible, Sendable {
                 found: "\"tf_enhance\"", suggestion: "tf_enhanced"),
             ", line 4, quantization.scheme: expected tf, tf_enhanced, percentile, mse or entropy, "
                 + "found \"tf_enhance\", did you mean \"tf_enhanced\"?"),
+        BadJob(
+            fourthLine: "quantization: {parameter_scheme: percentle}",
+            JobError(
+                .unknownChoice, key: "quantization.parameter_scheme",
+                expected: "tf, tf_enhanced, percentile, mse or entropy", found: "\"percentle\"",
+                suggestion: "percentile"),
+            ", line 4, quantization.parameter_scheme: expected tf, tf_enhanced, percentile, mse or entropy, "
+                + "found \"percentle\", did you mean \"percentile\"?"),
+        BadJob(
+            fourthLine: "quantization: {percentile: 99.9, scheme: mse, parameter_scheme: tf}",
+            JobError(
+                .conflictingKeys, key: "quantization.percentile",
+                expected: "the scheme percentile for activations or parameters", found: "mse and tf"),
+            ", line 4, quantization.percentile: expected the scheme percentile for activations or parameters, "
+                + "found mse and tf"),
+        BadJob(
+            fourthLine: "quantization: {scheme: percentile, percentile: 50}",
+            JobError(
+                .outOfRange, key: "quantization.percentile", expected: "a number above 50, at most 100", found: "50"),
+            ", line 4, quantization.percentile: expected a number above 50, at most 100, found 50"),
         BadJob(
             fourthLine: "quantization: {config: defualt}",
             JobError(

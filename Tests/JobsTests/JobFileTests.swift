@@ -1,5 +1,6 @@
 import Foundation
 import Jobs
+import Quantization
 import Testing
 
 @Suite struct JobFileTests {
@@ -16,6 +17,9 @@ import Testing
         quantization:
           config: default_per_channel
           scheme: entropy
+          activation_scheme: percentile
+          parameter_scheme: mse
+          percentile: 99.5
           activation_bitwidth: 16
           parameter_bitwidth: 4
         post_training: [fold_batch_norms, cross_layer_equalization, bias_correction]
@@ -57,6 +61,7 @@ import Testing
         #expect(job.dataset.onBadSample == .skip)
         #expect(job.quantization.config == .named("default_per_channel"))
         #expect(job.quantization.scheme == .entropy)
+        #expect(job.quantization.schemes == (.percentile(99.5), .mse))
         #expect(job.quantization.activationBitwidth == 16)
         #expect(job.quantization.parameterBitwidth == 4)
         #expect(job.postTraining == [.foldBatchNorms, .crossLayerEqualization, .biasCorrection])
@@ -74,8 +79,8 @@ import Testing
         #expect(job.instructionSet == .avx2)
         #expect(job.lines["model"] == 1)
         #expect(job.lines["dataset.calibration.samples"] == 3)
-        #expect(job.lines["training.optimizer.learning_rate"] == 18)
-        #expect(job.lines["export.encodings[2]"] == 25)
+        #expect(job.lines["training.optimizer.learning_rate"] == 21)
+        #expect(job.lines["export.encodings[2]"] == 28)
     }
 
     @Test func absentKeysHaveDefaults() throws {
@@ -93,6 +98,18 @@ import Testing
         #expect(job.export.encodings == [.v1])
         #expect(!job.export.onnxQDQ)
         #expect(job.instructionSet == .auto)
+    }
+
+    @Test func aSchemeIsForBothKindsUnlessOneHasItsOwn() throws {
+        func schemes(_ keys: String) throws -> [Scheme] {
+            let job = try JobFile(decoding: Self.minimal + "\nquantization: {\(keys)}", file: "job.yml")
+            return [job.quantization.schemes.activations, job.quantization.schemes.parameters]
+        }
+        #expect(try schemes("config: default") == [.tfEnhanced, .tfEnhanced])
+        #expect(try schemes("scheme: mse") == [.mse, .mse])
+        #expect(try schemes("activation_scheme: entropy") == [.entropy, .tfEnhanced])
+        #expect(try schemes("scheme: tf, parameter_scheme: percentile") == [.tf, .percentile(99.99)])
+        #expect(try schemes("percentile: 100, scheme: percentile") == [.percentile(100), .percentile(100)])
     }
 
     @Test func aStageListMayBeEmpty() throws {

@@ -18,7 +18,7 @@ import Training
     private static func placement(_ graph: Graph, _ config: String) throws -> QuantizerPlacement {
         try QuantizerPlacement(
             graph: graph, config: #require(SimulationConfig.named(config)), activationBitwidth: 8,
-            parameterBitwidth: 4, scheme: .tf)
+            parameterBitwidth: 4, activationScheme: .tf, parameterScheme: .tf)
     }
 
     // MARK: Placement and folding

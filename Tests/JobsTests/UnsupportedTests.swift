@@ -5,9 +5,6 @@ import Testing
 @Suite struct UnsupportedTests {
     /// Lines after the minimal job, the key and line blamed, and what is listed as unsupported.
     static let refused: [(lines: String, key: String, line: Int, features: String)] = [
-        ("quantization: {scheme: percentile}", "quantization.scheme", 4, "quantization.scheme: percentile"),
-        ("quantization: {scheme: mse}", "quantization.scheme", 4, "quantization.scheme: mse"),
-        ("quantization: {scheme: entropy}", "quantization.scheme", 4, "quantization.scheme: entropy"),
         (
             "post_training: [fold_batch_norms, bias_correction]", "post_training[1]", 4,
             "post_training: bias_correction"

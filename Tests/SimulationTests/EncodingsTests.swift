@@ -26,7 +26,7 @@ import Testing
     static func placement(_ config: String, _ scheme: Scheme = .tf) throws -> QuantizerPlacement {
         try QuantizerPlacement(
             graph: graph, config: try #require(SimulationConfig.named(config)), activationBitwidth: 8,
-            parameterBitwidth: 4, scheme: scheme)
+            parameterBitwidth: 4, activationScheme: scheme, parameterScheme: scheme)
     }
 
     static func observed(_ values: [Float]) -> TensorStatistics {
@@ -83,7 +83,8 @@ import Testing
         config.opTypes["Clip", default: .init()].constraints = EncodingConstraints(min: -1, max: 3)
         config.opTypes["AveragePool", default: .init()].constraints = EncodingConstraints(min: -1, max: 3)
         let placement = try QuantizerPlacement(
-            graph: Self.graph, config: config, activationBitwidth: 8, parameterBitwidth: 8, scheme: .tf)
+            graph: Self.graph, config: config, activationBitwidth: 8, parameterBitwidth: 8, activationScheme: .tf,
+            parameterScheme: .tf)
         let found = ActivationEncodings.compute(
             graph: Self.graph, placement: placement, statistics: StatisticsSet(["clip": Self.observed([0, 5])]))
         #expect(found["clip"] == TensorEncodings(.fromRange(min: -1, max: 3, bitwidth: 8, symmetric: false)))

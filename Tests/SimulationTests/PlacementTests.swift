@@ -19,7 +19,8 @@ import Testing
         case .document(let data): config = try SimulationConfig(json: data, file: "config")
         }
         let placement = try QuantizerPlacement(
-            graph: graph, config: config, activationBitwidth: 8, parameterBitwidth: 4, scheme: .tf)
+            graph: graph, config: config, activationBitwidth: 8, parameterBitwidth: 4, activationScheme: .tf,
+            parameterScheme: .tf)
         return (graph, placement)
     }
 
@@ -103,7 +104,7 @@ import Testing
         ).graph(named: "g")
         let placement = try QuantizerPlacement(
             graph: graph, config: try #require(SimulationConfig.named("htp_v73")), activationBitwidth: 8,
-            parameterBitwidth: 4, scheme: .tf)
+            parameterBitwidth: 4, activationScheme: .tf, parameterScheme: .tf)
         func last(_ tensor: String) -> PlacementStep? { placement.steps[tensor]?.last }
         #expect(
             placement.steps["c"]?.map(\.rule) == ["defaults.ops.is_output_quantized", "supergroups[3] (Conv+Relu)"])
@@ -129,7 +130,8 @@ import Testing
         config.opTypes["Relu", default: .init()].constraints = EncodingConstraints(min: 0)
         let ranges = #expect(throws: SimulationError.self) {
             try QuantizerPlacement(
-                graph: graph, config: config, activationBitwidth: 8, parameterBitwidth: 8, scheme: .tf)
+                graph: graph, config: config, activationBitwidth: 8, parameterBitwidth: 8, activationScheme: .tf,
+                parameterScheme: .tf)
         }
         #expect(ranges?.code == .conflictingSettings && ranges?.tensor == "y" && ranges?.node == "Relu 1")
 
@@ -138,7 +140,8 @@ import Testing
         config.opTypes["Relu", default: .init()].isSymmetric = false
         let symmetry = #expect(throws: SimulationError.self) {
             try QuantizerPlacement(
-                graph: graph, config: config, activationBitwidth: 8, parameterBitwidth: 8, scheme: .tf)
+                graph: graph, config: config, activationBitwidth: 8, parameterBitwidth: 8, activationScheme: .tf,
+                parameterScheme: .tf)
         }
         #expect(symmetry?.path == "op_type.Relu.is_symmetric" && symmetry?.tensor == "t")
     }

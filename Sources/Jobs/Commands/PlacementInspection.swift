@@ -17,7 +17,7 @@ extension Inspection {
         if options.foldsBatchNorms { graph = BatchNormFolding.fold(graph).graph }
         let placement = try QuantizerPlacement(
             graph: graph, config: config, activationBitwidth: options.activationBitwidth,
-            parameterBitwidth: options.parameterBitwidth, scheme: .tf)
+            parameterBitwidth: options.parameterBitwidth, activationScheme: .tf, parameterScheme: .tf)
         return try options.tensor.map { try describe($0, in: placement) } ?? describe(placement)
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Quantization
 import Yams
 
 extension JobFile {
@@ -96,9 +97,23 @@ extension JobFile.Quantization {
     init(_ value: YAMLValue) throws {
         let section = try YAMLSection(value, keys: CodingKeys.self)
         if let config = section[.config] { self.config = try JobFile.ConfigSource(config) }
-        if let scheme = section[.scheme] { self.scheme = try scheme.choice(of: JobFile.Scheme.self) }
+        if let scheme = section[.scheme] { self.scheme = try scheme.choice(of: Scheme.Name.self) }
+        activationScheme = try section[.activationScheme]?.choice(of: Scheme.Name.self)
+        parameterScheme = try section[.parameterScheme]?.choice(of: Scheme.Name.self)
+        if let percent = section[.percentile] { percentile = try readPercentile(percent) }
         if let bitwidth = section[.activationBitwidth] { activationBitwidth = try bitwidth.integer(in: Self.bitwidths) }
         if let bitwidth = section[.parameterBitwidth] { parameterBitwidth = try bitwidth.integer(in: Self.bitwidths) }
+    }
+
+    private func readPercentile(_ value: YAMLValue) throws -> Double {
+        let percent = try value.number("a number above 50, at most 100", where: Scheme.isPercentile)
+        let names = (activations: schemes.activations.name, parameters: schemes.parameters.name)
+        guard names.activations == .percentile || names.parameters == .percentile else {
+            throw value.error(
+                .conflictingKeys, expected: "the scheme percentile for activations or parameters",
+                found: Set([names.activations.rawValue, names.parameters.rawValue]).sorted().joined(separator: " and "))
+        }
+        return percent
     }
 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Quantization
 import Simulation
 
 /// What the user asks for: one model, its data, how to quantize it and what to write. Values are as in the file, with
@@ -107,14 +108,30 @@ public struct JobFile: Equatable, Sendable, Codable {
 
     public struct Quantization: Equatable, Sendable, Codable {
         public var config: ConfigSource = .named("default")
-        public var scheme = Scheme.tfEnhanced
+        public var scheme = Scheme.Name.tfEnhanced
+        /// In place of `scheme`, for one kind of tensors.
+        public var activationScheme: Scheme.Name?
+        public var parameterScheme: Scheme.Name?
+        /// What the scheme `percentile` is set to, in percent; `Scheme.defaultPercentile` where nil.
+        public var percentile: Double?
         public var activationBitwidth = 8
         public var parameterBitwidth = 8
 
         enum CodingKeys: String, CodingKey, CaseIterable {
             case config, scheme
+            case activationScheme = "activation_scheme"
+            case parameterScheme = "parameter_scheme"
+            case percentile
             case activationBitwidth = "activation_bitwidth"
             case parameterBitwidth = "parameter_bitwidth"
+        }
+
+        /// What `scheme` and the keys for one kind come to.
+        public var schemes: (activations: Scheme, parameters: Scheme) {
+            func scheme(_ name: Scheme.Name) -> Scheme {
+                Scheme(name, percentile: percentile ?? Scheme.defaultPercentile)
+            }
+            return (scheme(activationScheme ?? self.scheme), scheme(parameterScheme ?? self.scheme))
         }
     }
 
@@ -130,12 +147,6 @@ public struct JobFile: Equatable, Sendable, Codable {
         public init(_ text: String) {
             self = text.contains("/") || text.contains(".") ? .path(text) : .named(text)
         }
-    }
-
-    public enum Scheme: String, CaseIterable, Sendable, Codable {
-        case tf
-        case tfEnhanced = "tf_enhanced"
-        case percentile, mse, entropy
     }
 
     public enum PostTrainingStage: String, CaseIterable, Sendable, Codable {

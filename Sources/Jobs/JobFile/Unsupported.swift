@@ -3,9 +3,6 @@ extension JobFile {
     /// - Throws: `JobError(.unsupported)` at the first such key of the file, listing all of them.
     func checkSupported() throws {
         var features: [(key: String, name: String)] = []
-        if [.percentile, .mse, .entropy].contains(quantization.scheme) {
-            features.append(("quantization.scheme", "quantization.scheme: \(quantization.scheme.rawValue)"))
-        }
         for (index, stage) in postTraining.enumerated() where stage != .foldBatchNorms {
             features.append(("post_training[\(index)]", "post_training: \(stage.rawValue)"))
         }

@@ -24,7 +24,7 @@ extension ModelPreparation {
                 parameterBitwidth: job.quantization.parameterBitwidth,
                 isSymmetric: parameterEncodings.values.allSatisfy { $0.encodings.allSatisfy(\.symmetric) },
                 perChannelQuantization: parameterEncodings.values.contains { $0.axis != nil },
-                scheme: job.quantization.simulationScheme.nameInEncodingsFile))
+                scheme: job.quantization.schemes.activations.nameInEncodingsFile))
     }
 
     /// SHA-256 over the graph's constants: names in order, element types, shapes and the digests of their bytes. (Digests of
@@ -41,13 +41,6 @@ extension ModelPreparation {
             text += "\(name) \(tensor.elementType) \(tensor.shape) \(digest)\n"
         }
         return SHA256Digest(of: Data(text.utf8))
-    }
-}
-
-extension JobFile.Quantization {
-    /// The scheme as the simulation knows it; `checkSupported` has refused the others.
-    var simulationScheme: Quantization.Scheme {
-        Quantization.Scheme(rawValue: scheme.rawValue) ?? .tfEnhanced
     }
 }
 

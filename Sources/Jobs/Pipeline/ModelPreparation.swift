@@ -87,9 +87,11 @@ struct ModelPreparation: Sendable {
     static func placement(on graph: Graph, _ job: JobFile) throws -> QuantizerPlacement {
         let config = try job.quantization.config.config { job.url(for: $0) }
         func place(_ graph: Graph) throws -> QuantizerPlacement {
-            try QuantizerPlacement(
+            let schemes = job.quantization.schemes
+            return try QuantizerPlacement(
                 graph: graph, config: config, activationBitwidth: job.quantization.activationBitwidth,
-                parameterBitwidth: job.quantization.parameterBitwidth, scheme: job.quantization.simulationScheme)
+                parameterBitwidth: job.quantization.parameterBitwidth, activationScheme: schemes.activations,
+                parameterScheme: schemes.parameters)
         }
         return job.training?.batchNorms == .kept ? try KeptBatchNorms.placement(on: graph, place) : try place(graph)
     }

@@ -1,3 +1,5 @@
+import Tensors
+
 /// Losses of a batch, with their gradients with respect to the outputs. All arithmetic is in double precision, sample by
 /// sample in order; a gradient is rounded to `Float` once. A loss divides its sum by a denominator that the caller gives,
 /// so that the losses and gradients of the parts of a global batch add up to those of the whole.

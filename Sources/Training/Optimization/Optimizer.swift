@@ -1,4 +1,5 @@
 import CKernels
+import Tensors
 
 /// How gradients change parameters. The formulas are PyTorch's (`torch.optim.SGD`, `Adam`, `AdamW`, without dampening,
 /// AMSGrad and maximization), each operation rounded to `Float` on its own.

@@ -1,3 +1,5 @@
+import Tensors
+
 /// The learning rate of each step.
 public struct Schedule: Equatable, Sendable, Codable {
     public enum Decay: Equatable, Sendable, Codable {

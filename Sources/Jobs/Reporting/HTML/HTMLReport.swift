@@ -1,4 +1,5 @@
 import Foundation
+import Quantization
 
 /// A report as a page for people: one file, with its plots inside, that needs no network and no script.
 package struct HTMLReport {
@@ -24,6 +25,11 @@ package struct HTMLReport {
     private var heading: [Markup] {
         let quantization = report.job.quantization
         let bits = "weights \(quantization.parameterBitwidth) bits, activations \(quantization.activationBitwidth) bits"
+        let schemes = quantization.schemes
+        let scheme =
+            schemes.activations == schemes.parameters
+            ? "scheme \(schemes.activations.text)"
+            : "schemes \(schemes.parameters.text) for weights, \(schemes.activations.text) for activations"
         var tiles = [
             tile("FP32 accuracy", report.accuracy.fp32, since: nil),
             tile("quantized accuracy", report.accuracy.quantized, since: report.accuracy.fp32),
@@ -37,7 +43,7 @@ package struct HTMLReport {
         }
         return [
             .element("h1", [:], report.job.model),
-            .element("p", [:], "\(bits), scheme \(quantization.scheme.rawValue)"),
+            .element("p", [:], "\(bits), \(scheme)"),
             .element("div", ["class": "tiles"], tiles),
         ]
     }
@@ -53,6 +59,14 @@ package struct HTMLReport {
 
     func section(_ title: String, _ content: Markup...) -> [Markup] {
         content.allSatisfy { $0 == .nothing } ? [] : [.element("h2", [:], title)] + content
+    }
+}
+
+extension Scheme {
+    /// For people.
+    fileprivate var text: String {
+        if case .percentile(let percent) = self { return "\(name.rawValue) \(percent)" }
+        return name.rawValue
     }
 }
 

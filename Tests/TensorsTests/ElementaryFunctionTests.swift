@@ -1,7 +1,6 @@
 import Foundation
 import Tensors
 import Testing
-import Training
 
 @Suite struct ElementaryFunctionTests {
     private static func error(_ found: Double, _ expected: Double) -> Double {
