@@ -81,9 +81,8 @@ def quantsim(program, folder, workers, samples):
         sys.exit(f"quantsim coordinator ended with exit code {coordinator.returncode}")
     peak = max(os.wait4(worker.pid, 0)[2].ru_maxrss * 1024 for worker in others)
     report = json.loads((output / "report.json").read_text())
-    seconds = next(stage["seconds"] for stage in report["stages"] if stage["kind"] == "training")
-    training = report["training"]
-    rate = samples * (training["steps"] - 1) / (seconds - training["first_step_seconds"])
+    stage = next(stage for stage in report["stages"] if stage["kind"] == "training")
+    rate = samples * (report["training"]["steps"] - 1) / (stage["seconds"] - stage["first_step_seconds"])
     return rate, peak, report["digest"]["weights"]
 
 

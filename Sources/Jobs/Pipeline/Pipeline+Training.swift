@@ -29,10 +29,10 @@ extension Pipeline {
         model = coordinator.addArtifact(preparation.artifact)
         let summary = stage.summary(progress)
         trainingSummary = summary
-        stages.append(
-            Report.Stage(
-                "train", kind: .training, samples: progress.samples, skipped: progress.skipped,
-                seconds: progress.seconds))
+        var training = Report.Stage(
+            "train", kind: .training, samples: progress.samples, skipped: progress.skipped, seconds: progress.seconds)
+        training.firstStepSeconds = progress.firstStepSeconds
+        stages.append(training)
         if let (samples, skipped, seconds) = progress.evaluations {
             stages.append(
                 Report.Stage(

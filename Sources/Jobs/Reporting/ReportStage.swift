@@ -22,6 +22,8 @@ extension Report {
         public var skipped: Int?
         /// Wall-clock time; of a stage over samples without start-up, from the first lease to the last commit.
         public var seconds: Double
+        /// Of a training, the part of `seconds` that its first step took, in which every worker compiles the network.
+        public var firstStepSeconds: Double?
         /// Samples whose label was the most probable class.
         public var correctTop1: Int?
         /// Samples whose label was among the five most probable classes.
@@ -29,6 +31,7 @@ extension Report {
 
         enum CodingKeys: String, CodingKey {
             case name, kind, model, samples, skipped, seconds
+            case firstStepSeconds = "first_step_seconds"
             case correctTop1 = "correct_top1"
             case correctTop5 = "correct_top5"
         }

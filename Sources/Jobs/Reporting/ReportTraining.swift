@@ -3,8 +3,6 @@ extension Report {
     public struct Training: Codable, Equatable, Sendable {
         /// Optimizer steps.
         public var steps: Int
-        /// Wall-clock time of the first of them, in which every worker compiles the network.
-        public var firstStepSeconds: Double?
         /// In order; the last may have fewer steps than the others.
         public var epochs: [Epoch]
         /// The epoch, from 1, whose weights were exported: the best by evaluation top-1, of equal ones the earliest; the last
@@ -16,7 +14,6 @@ extension Report {
 
         enum CodingKeys: String, CodingKey {
             case steps, epochs
-            case firstStepSeconds = "first_step_seconds"
             case exportedEpoch = "exported_epoch"
             case stoppedEarlyAfterEpoch = "stopped_early_after_epoch"
             case lossCurve = "loss_curve"
@@ -75,11 +72,9 @@ extension Report {
         }
 
         public init(
-            steps: Int, firstStepSeconds: Double? = nil, epochs: [Epoch], exportedEpoch: Int,
-            stoppedEarlyAfterEpoch: Int?, lossCurve: LossCurve
+            steps: Int, epochs: [Epoch], exportedEpoch: Int, stoppedEarlyAfterEpoch: Int?, lossCurve: LossCurve
         ) {
             self.steps = steps
-            self.firstStepSeconds = firstStepSeconds
             self.epochs = epochs
             self.exportedEpoch = exportedEpoch
             self.stoppedEarlyAfterEpoch = stoppedEarlyAfterEpoch
@@ -89,7 +84,7 @@ extension Report {
         package init(_ progress: TrainingProgress, isStoppedEarly: Bool) {
             let last = progress.epochs.last?.epoch ?? 0
             self.init(
-                steps: progress.steps, firstStepSeconds: progress.firstStepSeconds,
+                steps: progress.steps,
                 epochs: progress.epochs.map { epoch in
                     Epoch(
                         epoch: epoch.epoch + 1, steps: epoch.steps, learningRate: epoch.learningRate,
