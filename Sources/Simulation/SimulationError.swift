@@ -13,6 +13,10 @@ public struct SimulationError: Error, Equatable, Sendable {
         case conflictingSettings
         /// One constant is a parameter of different kinds, or along different channel axes.
         case conflictingParameter
+        /// No ONNX integer type holds a grid of so many bits.
+        case unsupportedBitwidth
+        /// A graph output that is an input unchanged cannot be the input's quantized values.
+        case quantizedInputIsOutput
     }
 
     public var code: Code

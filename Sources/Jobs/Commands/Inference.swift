@@ -17,7 +17,7 @@ public enum Inference {
             try Graph(importing: ONNXFile.read(options.model)).foldingConstants()
         }
         let encodings = try options.encodings.map { url in
-            try EncodingsFile.read(readFile(url), file: url.path).resolvingAxes(in: graph, file: url.path)
+            try EncodingsFile.read(readFile(url), file: url.path).resolved(against: graph, file: url.path)
         }
         let outputs = try attributingErrors(to: options.model.path) {
             try compute(graph, inputs, encodings, encodingsFile: options.encodings?.path)

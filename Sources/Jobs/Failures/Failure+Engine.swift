@@ -38,6 +38,8 @@ extension SimulationError {
         case .unsupportedSetting: "unsupported setting"
         case .conflictingSettings: "rules want different quantizers for one tensor"
         case .conflictingParameter: "one constant is a parameter in different ways"
+        case .unsupportedBitwidth: "no ONNX integer type holds so many bits"
+        case .quantizedInputIsOutput: "an output that is an input cannot be quantized"
         }
     }
 }
