@@ -21,7 +21,7 @@ extension EncodingsFile {
         return .object(members)
     }
 
-    /// One tensor; nil for 32 bits: biases, which the simulation leaves as they are.
+    /// One tensor; nil for 32 bits: biases, whose grids follow from those of input and weight.
     static func onnxEncodings(_ cursor: JSONCursor) throws(QuantizationError) -> TensorEncodings? {
         let type = try cursor.required("output_dtype")
         let typeName = try type.string()

@@ -38,7 +38,8 @@ public enum Inference {
         let activations = (encodings?.activations ?? [:]).filter { !constants.contains($0.key) }
         try checkNames(
             in: original, parameters: parameters, activations: activations, encodingsFile: encodingsFile)
-        let graph = try original.simulatingParameters(parameters)
+        let graph = try original.simulatingBiases(parameters.merging(activations) { $1 })
+            .simulatingParameters(parameters)
 
         var fed: [String: Tensor] = [:]
         for input in graph.inputs {

@@ -39,7 +39,7 @@ public enum QDQExport {
 private struct QDQBuilder {
     private let source: Graph
     private let grids: [String: IntegerGrid]
-    private let uses: ValueUses
+    private let layers: LayerBiases
     private var names: FreshNames
     private var result: Graph
     /// What those who took a value take now.
@@ -50,7 +50,7 @@ private struct QDQBuilder {
     init(_ graph: Graph, _ grids: [String: IntegerGrid]) {
         source = graph
         self.grids = grids
-        uses = ValueUses(graph)
+        layers = LayerBiases(graph, encodings: grids.mapValues(\.encodings))
         names = FreshNames(graph)
         result = graph
         result.nodes = []
@@ -65,7 +65,7 @@ private struct QDQBuilder {
             addPair(grid, from: input.name, of: input.name)
         }
         for node in source.nodes {
-            let bias = try quantizedBias(of: node)
+            let bias = quantizedBias(of: node)
             for name in node.inputs { try addConstant(name) }
             var rewritten = node
             rewritten.inputs = node.inputs.map { replacements[$0] ?? $0 }
@@ -115,12 +115,9 @@ private struct QDQBuilder {
     }
 
     /// - Returns: what the node takes as its bias where that is stored as integers. Nodes with other scales have their own.
-    private mutating func quantizedBias(of node: Node) throws -> String? {
-        guard node.inputs.count > 2, grids[node.inputs[2]] == nil,
-            let grid = BiasGrid(
-                of: node, in: source, input: encoding(behind: node.inputs[0]),
-                weight: grids[node.inputs[1]]?.encodings),
-            let constant = source.constants[grid.bias], let quantized = grid.quantized(constant)
+    private mutating func quantizedBias(of node: Node) -> String? {
+        guard let grid = layers.grid(of: node), let constant = source.constants[grid.bias],
+            let quantized = grid.quantized(constant)
         else { return nil }
         if let known = biases[grid.bias]?.first(where: { $0.scales == grid.scales }) { return known.name }
         let integers = names.value("\(grid.bias)_q")
@@ -128,24 +125,14 @@ private struct QDQBuilder {
         let scale = names.value("\(grid.bias)_scale")
         result.constants[scale] = Tensor(shape: grid.scales.count > 1 ? [grid.scales.count] : [], grid.scales)
         // The name is free where nobody else takes the bias as it was.
-        let isAlone = uses.soleConsumer(of: grid.bias) != nil
+        let isAlone = layers.isTakenOnce(grid.bias)
         let name = isAlone ? grid.bias : names.value("\(grid.bias)_qdq")
         if isAlone { result.constants[grid.bias] = nil }
-        addNode("DequantizeLinear", of: grid.bias, [integers, scale], name, grid.attributes)
+        addNode(
+            "DequantizeLinear", of: grid.bias, [integers, scale], name,
+            grid.scales.count > 1 ? ["axis": .int(0)] : [:])
         biases[grid.bias, default: []].append((grid.scales, name))
         return name
-    }
-
-    /// The encoding whose grid a value is on: its own, or that of the value whose elements it has.
-    private func encoding(behind tensor: String) -> Encoding? {
-        var name = tensor
-        while true {
-            if let grid = grids[name] { return grid.encodings.axis == nil ? grid.encodings.encodings.first : nil }
-            guard let producer = uses.producers[name] else { return nil }
-            let node = source.nodes[producer]
-            guard OperatorTraits.gridPreserving.contains(node.opType), let input = node.inputs.first else { return nil }
-            name = input
-        }
     }
 
     /// - Returns: names of scale and zero point.
