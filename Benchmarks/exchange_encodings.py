@@ -7,7 +7,8 @@
 From here to there: for each version a simulation of AIMET on the job's model.onnx loads the file with strict=True, which fails where
 any setting differs, and must then have exactly our deltas and offsets. From there to here: AIMET calibrates a simulation of its own
 and exports it in each version; `quantsim infer` must compute the same outputs, to the bit, from all three. Both ways the outputs of
-both are compared: they differ where AIMET rounds a tie up, and by what that does to later layers. Exit code 1 when a file is
+both are compared: they differ where AIMET rounds a tie up, by biases, which AIMET leaves as they are, and by what both do to later
+layers. Exit code 1 when a file is
 refused or says something else.
 """
 

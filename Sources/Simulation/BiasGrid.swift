@@ -10,6 +10,17 @@ struct BiasGrid {
     /// Delta of the input times delta of the weight; one, or one per channel.
     let scales: [Float]
 
+    /// A grid so fine that a bias on it is as good as it was. Integer kernels take a bias on the grid of the products alone.
+    init(holding constant: Tensor, named bias: String) {
+        self.bias = bias
+        scales = [constant.elements(as: Float.self).reduce(0) { max($0, abs($1)) } * 0x1p-30]
+    }
+
+    init(bias: String, scales: [Float]) {
+        self.bias = bias
+        self.scales = scales
+    }
+
     /// - Returns: nil where an element is beyond the range of int32, as in a channel whose weights are all but zero: such a
     ///   bias stays as it is.
     func quantized(_ bias: Tensor) -> Tensor? {

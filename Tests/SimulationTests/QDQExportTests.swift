@@ -237,6 +237,21 @@ import Testing
         #expect(graph.constants["c_q"]?.elementType == .int8)
     }
 
+    /// With weights of 16 bits the products are small enough for biases to be beyond int32 of them.
+    @Test func largeBiasesOfWideWeights() throws {
+        var graph = Self.graph()
+        graph.constants["b"] = Tensor(shape: [2], [Float(32), -7])
+        let exported = try Self.exported(
+            graph, ["x": TensorEncodings(Self.grid(-1, 2, 16))], ["w": Self.channels([2, 0.5], 16)])
+        let dequantize = try Self.producer(Self.node("conv", in: exported).inputs[2], in: exported)
+        #expect(dequantize.attributes.isEmpty)
+        #expect(exported.constants[dequantize.inputs[1]] == Tensor(scalar: Float(0x1p-25)))
+        #expect(exported.constants[dequantize.inputs[0]] == Tensor(shape: [2], [Int32(1 << 30), -7 << 25]))
+        // Another layer takes it as it was.
+        #expect(
+            try Self.node("other", in: exported).inputs[2] == "b" && exported.constants["b"] == graph.constants["b"])
+    }
+
     @Test(arguments: [
         (8, ElementType.uint8, ElementType.int8), (4, .uint4, .int4), (3, .uint4, .int4), (6, .uint8, .int8),
         (16, .uint16, .int16), (12, .uint16, .int16),

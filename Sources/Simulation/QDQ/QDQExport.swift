@@ -116,9 +116,12 @@ private struct QDQBuilder {
 
     /// - Returns: what the node takes as its bias where that is stored as integers. Nodes with other scales have their own.
     private mutating func quantizedBias(of node: Node) -> String? {
-        guard let grid = layers.grid(of: node), let constant = source.constants[grid.bias],
-            let quantized = grid.quantized(constant)
-        else { return nil }
+        guard var grid = layers.grid(of: node), let constant = source.constants[grid.bias] else { return nil }
+        // ONNX Runtime would itself bring a float bias to the grid of the products, and beyond int32. No kernel computes 16-bit
+        // weights in integers, so there any grid will do.
+        let isWide = grids[node.inputs[1]].map { $0.elementType == .int16 || $0.elementType == .uint16 } ?? false
+        if isWide, grid.quantized(constant) == nil { grid = BiasGrid(holding: constant, named: grid.bias) }
+        guard let quantized = grid.quantized(constant) else { return nil }
         if let known = biases[grid.bias]?.first(where: { $0.scales == grid.scales }) { return known.name }
         let integers = names.value("\(grid.bias)_q")
         result.constants[integers] = quantized
