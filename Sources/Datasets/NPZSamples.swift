@@ -89,7 +89,7 @@ struct NPZSampleForm {
         case .uint16: try value(UInt16.self)
         case .uint32: try value(UInt32.self)
         case .uint64: try value(UInt64.self)
-        case .float16, .bfloat16, .float32, .float64, .bool:
+        case .float16, .bfloat16, .float32, .float64, .bool, .int4, .uint4:
             throw DatasetError(.malformedLabels, file: path, key: key, found: tensor.elementType.rawValue)
         }
     }

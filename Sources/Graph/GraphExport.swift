@@ -5,9 +5,12 @@ import Tensors
 extension Graph {
     /// The graph as a model file. Metadata, documentation, fields that are not understood, and the declared types of
     /// values that still exist come from `original`; nodes, inputs, outputs and initializers from the graph. All data is
-    /// inside the model.
+    /// inside the model. Where the graph's operator set is later than the file's, the file's IR version is at least the one
+    /// that came with it.
     public func exported(over original: ONNXFile) -> ONNXFile {
         var model = original.model
+        let before = model.opsetImport.first { Operators.isDefault(domain: $0.domain) }?.version ?? 0
+        if opsetVersion > before { model.irVersion = max(model.irVersion, irVersion) }
         for index in model.opsetImport.indices where Operators.isDefault(domain: model.opsetImport[index].domain) {
             model.opsetImport[index].version = Int64(opsetVersion)
         }
@@ -37,6 +40,19 @@ extension Graph {
         }
         model.graph = proto
         return ONNXFile(model: model, name: original.name, directory: nil)
+    }
+
+    /// The IR version that came with the operator set.
+    private var irVersion: Int64 {
+        switch opsetVersion {
+        case 21...: 10
+        case 19...: 9
+        case 15...: 8
+        case 12...: 7
+        case 11: 6
+        case 10: 5
+        default: 4
+        }
     }
 
     /// Constants in the file's order, new ones after them by name.

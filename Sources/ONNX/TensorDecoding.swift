@@ -12,7 +12,7 @@ extension ONNXFile {
                 found: "data type \(proto.dataType)")
         }
         let shape = try shape(proto, elementSize: type.size)
-        let byteCount = shape.count * type.size
+        let byteCount = type.isPacked ? PackedElements.byteCount(shape.count) : shape.count * type.size
         if proto.dataLocation == .external {
             return try externalTensor(proto, shape: shape, type: type, byteCount: byteCount)
         }
@@ -20,7 +20,10 @@ extension ONNXFile {
             guard proto.rawData.count == byteCount else {
                 throw invalid(proto, expected: "\(byteCount) bytes", found: "\(proto.rawData.count)")
             }
-            return Tensor(shape: shape, elementType: type, storage: TensorStorage(viewing: proto.rawData))
+            let storage = TensorStorage(viewing: proto.rawData)
+            return type.isPacked
+                ? PackedElements.unpack(storage.bytes, shape: shape, type: type)
+                : Tensor(shape: shape, elementType: type, storage: storage)
         }
         return try typedTensor(proto, shape: shape, type: type)
     }
@@ -58,6 +61,10 @@ extension ONNXFile {
                 .externalFileTooShort, file: location, tensor: proto.name,
                 expected: "\(length) bytes from \(offset) on", found: "\(storage.bytes.count) bytes")
         }
+        if type.isPacked {
+            let bytes = UnsafeRawBufferPointer(rebasing: storage.bytes[offset..<offset + length])
+            return PackedElements.unpack(bytes, shape: shape, type: type)
+        }
         return Tensor(shape: shape, elementType: type, storage: storage, byteOffset: offset)
     }
 
@@ -74,6 +81,11 @@ extension ONNXFile {
         case .int8: return try converted(proto, shape, type, proto.int32Data) { Int8(truncatingIfNeeded: $0) }
         case .uint8: return try converted(proto, shape, type, proto.int32Data) { UInt8(truncatingIfNeeded: $0) }
         case .bool: return try converted(proto, shape, type, proto.int32Data) { UInt8($0 == 0 ? 0 : 1) }
+        case .int4, .uint4:
+            let bytes: Tensor = try converted(
+                proto, [PackedElements.byteCount(shape.count)], .uint8, proto.int32Data
+            ) { UInt8(truncatingIfNeeded: $0) }
+            return bytes.withUnsafeBytes { PackedElements.unpack($0, shape: shape, type: type) }
         case .uint16, .float16, .bfloat16:
             return try converted(proto, shape, type, proto.int32Data) { UInt16(truncatingIfNeeded: $0) }
         }

@@ -8,7 +8,7 @@ extension ONNXTensorProto {
         self.name = name
         dims = tensor.shape.dimensions.map { Int64($0) }
         dataType = Int32(tensor.elementType.onnxCode)
-        rawData = Data(viewing: tensor)
+        rawData = tensor.elementType.isPacked ? PackedElements.pack(tensor) : Data(viewing: tensor)
     }
 }
 

@@ -45,7 +45,7 @@ public struct Encoding: Equatable, Hashable, Sendable, Codable {
 public struct TensorEncodings: Equatable, Sendable, Codable {
     /// One for the whole tensor, or one per channel along `axis`.
     public var encodings: [Encoding]
-    /// The axis of the channels, from the front; nil for one encoding. Encodings files do not carry it.
+    /// The axis of the channels, from the front; nil for one encoding. Encodings files before 2.0.0 do not carry it.
     public var axis: Int?
 
     public init(encodings: [Encoding], axis: Int? = nil) {

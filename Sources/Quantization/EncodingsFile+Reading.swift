@@ -1,7 +1,7 @@
 import Foundation
 
 extension EncodingsFile {
-    /// Reads a file of version 0.6.1 or 1.0.0. Keys that are not known are passed over.
+    /// Reads a file of any version. Keys that are not known are passed over.
     /// - Parameter file: what errors call the file.
     /// - Throws: `QuantizationError` naming the file, the place in it, what was expected and what was found.
     public static func read(_ data: Data, file: String) throws(QuantizationError) -> EncodingsFile {
@@ -17,6 +17,11 @@ extension EncodingsFile {
             let known = Version.allCases.map(\.rawValue).joined(separator: ", ")
             throw QuantizationError(
                 .unsupportedVersion, file: file, key: "version", expected: known, found: versionText)
+        }
+        if version == .v2_0_0 {
+            return EncodingsFile(
+                activations: [:], parameters: [:], tensors: try section(root.required("encodings"), version),
+                producer: try producer(root.optional("producer")))
         }
         return EncodingsFile(
             activations: try section(root.required("activation_encodings"), version),
@@ -37,10 +42,11 @@ extension EncodingsFile {
                 guard !encodings.isEmpty else { throw value.error(expected: "at least one encoding") }
                 tensors[name] = TensorEncodings(encodings: encodings)
             }
-        case .v1_0_0:
+        case .v1_0_0, .v2_0_0:
             for entry in try cursor.elements() {
                 let name = try entry.required("name")
-                let encodings = try tensorEncodings(entry)
+                let encodings = try version == .v1_0_0 ? tensorEncodings(entry) : onnxEncodings(entry)
+                guard let encodings else { continue }
                 guard tensors.updateValue(encodings, forKey: try name.string()) == nil else {
                     throw name.error(expected: "each name once")
                 }
@@ -93,17 +99,22 @@ extension EncodingsFile {
         var encodings: [Encoding] = []
         for (scale, offset) in zip(scales, offsets) {
             let integer = try Self.offset(offset, bitwidth)
-            // A strict symmetric grid is told by its offset: it lacks the point that has no opposite.
-            let isStrict = symmetric && integer == 1 - 1 << (bitwidth - 1)
             encodings.append(
-                Encoding(
-                    bitwidth: bitwidth, delta: try positive(scale), offset: integer,
-                    steps: (1 << bitwidth) - (isStrict ? 2 : 1), symmetric: symmetric))
+                grid(bitwidth: bitwidth, delta: try positive(scale), offset: integer, symmetric: symmetric))
         }
         return TensorEncodings(encodings: encodings)
     }
 
-    private static func positive(_ cursor: JSONCursor) throws(QuantizationError) -> Double {
+    /// The grid of versions that do not give its ends. A strict symmetric one is told by its offset: it lacks the point that
+    /// has no opposite.
+    static func grid(bitwidth: Int, delta: Double, offset: Int, symmetric: Bool) -> Encoding {
+        let isStrict = symmetric && offset == 1 - 1 << (bitwidth - 1)
+        return Encoding(
+            bitwidth: bitwidth, delta: delta, offset: offset, steps: (1 << bitwidth) - (isStrict ? 2 : 1),
+            symmetric: symmetric)
+    }
+
+    static func positive(_ cursor: JSONCursor) throws(QuantizationError) -> Double {
         let number = try cursor.number()
         guard Float(number).isNormal, number > 0 else { throw cursor.error(expected: "a positive number") }
         return number

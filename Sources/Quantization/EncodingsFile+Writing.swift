@@ -3,13 +3,22 @@ import Foundation
 extension EncodingsFile {
     /// The file's bytes. Equal contents give equal bytes: tensors and keys are sorted, numbers have the fewest digits that
     /// are read as the same number.
+    ///
+    /// Version 2.0.0 carries all tensors in one list, and axes, which must be known; of the other versions `tensors` must be
+    /// empty.
     public func write(version: Version) -> Data {
         var root: [String: JSONValue] = [
-            "activation_encodings": Self.section(activations, version),
-            "param_encodings": Self.section(parameters, version),
             "producer": .object(["package": .string(producer.package), "version": .string(producer.version)]),
             "version": .string(version.rawValue),
         ]
+        if version == .v2_0_0 {
+            let all = tensors.merging(activations) { $1 }.merging(parameters) { $1 }
+            root["encodings"] = Self.section(all, version)
+            return Data(JSONText.document(.object(root)).utf8)
+        }
+        precondition(tensors.isEmpty, "only a graph tells what is a parameter")
+        root["activation_encodings"] = Self.section(activations, version)
+        root["param_encodings"] = Self.section(parameters, version)
         if let arguments = quantizerArguments {
             root["quantizer_args"] = .object([
                 "activation_bitwidth": .integer(arguments.activationBitwidth),
@@ -27,9 +36,9 @@ extension EncodingsFile {
         switch version {
         case .v0_6_1:
             return .object(tensors.mapValues { .array($0.encodings.map(entry)) })
-        case .v1_0_0:
+        case .v1_0_0, .v2_0_0:
             let sorted = tensors.sorted { $0.key.unicodeScalars.lexicographicallyPrecedes($1.key.unicodeScalars) }
-            return .array(sorted.map { entry($0.key, $0.value) })
+            return .array(sorted.map { version == .v1_0_0 ? entry($0.key, $0.value) : onnxEntry($0.key, $0.value) })
         }
     }
 

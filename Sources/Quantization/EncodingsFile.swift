@@ -1,14 +1,16 @@
 import Foundation
 
-/// The encodings of a model as the file that AIMET's tools exchange, versions 0.6.1 and 1.0.0.
+/// The encodings of a model as the file that AIMET's tools exchange, versions 0.6.1, 1.0.0 and 2.0.0.
 ///
-/// Both versions carry the grid of every tensor; only 0.6.1 carries min and max, which otherwise follow from the grid.
-/// Neither carries along which axis the channels of a parameter lie: that follows from the op that takes it.
+/// All versions carry the grid of every tensor; only 0.6.1 carries min and max, which otherwise follow from the grid.
+/// Only 2.0.0 carries along which axis the channels of a tensor lie, which otherwise follows from the op that takes it; but
+/// it does not say which tensors are parameters.
 public struct EncodingsFile: Equatable, Sendable {
     // swift-format-ignore: AlwaysUseLowerCamelCase
     public enum Version: String, CaseIterable, Sendable {
         case v0_6_1 = "0.6.1"
         case v1_0_0 = "1.0.0"
+        case v2_0_0 = "2.0.0"
     }
 
     public struct Producer: Equatable, Sendable {
@@ -49,15 +51,21 @@ public struct EncodingsFile: Equatable, Sendable {
     public var activations: [String: TensorEncodings]
     /// By initializer name.
     public var parameters: [String: TensorEncodings]
+    /// What a file of version 2.0.0 holds, by tensor name, before a graph has told what is a parameter. Axes are as in the
+    /// file: negative ones count from the end.
+    public var tensors: [String: TensorEncodings]
+    /// Not in version 2.0.0.
     public var quantizerArguments: QuantizerArguments?
     public var producer: Producer
 
     public init(
         activations: [String: TensorEncodings], parameters: [String: TensorEncodings],
-        quantizerArguments: QuantizerArguments? = nil, producer: Producer = .quantsim
+        tensors: [String: TensorEncodings] = [:], quantizerArguments: QuantizerArguments? = nil,
+        producer: Producer = .quantsim
     ) {
         self.activations = activations
         self.parameters = parameters
+        self.tensors = tensors
         self.quantizerArguments = quantizerArguments
         self.producer = producer
     }

@@ -17,6 +17,10 @@ public struct SimulationError: Error, Equatable, Sendable {
         case conflictingParameter
         /// No tensor of this name has a quantizer.
         case unknownTensor
+        /// No ONNX integer type holds a grid of so many bits.
+        case unsupportedBitwidth
+        /// A graph output that is an input unchanged cannot be the input's quantized values.
+        case quantizedInputIsOutput
     }
 
     public var code: Code

@@ -4,11 +4,13 @@ public enum ElementType: String, Sendable, CaseIterable {
     case int8, int16, int32, int64
     case uint8, uint16, uint32, uint64
     case bool
+    /// Held one to a byte, sign-extended; ONNX files pack two into one.
+    case int4, uint4
 
-    /// Bytes per element.
+    /// Bytes per element in memory.
     public var size: Int {
         switch self {
-        case .int8, .uint8, .bool: 1
+        case .int8, .uint8, .bool, .int4, .uint4: 1
         case .float16, .bfloat16, .int16, .uint16: 2
         case .float32, .int32, .uint32: 4
         case .float64, .int64, .uint64: 8

@@ -27,8 +27,8 @@ public enum NPY {
         try data.withUnsafeBytes { try decode($0) }
     }
 
-    /// Writes an array, row-major. Numpy has no bfloat16: such a tensor is written as float32, which has all its
-    /// values.
+    /// Writes an array, row-major. What numpy has not is written as the next type that has all its values: bfloat16 as
+    /// float32, 4-bit integers as 8-bit ones.
     public static func encode(_ tensor: Tensor) -> Data {
         let tensor = representable(tensor)
         var data = NPYHeader(elementType: tensor.elementType, shape: tensor.shape).encoded()
@@ -38,7 +38,7 @@ public enum NPY {
 
     /// The tensor as a type that numpy has.
     static func representable(_ tensor: Tensor) -> Tensor {
-        guard tensor.elementType == .bfloat16 else { return tensor }
+        guard tensor.elementType == .bfloat16 else { return tensor.widened }
         return tensor.withUnsafeBytes { bytes in
             Tensor(shape: tensor.shape) { (floats: UnsafeMutableBufferPointer<Float>) in
                 for index in floats.indices {

@@ -85,6 +85,12 @@ public struct Tensor: Sendable {
         }
     }
 
+    /// The same elements as 8-bit integers where they are 4-bit ones.
+    public var widened: Tensor {
+        let wide: ElementType? = elementType == .int4 ? .int8 : elementType == .uint4 ? .uint8 : nil
+        return wide.map { Tensor(shape: shape, elementType: $0, storage: storage, byteOffset: byteOffset) } ?? self
+    }
+
     /// The same elements under another shape of the same count.
     public func reshaped(_ shape: Shape) -> Tensor {
         precondition(shape.count == count, "\(self.shape) cannot be reshaped to \(shape)")

@@ -19,7 +19,7 @@ import Testing
 
     @Test(arguments: [
         "resnet20_cifar10.yml", "resnet20_cifar10_calibration.yml", "resnet20_cifar10_qat.yml",
-        "resnet20_cifar10_qat_short.yml",
+        "resnet20_cifar10_qat_short.yml", "resnet20_cifar10_qdq.yml",
     ])
     func jobsThatThisVersionRuns(_ name: String) throws {
         guard let path = path(name) else { return }
@@ -32,8 +32,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("resnet20_cifar10_qdq.yml", "export.encodings: 2.0.0, export.onnx_qdq: true"),
-        ("resnet20_unequalized.yml", "post_training: cross_layer_equalization"),
+        ("resnet20_unequalized.yml", "post_training: cross_layer_equalization")
     ])
     func jobsThatThisVersionRefuses(_ name: String, _ features: String) throws {
         guard let path = path(name) else { return }

@@ -9,10 +9,9 @@ import Testing
             "post_training: [fold_batch_norms, bias_correction]", "post_training[1]", 4,
             "post_training: bias_correction"
         ),
-        ("export: {onnx_qdq: true}", "export.onnx_qdq", 4, "export.onnx_qdq: true"),
         (
-            "export: {encodings: [\"2.0.0\"]}\npost_training: [cross_layer_equalization]", "export.encodings[0]", 4,
-            "export.encodings: 2.0.0, post_training: cross_layer_equalization"
+            "post_training: [cross_layer_equalization, bias_correction]", "post_training[0]", 4,
+            "post_training: cross_layer_equalization, post_training: bias_correction"
         ),
     ]
 

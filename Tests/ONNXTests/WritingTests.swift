@@ -34,6 +34,48 @@ import Testing
         }
     }
 
+    /// Two to a byte in the file, one to a byte in memory.
+    @Test(arguments: [ElementType.int4, .uint4], [0, 1, 2, 7]) func fourBitElementsArePacked(
+        type: ElementType, count: Int
+    ) throws {
+        let values: [Int8] = type == .int4 ? [-8, 7, -1, 0, 1, 3, -5] : [15, 7, 8, 0, 1, 3, 9]
+        let storage = TensorStorage(byteCount: count) { bytes in
+            for index in 0..<count { bytes.storeBytes(of: values[index], toByteOffset: index, as: Int8.self) }
+        }
+        let tensor = Tensor(shape: [count], elementType: type, storage: storage)
+        let proto = ONNXTensorProto(tensor, name: "t")
+        #expect(proto.rawData.count == (count + 1) / 2)
+        if count == 7 {
+            #expect(proto.rawData == Data(type == .int4 ? [0x78, 0x0F, 0x31, 0x0B] : [0x7F, 0x08, 0x31, 0x09]))
+        }
+        let file = try ONNXFile.read(golden("small.onnx"))
+        #expect(try file.tensor(proto) == tensor)
+
+        var typed = proto
+        typed.clearRawData()
+        typed.int32Data = proto.rawData.map { Int32($0) }
+        #expect(try file.tensor(typed) == tensor)
+        typed.int32Data.append(0)
+        #expect(throws: ONNXError.self) { try file.tensor(typed) }
+    }
+
+    @Test func fourBitElementsInAnExternalFile() throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("out.onnx")
+            let storage = TensorStorage(byteCount: 4001) { bytes in
+                for index in bytes.indices { bytes[index] = UInt8(index % 16) }
+            }
+            let tensor = Tensor(shape: [4001], elementType: .uint4, storage: storage)
+            var file = try ONNXFile.read(golden("small.onnx"))
+            file.model.graph.initializer.append(ONNXTensorProto(tensor, name: "packed"))
+            try file.write(to: url, inlineLimit: 1000)
+            let read = try ONNXFile.read(url)
+            let proto = try #require(read.initializer("packed"))
+            #expect(proto.dataLocation == .external)
+            #expect(try read.tensor(proto) == tensor)
+        }
+    }
+
     @Test func aFolderThatIsNotThereIsNamed() throws {
         let file = try ONNXFile.read(golden("small.onnx"))
         let url = golden("absent/out.onnx")

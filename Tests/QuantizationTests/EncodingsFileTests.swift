@@ -20,7 +20,7 @@ import Testing
             activationBitwidth: 8, parameterBitwidth: 4, isSymmetric: true, perChannelQuantization: true,
             scheme: "min_max"))
 
-    /// What a file does not carry: the channel axis.
+    /// What a file before version 2.0.0 does not carry: the channel axis.
     static func withoutAxes(_ file: EncodingsFile) -> EncodingsFile {
         var file = file
         file.parameters = file.parameters.mapValues { TensorEncodings(encodings: $0.encodings) }
@@ -32,7 +32,12 @@ import Testing
     ) throws {
         let data = Self.file.write(version: version)
         let read = try EncodingsFile.read(data, file: "x")
-        #expect(read == Self.withoutAxes(Self.file))
+        if version == .v2_0_0 {
+            let all = Self.file.activations.merging(Self.file.parameters) { $1 }
+            #expect(read == EncodingsFile(activations: [:], parameters: [:], tensors: all))
+        } else {
+            #expect(read == Self.withoutAxes(Self.file))
+        }
         // Several channels stay several, so that the second file is the first.
         #expect(read.write(version: version) == data)
     }
@@ -124,6 +129,87 @@ import Testing
                 """)
     }
 
+    @Test func layoutOfVersion2() throws {
+        let small = EncodingsFile(
+            activations: [
+                "b": TensorEncodings(.fromRange(min: 0, max: 0.5, bitwidth: 8, symmetric: false)),
+                "a": TensorEncodings(.fromRange(min: -1, max: 2, bitwidth: 16, symmetric: false)),
+                "s": TensorEncodings(.fromRange(min: -1, max: 2, bitwidth: 8, symmetric: true, strict: true)),
+            ],
+            parameters: [
+                "w": TensorEncodings(encodings: [.fromRange(min: -2, max: 1, bitwidth: 4, symmetric: true)], axis: 1)
+            ],
+            quantizerArguments: Self.file.quantizerArguments, producer: .init(package: "quantsim", version: "1"))
+        #expect(
+            String(decoding: small.write(version: .v2_0_0), as: UTF8.self) == """
+                {
+                    "encodings": [
+                        {
+                            "name": "a",
+                            "output_dtype": "uint16",
+                            "y_scale": 4.577706567943096e-05,
+                            "y_zero_point": 21845
+                        },
+                        {
+                            "name": "b",
+                            "output_dtype": "uint8",
+                            "y_scale": 0.0019607844296842813
+                        },
+                        {
+                            "name": "s",
+                            "output_dtype": "int8",
+                            "y_scale": 0.015748031437397003,
+                            "y_zero_point": -1
+                        },
+                        {
+                            "axis": 1,
+                            "name": "w",
+                            "output_dtype": "int4",
+                            "y_scale": [
+                                0.25
+                            ]
+                        }
+                    ],
+                    "producer": {
+                        "package": "quantsim",
+                        "version": "1"
+                    },
+                    "version": "2.0.0"
+                }
+
+                """)
+    }
+
+    /// As aimet-onnx 2.42 exports them.
+    @Test func entriesOfVersion2() throws {
+        func tensors(_ entries: String) throws -> [String: TensorEncodings] {
+            try EncodingsFile.read(
+                Data(
+                    #"{"version": "2.0.0", "encodings": [\#(entries)], "producer": {"package": "aimet-onnx", "version": "2"}}"#
+                        .utf8),
+                file: "x"
+            ).tensors
+        }
+        let found = try tensors(
+            #"""
+            {"name": "w", "output_dtype": "int8", "axis": -1, "y_scale": [0.5, 0.25]},
+            {"name": "b", "output_dtype": "int32", "axis": 0, "y_scale": [1e-60, 0.25]},
+            {"name": "x", "output_dtype": "uint8", "y_scale": 0.02095, "y_zero_point": 123},
+            {"name": "six", "output_dtype": "uint6", "y_scale": 0.5, "block_size": null},
+            {"name": "moved", "output_dtype": "int16", "y_scale": 0.5, "y_zero_point": -32768}
+            """#)
+        func grid(_ bitwidth: Int, _ delta: Double, _ offset: Int, _ symmetric: Bool) -> Encoding {
+            Encoding(
+                bitwidth: bitwidth, delta: delta, offset: offset, steps: (1 << bitwidth) - 1, symmetric: symmetric)
+        }
+        #expect(
+            found == [
+                "w": TensorEncodings(encodings: [grid(8, 0.5, -128, true), grid(8, 0.25, -128, true)], axis: -1),
+                "x": TensorEncodings(grid(8, 0.02095, -123, false)), "six": TensorEncodings(grid(6, 0.5, 0, false)),
+                "moved": TensorEncodings(grid(16, 0.5, 0, true)),
+            ])
+    }
+
     /// What is wrong with a file, and where.
     static let bad: [(text: String, code: QuantizationError.Code, key: String?)] = [
         ("{", .malformed, nil),
@@ -143,6 +229,24 @@ import Testing
         (entry(#""offset": [-256]"#), .invalidValue, "activation_encodings[0].offset[0]"),
         (entry(#""offset": [1e300]"#), .invalidValue, "activation_encodings[0].offset[0]"),
         (entry(#""name": null"#), .invalidValue, "activation_encodings[0].name"),
+        (#"{"version": "2.0.0", "activation_encodings": []}"#, .missingKey, "encodings"),
+        (tensor(#""output_dtype": "float16""#), .unsupportedEncoding, "encodings[0].output_dtype"),
+        (tensor(#""output_dtype": "int1""#), .unsupportedEncoding, "encodings[0].output_dtype"),
+        (tensor(#""output_dtype": "int8x""#), .unsupportedEncoding, "encodings[0].output_dtype"),
+        (tensor(#""output_dtype": 8"#), .invalidValue, "encodings[0].output_dtype"),
+        (tensor(#""block_size": 8"#), .unsupportedEncoding, "encodings[0].block_size"),
+        (tensor(#""y_scale": [[1]]"#), .invalidValue, "encodings[0].y_scale[0]"),
+        (tensor(#""y_scale": []"#), .lengthMismatch, "encodings[0].y_scale"),
+        (tensor(#""y_scale": [1, 2]"#), .lengthMismatch, "encodings[0].y_zero_point"),
+        (tensor(#""y_scale": 0"#), .invalidValue, "encodings[0].y_scale"),
+        (tensor(#""y_zero_point": 256"#), .invalidValue, "encodings[0].y_zero_point"),
+        (tensor(#""y_zero_point": -1"#), .invalidValue, "encodings[0].y_zero_point"),
+        (tensor(#""y_zero_point": 0.5"#), .invalidValue, "encodings[0].y_zero_point"),
+        (tensor(#""axis": 0.5"#), .invalidValue, "encodings[0].axis"),
+        (
+            #"{"version": "2.0.0", "encodings": [{"name": "t", "output_dtype": "int8", "y_scale": [1, 2]}]}"#,
+            .missingKey, "encodings[0].axis"
+        ),
         (channel(#""max": 1e9"#), .invalidValue, "activation_encodings.t[0].scale"),
         (channel(#""scale": "1""#), .invalidValue, "activation_encodings.t[0].scale"),
         (channel(#""bitwidth": 0"#), .invalidValue, "activation_encodings.t[0].bitwidth"),
@@ -155,6 +259,13 @@ import Testing
             #""name": "t", "bw": 8, "dtype": "INT", "enc_type": "PER_TENSOR", "is_sym": false, "#
             + #""scale": [1], "offset": [0]"#
         return #"{"version": "1.0.0", "param_encodings": [], "activation_encodings": [{\#(replaced(base, change))}]}"#
+    }
+
+    /// A file of version 2.0.0.
+    static func tensor(_ change: String) -> String {
+        let base =
+            #""name": "t", "output_dtype": "uint8", "y_scale": 1, "y_zero_point": 0, "axis": 0, "block_size": null"#
+        return #"{"version": "2.0.0", "encodings": [{\#(replaced(base, change))}]}"#
     }
 
     static func channel(_ change: String) -> String {
@@ -180,17 +291,17 @@ import Testing
     }
 
     @Test func theReplacementsAboveStartFromGoodFiles() throws {
-        for text in [Self.entry(#""bw": 8"#), Self.channel(#""bitwidth": 8"#)] {
+        for text in [Self.entry(#""bw": 8"#), Self.channel(#""bitwidth": 8"#), Self.tensor(#""y_scale": 1"#)] {
             let file = try EncodingsFile.read(Data(text.utf8), file: "x")
             #expect(
-                file.activations["t"]?.encodings == [
+                (file.activations["t"] ?? file.tensors["t"])?.encodings == [
                     Encoding(bitwidth: 8, min: 0, max: 255, delta: 1, offset: 0, symmetric: false)
                 ])
         }
     }
 
-    @Test func garbageNeverTraps() {
-        let text = [UInt8](Self.file.write(version: .v1_0_0))
+    @Test(arguments: EncodingsFile.Version.allCases) func garbageNeverTraps(version: EncodingsFile.Version) {
+        let text = [UInt8](Self.file.write(version: version))
         var state: UInt64 = 1
         for _ in 0..<300 {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407

@@ -1,3 +1,4 @@
+import Foundation
 import Graph
 import Quantization
 import Simulation
@@ -95,13 +96,52 @@ import Testing
         let parameters = ParameterEncodings.compute(graph: Self.graph, placement: placement)
         let written = EncodingsFile(activations: [:], parameters: parameters)
         let read = try EncodingsFile.read(written.write(version: .v1_0_0), file: "f")
-        #expect(try read.resolvingAxes(in: Self.graph, file: "f") == written)
+        #expect(try read.resolved(against: Self.graph, file: "f") == written)
 
         var wrong = read
         wrong.parameters["w"]?.encodings.append(Encoding.fromRange(min: 0, max: 1, bitwidth: 4, symmetric: true))
-        let count = #expect(throws: QuantizationError.self) { try wrong.resolvingAxes(in: Self.graph, file: "f") }
+        let count = #expect(throws: QuantizationError.self) { try wrong.resolved(against: Self.graph, file: "f") }
         #expect(count?.key == "param_encodings.w" && count?.expected == "2" && count?.found == "3")
         wrong = EncodingsFile(activations: ["x": try #require(parameters["w"])], parameters: [:])
-        #expect(throws: QuantizationError.self) { try wrong.resolvingAxes(in: Self.graph, file: "f") }
+        #expect(throws: QuantizationError.self) { try wrong.resolved(against: Self.graph, file: "f") }
+    }
+
+    /// Version 2.0.0 says the axes but not what is a parameter; with the graph nothing is lost on the way there and back.
+    @Test(arguments: [EncodingsFile.Version.v0_6_1, .v1_0_0]) func filesOfOtherVersionsSayTheSame(
+        version: EncodingsFile.Version
+    ) throws {
+        let parameters = ParameterEncodings.compute(
+            graph: Self.graph, placement: try Self.placement("default_per_channel"))
+        let first = EncodingsFile(
+            activations: [
+                "x": TensorEncodings(.fromRange(min: -1, max: 2, bitwidth: 16, symmetric: false)),
+                "clip": TensorEncodings(.fromRange(min: 0, max: 2, bitwidth: 8, symmetric: true, unsigned: true)),
+                "mean": TensorEncodings(.fromRange(min: -3, max: 2, bitwidth: 8, symmetric: true, strict: true)),
+                "high": TensorEncodings(.fromRange(min: 0, max: 6, bitwidth: 8, symmetric: false)),
+            ], parameters: parameters)
+        func again(_ file: EncodingsFile, _ version: EncodingsFile.Version) throws -> EncodingsFile {
+            try EncodingsFile.read(file.write(version: version), file: "f").resolved(against: Self.graph, file: "f")
+        }
+        #expect(try again(first, .v2_0_0) == first)
+        #expect(try again(again(first, .v2_0_0), version) == first)
+        #expect(try again(again(first, version), .v2_0_0) == first)
+    }
+
+    @Test func axesOfVersion2AreChecked() throws {
+        func parameters(_ entry: String) throws -> [String: TensorEncodings] {
+            let text = #"{"version": "2.0.0", "encodings": [\#(entry)]}"#
+            return try EncodingsFile.read(Data(text.utf8), file: "f").resolved(against: Self.graph, file: "f")
+                .parameters
+        }
+        let entry = #"{"name": "w", "output_dtype": "int8", "axis": -4, "y_scale": [1, 2]}"#
+        #expect(try parameters(entry)["w"]?.axis == 0)
+        // One encoding along an axis that has one element.
+        let single = #"{"name": "w", "output_dtype": "int8", "axis": 1, "y_scale": [1]}"#
+        #expect(try parameters(single)["w"]?.axis == 1)
+        for (place, wrong) in [("-4", "-5"), ("-4", "2"), ("-4", "4"), ("[1, 2]", "[1, 2, 3]"), (#""w""#, #""x""#)] {
+            #expect(throws: QuantizationError.self, "\(wrong)") {
+                try parameters(entry.replacingOccurrences(of: place, with: wrong))
+            }
+        }
     }
 }

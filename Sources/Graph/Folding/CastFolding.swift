@@ -9,7 +9,7 @@ extension Cast: ConstantOnlyOperator {
 
 extension Tensor {
     /// The elements as another type: integers keep their low bits, fractions are cut towards zero, what is beyond an
-    /// integer type's range is clamped and NaN is 0 there; anything but zero is true.
+    /// integer type's range is clamped and NaN is 0 there; anything but zero is true. To types of at least 8 bits.
     func converted(to target: ElementType) -> Tensor {
         let size = target.size
         let storage = TensorStorage(byteCount: count * size) { bytes in
@@ -44,10 +44,10 @@ extension Tensor {
             Int64(truncatingIfNeeded: bytes.loadUnaligned(fromByteOffset: offset, as: Integer.self))
         }
         return switch type {
-        case .int8: load(Int8.self)
+        case .int8, .int4: load(Int8.self)
         case .int16: load(Int16.self)
         case .int32: load(Int32.self)
-        case .uint8, .bool: load(UInt8.self)
+        case .uint8, .bool, .uint4: load(UInt8.self)
         case .uint16: load(UInt16.self)
         case .uint32: load(UInt32.self)
         case .uint64: load(UInt64.self)
@@ -66,11 +66,11 @@ extension Tensor {
             bytes.storeBytes(of: integer, toByteOffset: offset, as: Integer.self)
         }
         switch type {
-        case .int8: clamped(Int8.self)
+        case .int8, .int4: clamped(Int8.self)
         case .int16: clamped(Int16.self)
         case .int32: clamped(Int32.self)
         case .int64: clamped(Int64.self)
-        case .uint8: clamped(UInt8.self)
+        case .uint8, .uint4: clamped(UInt8.self)
         case .uint16: clamped(UInt16.self)
         case .uint32: clamped(UInt32.self)
         case .uint64: clamped(UInt64.self)

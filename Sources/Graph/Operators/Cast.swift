@@ -14,7 +14,7 @@ public struct Cast: Operator {
         let code = try attributes.int("to")
         attributes.ignore("saturate")
         try attributes.finish()
-        guard let code, let target = ElementType(onnxCode: code) else {
+        guard let code, let target = ElementType(onnxCode: code), target != .int4, target != .uint4 else {
             throw GraphError(
                 .unsupportedElementType, at: node, expected: "to: a known element type",
                 found: code.map { "\($0)" } ?? "none")

@@ -17,7 +17,7 @@ public enum Inference {
             try Graph(importing: ONNXFile.read(options.model)).foldingConstants()
         }
         let encodings = try options.encodings.map { url in
-            try EncodingsFile.read(readFile(url), file: url.path).resolvingAxes(in: graph, file: url.path)
+            try EncodingsFile.read(readFile(url), file: url.path).resolved(against: graph, file: url.path)
         }
         let outputs = try attributingErrors(to: options.model.path) {
             try compute(graph, inputs, encodings, encodingsFile: options.encodings?.path)
@@ -38,7 +38,8 @@ public enum Inference {
         let activations = (encodings?.activations ?? [:]).filter { !constants.contains($0.key) }
         try checkNames(
             in: original, parameters: parameters, activations: activations, encodingsFile: encodingsFile)
-        let graph = try original.simulatingParameters(parameters)
+        let graph = try original.simulatingBiases(parameters.merging(activations) { $1 })
+            .simulatingParameters(parameters)
 
         var fed: [String: Tensor] = [:]
         for input in graph.inputs {

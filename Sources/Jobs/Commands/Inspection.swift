@@ -61,6 +61,8 @@ public enum Inspection {
             }
             return table.text
         }
+        // Version 2.0.0 does not tell parameters from activations.
+        guard file.tensors.isEmpty else { return "tensors: \(file.tensors.count)\n\(table(file.tensors))" }
         return """
             activations: \(file.activations.count)
             \(table(file.activations))

@@ -6,12 +6,6 @@ extension JobFile {
         for (index, stage) in postTraining.enumerated() where stage != .foldBatchNorms {
             features.append(("post_training[\(index)]", "post_training: \(stage.rawValue)"))
         }
-        for (index, version) in export.encodings.enumerated() where version == .v2 {
-            features.append(("export.encodings[\(index)]", "export.encodings: \(version.rawValue)"))
-        }
-        if export.onnxQDQ {
-            features.append(("export.onnx_qdq", "export.onnx_qdq: true"))
-        }
         features.sort { (lines[$0.key] ?? 0, $0.key) < (lines[$1.key] ?? 0, $1.key) }
         if let first = features.first {
             throw error(.unsupported, key: first.key, found: features.map(\.name).joined(separator: ", "))

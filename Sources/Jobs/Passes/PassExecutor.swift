@@ -48,7 +48,10 @@ package final class PassExecutors: PassExecutorFactory {
         guard let id = ArtifactID(bytes: specification.model) else {
             throw ShardFailure(permanent: true, code: "descriptor")
         }
-        let graph = try Graph(importing: ONNXFile(decoding: artifacts(id)))
+        var graph = try Graph(importing: ONNXFile(decoding: artifacts(id)))
+        if case .evaluation(let activations) = specification.task {
+            graph = graph.simulatingBiases(specification.parameters.merging(activations) { $1 })
+        }
         let model = SharedModel(try graph.simulatingParameters(specification.parameters))
         switch specification.task {
         case .calibration(let observed):

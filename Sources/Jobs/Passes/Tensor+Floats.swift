@@ -19,6 +19,7 @@ extension Tensor {
         case .uint16: convert(UInt16.self) { Float($0) }
         case .uint32: convert(UInt32.self) { Float($0) }
         case .uint64: convert(UInt64.self) { Float($0) }
+        case .int4, .uint4: widened.copyAsFloats(into: place)
         case .bool:
             withUnsafeBytes { bytes in
                 for (index, byte) in bytes.enumerated() { place[index] = byte == 0 ? 0 : 1 }

@@ -1,5 +1,6 @@
 import Cluster
 import Foundation
+import ONNX
 import Quantization
 import Simulation
 import Tensors
@@ -25,6 +26,11 @@ extension ModelPreparation {
                 isSymmetric: parameterEncodings.values.allSatisfy { $0.encodings.allSatisfy(\.symmetric) },
                 perChannelQuantization: parameterEncodings.values.contains { $0.axis != nil },
                 scheme: job.quantization.schemes.activations.nameInEncodingsFile))
+    }
+
+    /// The model with QuantizeLinear and DequantizeLinear nodes, its weights stored as integers.
+    func quantizedModel(_ activations: [String: TensorEncodings]) throws -> ONNXFile {
+        try QDQExport.graph(graph, activations: activations, parameters: parameterEncodings).exported(over: original)
     }
 
     /// SHA-256 over the graph's constants: names in order, element types, shapes and the digests of their bytes. (Digests of

@@ -29,10 +29,10 @@ extension Pipeline {
         model = coordinator.addArtifact(preparation.artifact)
         let summary = stage.summary(progress)
         trainingSummary = summary
-        var training = Report.Stage(
+        var done = Report.Stage(
             "train", kind: .training, samples: progress.samples, skipped: progress.skipped, seconds: progress.seconds)
-        training.firstStepSeconds = progress.firstStepSeconds
-        stages.append(training)
+        done.firstStepSeconds = progress.firstStepSeconds
+        stages.append(done)
         if let (samples, skipped, seconds) = progress.evaluations {
             stages.append(
                 Report.Stage(

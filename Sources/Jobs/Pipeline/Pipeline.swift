@@ -188,6 +188,9 @@ struct Pipeline {
             }
             try writeAtomically(data, to: output.encodings(version))
         }
+        if job.export.onnxQDQ {
+            try preparation.quantizedModel(activations).write(to: output.quantizedModel)
+        }
         return Report.Digest(
             encodings: digest?.description, weights: preparation.weightsDigest.description)
     }

@@ -1,0 +1,25 @@
+/// Names for new values and nodes of a graph, unlike all that it has.
+public struct FreshNames: Sendable {
+    private var values: Set<String>
+    private var nodes: Set<String>
+
+    public init(_ graph: Graph) {
+        values = Set(graph.constants.keys).union(graph.inputs.map(\.name)).union(graph.nodes.flatMap(\.outputs))
+        nodes = Set(graph.nodes.map(\.name))
+    }
+
+    /// `base`, or with the first number that makes it unlike all others: `base_1`.
+    public mutating func value(_ base: String) -> String { Self.fresh(base, &values) }
+
+    public mutating func node(_ base: String) -> String { Self.fresh(base, &nodes) }
+
+    private static func fresh(_ base: String, _ taken: inout Set<String>) -> String {
+        var name = base
+        var number = 1
+        while !taken.insert(name).inserted {
+            name = "\(base)_\(number)"
+            number += 1
+        }
+        return name
+    }
+}

@@ -1,0 +1,117 @@
+import Tensors
+
+extension Graph {
+    /// The same computation in the words of a later operator set.
+    ///
+    /// Of the operators that are known, these changed from version 9 to 22 in a way that their nodes show, and are rewritten:
+    /// - 10: Slice takes its bounds as inputs; 11: Clip its bounds, Pad its amounts and value;
+    /// - 12: Dropout has no attribute `ratio`;
+    /// - 13: Squeeze, Unsqueeze, ReduceSum and Split take their axes and extents as inputs; Softmax and LogSoftmax go along
+    ///   one axis where they had taken all axes from it on;
+    /// - 14: BatchNormalization has one output unless it trains;
+    /// - 18: the other reductions take their axes as an input, and Split says into how many parts it cuts.
+    ///
+    /// The rest of the changes are further element types, optional inputs and attributes with defaults that mean what was.
+    /// - Parameter version: where it is not later than the graph's, the graph is returned as it is. At most 22.
+    public func raisingOpset(to version: Int) -> Graph {
+        precondition(version <= Self.supportedOpsets.upperBound, "operator set \(version) is not known")
+        guard version > opsetVersion else { return self }
+        var raising = OpsetRaising(self, to: version)
+        for node in nodes { raising.add(node) }
+        return raising.raised
+    }
+}
+
+private struct OpsetRaising {
+    var raised: Graph
+    private let from: Int
+    private let uses: ValueUses
+    private var names: FreshNames
+
+    init(_ graph: Graph, to version: Int) {
+        raised = graph
+        raised.nodes = []
+        raised.opsetVersion = version
+        from = graph.opsetVersion
+        uses = ValueUses(graph)
+        names = FreshNames(graph)
+    }
+
+    /// Whether the graph passes this version on its way.
+    private func passes(_ version: Int) -> Bool { from < version && version <= raised.opsetVersion }
+
+    mutating func add(_ original: Node) {
+        var node = original
+        switch node.opType {
+        case "Slice" where passes(10): moveToInputs(["starts", "ends", "axes"], of: &node)
+        case "Clip" where passes(11): moveToInputs(["min", "max"], of: &node)
+        case "Pad" where passes(11): moveToInputs(["pads", "value"], of: &node)
+        case "Dropout" where passes(12): node.attributes["ratio"] = nil
+        case "Squeeze", "Unsqueeze", "ReduceSum": if passes(13) { moveToInputs(["axes"], of: &node) }
+        case "Softmax", "LogSoftmax":
+            if passes(13), node.attributes["axis"] != .int(-1) { return addFlattened(node) }
+        case "BatchNormalization" where passes(14):
+            node = node.withoutUnusedOutputs(uses)
+            while node.outputs.last == "" { node.outputs.removeLast() }
+        case "Split":
+            if passes(13) { moveToInputs(["split"], of: &node) }
+            let hasExtents = node.inputs.count > 1 && !node.inputs[1].isEmpty
+            if passes(18), !hasExtents { node.attributes["num_outputs"] = .int(node.outputs.count) }
+        case let type where Reduce.opTypes.contains(type) && passes(18): moveToInputs(["axes"], of: &node)
+        default: break
+        }
+        raised.nodes.append(node)
+    }
+
+    /// Makes constants of attributes, inputs 1 and on of the node in this order.
+    private mutating func moveToInputs(_ attributes: [String], of node: inout Node) {
+        for (index, name) in attributes.enumerated() {
+            guard let attribute = node.attributes.removeValue(forKey: name), let tensor = attribute.tensor else {
+                continue
+            }
+            while node.inputs.count <= index { node.inputs.append("") }
+            let constant = names.value("\(node.name)_\(name)")
+            raised.constants[constant] = tensor
+            node.inputs.append(constant)
+        }
+    }
+
+    /// Softmax over all axes from `axis` on: of a matrix, which is given its shape again.
+    private mutating func addFlattened(_ node: Node) {
+        var product = node
+        let axis = node.attributes["axis"] ?? .int(1)
+        let flat = names.value("\(node.name)_flat")
+        let result = names.value("\(node.name)_result")
+        let shape = names.value("\(node.name)_shape")
+        product.attributes["axis"] = .int(-1)
+        (product.inputs, product.outputs) = ([flat], [result])
+        add("Flatten", of: node.inputs, giving: flat, ["axis": axis], beside: node)
+        raised.nodes.append(product)
+        add("Shape", of: node.inputs, giving: shape, beside: node)
+        add("Reshape", of: [result, shape], giving: node.outputs[0], beside: node)
+    }
+
+    private mutating func add(
+        _ opType: String, of inputs: [String], giving output: String, _ attributes: [String: Attribute] = [:],
+        beside node: Node
+    ) {
+        raised.nodes.append(
+            Node(
+                name: names.node("\(node.name)_\(opType)"), opType: opType, inputs: inputs, outputs: [output],
+                attributes: attributes))
+    }
+}
+
+extension Attribute {
+    /// A number or a list of numbers as a constant.
+    fileprivate var tensor: Tensor? {
+        switch self {
+        case .int(let value): Tensor(scalar: Int64(value))
+        case .float(let value): Tensor(scalar: value)
+        case .ints(let values): Tensor(shape: [values.count], values.map { Int64($0) })
+        case .floats(let values): Tensor(shape: [values.count], values)
+        case .tensor(let value): value
+        case .string, .strings: nil
+        }
+    }
+}

@@ -1,0 +1,70 @@
+/// Entries of version 2.0.0, which say a grid as ONNX does: `real = (q - y_zero_point) * y_scale` with `q` of the integer
+/// type `output_dtype`. Symmetric encodings have a signed type: their zero point is 0, and -1 where they are strict; all
+/// others have an unsigned type and the zero point `-offset`. Zero points that are all 0 are left out.
+extension EncodingsFile {
+    /// One tensor.
+    static func onnxEntry(_ name: String, _ tensor: TensorEncodings) -> JSONValue {
+        let isPerChannel = tensor.axis != nil
+        precondition(
+            isPerChannel || tensor.encodings.count == 1, "\(name) has channels along an axis that is not known")
+        let bitwidth = tensor.encodings.first?.bitwidth ?? 0
+        let isSigned = tensor.encodings.first?.symmetric ?? false
+        let zeroPoints = tensor.encodings.map { -$0.offset - (isSigned ? 1 << (bitwidth - 1) : 0) }
+        func value(_ list: [JSONValue]) -> JSONValue { isPerChannel ? .array(list) : list[0] }
+        var members: [String: JSONValue] = [
+            "name": .string(name),
+            "output_dtype": .string((isSigned ? "int" : "uint") + "\(bitwidth)"),
+            "y_scale": value(tensor.encodings.map { .number($0.delta) }),
+        ]
+        if let axis = tensor.axis { members["axis"] = .integer(axis) }
+        if zeroPoints.contains(where: { $0 != 0 }) { members["y_zero_point"] = value(zeroPoints.map { .integer($0) }) }
+        return .object(members)
+    }
+
+    /// One tensor; nil for 32 bits: biases, whose grids follow from those of input and weight.
+    static func onnxEncodings(_ cursor: JSONCursor) throws(QuantizationError) -> TensorEncodings? {
+        let type = try cursor.required("output_dtype")
+        let typeName = try type.string()
+        let isSigned = !typeName.hasPrefix("u")
+        let bits = typeName.dropFirst(isSigned ? 3 : 4)
+        guard typeName == (isSigned ? "int" : "uint") + bits, let bitwidth = Int(bits), (2...32).contains(bitwidth)
+        else {
+            throw type.error(.unsupportedEncoding, expected: "an integer type, int2 to int32 or uint2 to uint32")
+        }
+        if bitwidth == 32 { return nil }
+        for key in ["block_size", "per_block_int_scale", "per_channel_float_scale"] {
+            if let blocks = try cursor.optional(key), blocks.value != .null {
+                throw blocks.error(.unsupportedEncoding, expected: "no blocks")
+            }
+        }
+        let scaleValue = try cursor.required("y_scale")
+        let (scales, isList) = try values(scaleValue)
+        let zeroPointValue = try cursor.optional("y_zero_point")
+        let zeroPoints = try zeroPointValue.map { cursor throws(QuantizationError) in try values(cursor).list }
+        guard !scales.isEmpty else { throw scaleValue.error(.lengthMismatch, expected: "at least one scale") }
+        if let zeroPointValue, let zeroPoints, zeroPoints.count != scales.count {
+            throw zeroPointValue.error(.lengthMismatch, expected: "a list of \(scales.count)")
+        }
+        // As far as an axis can be right without a graph.
+        let axis = try cursor.optional("axis").map { cursor throws(QuantizationError) in
+            try cursor.integer(in: -64...63)
+        }
+        guard scales.count == 1 || axis != nil else {
+            throw QuantizationError(.missingKey, file: cursor.file, key: cursor.path + ".axis")
+        }
+        let half = isSigned ? 1 << (bitwidth - 1) : 0
+        var encodings: [Encoding] = []
+        for (index, scale) in scales.enumerated() {
+            let zeroPoint = try zeroPoints?[index].integer(in: -half...(1 << bitwidth) - 1 - half) ?? 0
+            encodings.append(
+                grid(bitwidth: bitwidth, delta: try positive(scale), offset: -zeroPoint - half, symmetric: isSigned))
+        }
+        return TensorEncodings(encodings: encodings, axis: isList ? axis : nil)
+    }
+
+    /// A number, or a list of numbers.
+    private static func values(_ cursor: JSONCursor) throws(QuantizationError) -> (list: [JSONCursor], isList: Bool) {
+        guard case .array = cursor.value else { return ([cursor], false) }
+        return (try cursor.elements(), true)
+    }
+}

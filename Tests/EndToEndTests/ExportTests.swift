@@ -1,0 +1,54 @@
+import Foundation
+import ONNX
+import Tensors
+import TestSupport
+import Testing
+
+/// What a job leaves for other tools: encodings in every version, and the model with quantize and dequantize nodes.
+@Suite struct ExportTests {
+    @Test func everythingThatAJobCanExport() throws {
+        let scratch = try ScratchFolder()
+        let job = try TestJob(in: scratch.url, samples: 64)
+        let text = try String(contentsOf: job.file, encoding: .utf8)
+        let export = #"export: {encodings: ["2.0.0", "1.0.0", "0.6.1"], onnx_qdq: true}"#
+        try Data("\(text)\n\(export)\n".utf8).write(to: job.file)
+        let output = scratch.url.appendingPathComponent("output")
+        let process = try QuantSimProcess(["run", job.file.path, "--output", output.path], in: scratch.url)
+        #expect(try process.exitCode() == 0, "\(process.standardError)")
+
+        let first = try Data(contentsOf: output.appendingPathComponent("model.encodings"))
+        #expect(try first == Data(contentsOf: output.appendingPathComponent("model.2.0.0.encodings")))
+        let model = output.appendingPathComponent("model.onnx")
+        func outputs(_ version: String) throws -> Data {
+            let arrays = scratch.url.appendingPathComponent("\(version).npz")
+            let images = job.folder.appendingPathComponent("images.npz")
+            let inference = try QuantSimProcess(
+                [
+                    "infer", model.path, "--input", images.path, "--output", arrays.path, "--encodings",
+                    output.appendingPathComponent("model.\(version).encodings").path,
+                ], in: scratch.url)
+            #expect(try inference.exitCode() == 0, "\(inference.standardError)")
+            return try Data(contentsOf: arrays)
+        }
+        let expected = try outputs("1.0.0")
+        #expect(try outputs("2.0.0") == expected && outputs("0.6.1") == expected)
+
+        let plain = try ONNXFile.read(model).model.graph
+        let quantized = try ONNXFile.read(output.appendingPathComponent("model_qdq.onnx")).model.graph
+        #expect(quantized.input == plain.input && quantized.output == plain.output)
+        let types = Dictionary(grouping: quantized.node, by: \.opType).mapValues(\.count)
+        #expect(
+            types.filter { !$0.key.hasSuffix("Linear") }
+                == Dictionary(grouping: plain.node, by: \.opType).mapValues(\.count))
+        // Each value has a pair, each constant the second of it.
+        #expect(try #require(types["QuantizeLinear"]) >= 1)
+        #expect(try #require(types["DequantizeLinear"]) > (types["QuantizeLinear"] ?? 0))
+        #expect(
+            quantized.initializer.contains { $0.dataType == 3 } && quantized.initializer.contains { $0.dataType == 6 })
+
+        let inspection = try QuantSimProcess(
+            ["inspect", output.appendingPathComponent("model.encodings").path], in: scratch.url)
+        #expect(try inspection.exitCode() == 0)
+        #expect(inspection.standardOutput.contains("tensors: "))
+    }
+}
