@@ -21,9 +21,10 @@ extension ONNXFile {
                 throw invalid(proto, expected: "\(byteCount) bytes", found: "\(proto.rawData.count)")
             }
             let storage = TensorStorage(viewing: proto.rawData)
-            return type.isPacked
-                ? PackedElements.unpack(storage.bytes, shape: shape, type: type)
-                : Tensor(shape: shape, elementType: type, storage: storage)
+            guard type.isPacked else { return Tensor(shape: shape, elementType: type, storage: storage) }
+            return withExtendedLifetime(storage) {
+                PackedElements.unpack(storage.bytes, shape: shape, type: type)
+            }
         }
         return try typedTensor(proto, shape: shape, type: type)
     }
@@ -62,8 +63,10 @@ extension ONNXFile {
                 expected: "\(length) bytes from \(offset) on", found: "\(storage.bytes.count) bytes")
         }
         if type.isPacked {
-            let bytes = UnsafeRawBufferPointer(rebasing: storage.bytes[offset..<offset + length])
-            return PackedElements.unpack(bytes, shape: shape, type: type)
+            return withExtendedLifetime(storage) {
+                let bytes = UnsafeRawBufferPointer(rebasing: storage.bytes[offset..<offset + length])
+                return PackedElements.unpack(bytes, shape: shape, type: type)
+            }
         }
         return Tensor(shape: shape, elementType: type, storage: storage, byteOffset: offset)
     }

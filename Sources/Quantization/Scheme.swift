@@ -19,7 +19,7 @@ public enum Scheme: Hashable, Sendable {
     }
 
     /// In percent.
-    public static let defaultPercentile = 99.99
+    public static let defaultPercentile = 99.999
 
     /// Whether a number can be the percentage of `percentile`. From 50 down the two ends of the range would pass each other.
     public static func isPercentile(_ percent: Double) -> Bool { percent > 50 && percent <= 100 }

@@ -28,7 +28,10 @@ extension EncodingsFile {
         let known = Dictionary(
             layers.parameters.joined().map { ($0.tensor, $0.channelAxis) }, uniquingKeysWith: { first, _ in first })
         for (name, tensor) in parameters.sorted(by: { $0.key < $1.key }) where tensor.encodings.count > 1 {
-            guard let shape = graph.constants[name]?.shape, let axis = known[name] ?? nil else {
+            // The scale of a normalization in elementary ops is no op's parameter, but has nothing but channels.
+            guard let shape = graph.constants[name]?.shape,
+                let axis = known[name] ?? (known[name] == nil && shape.rank == 1 ? 0 : nil)
+            else {
                 throw QuantizationError(
                     .lengthMismatch, file: file, key: "param_encodings." + name, expected: "1",
                     found: "\(tensor.encodings.count)")

@@ -50,7 +50,7 @@ private struct NormalizationMatcher {
         guard let (scale, value) = constantOperand(of: index, "Mul"), let core = normalized(value) else { return [] }
         var patterns: [NormalizationPattern] = []
         let nodes = core.nodes.union([index])
-        if let (input, centering) = uncentered(core.input) {
+        if let (input, centering) = uncentered(core.input), isOverOneAxis(nodes.union(centering)) {
             let centered = NormalizationPattern(
                 opType: "LayerNormalization", inputs: [input, scale], nodes: nodes.union(centering), last: index)
             if let sum = uses.soleConsumer(of: graph.nodes[index].outputs[0]),
@@ -124,7 +124,7 @@ private struct NormalizationMatcher {
     /// The nodes of mean(x * x) + epsilon.
     private func meanSquare(_ value: String, of input: String) -> Set<Int>? {
         guard let sum = uses.producers[value], let (_, mean) = constantOperand(of: sum, "Add"),
-            let reduction = producer(of: mean, "ReduceMean"), isOverOneAxis(reduction),
+            let reduction = producer(of: mean, "ReduceMean"), axis(of: reduction) != nil,
             let square = uses.producers[graph.nodes[reduction].inputs[0]]
         else { return nil }
         let node = graph.nodes[square]
@@ -137,7 +137,7 @@ private struct NormalizationMatcher {
     /// x and the nodes between, where the value is x - mean(x).
     private func uncentered(_ value: String) -> (input: String, nodes: Set<Int>)? {
         guard let difference = producer(of: value, "Sub"),
-            let mean = producer(of: graph.nodes[difference].inputs[1], "ReduceMean"), isOverOneAxis(mean)
+            let mean = producer(of: graph.nodes[difference].inputs[1], "ReduceMean")
         else { return nil }
         let input = graph.nodes[difference].inputs[0]
         return graph.nodes[mean].inputs[0] == input ? (input, [difference, mean]) : nil
@@ -164,10 +164,19 @@ private struct NormalizationMatcher {
         return constant.elements(as: Float.self)[0] == number
     }
 
-    /// Axes are an attribute, or an input from opset 18 on.
-    private func isOverOneAxis(_ index: Int) -> Bool {
+    /// Whether all means are taken over the same axis.
+    private func isOverOneAxis(_ nodes: Set<Int>) -> Bool {
+        let axes = nodes.filter { graph.nodes[$0].opType == "ReduceMean" }.map(axis)
+        return axes.allSatisfy { $0 != nil && $0 == axes[0] }
+    }
+
+    /// The one axis of a reduction, as the file has it: an attribute, or an input from opset 18 on.
+    private func axis(of index: Int) -> Int? {
         let node = graph.nodes[index]
-        if case .ints(let axes)? = node.attributes["axes"] { return axes.count == 1 }
-        return node.inputs.count > 1 && graph.constants[node.inputs[1]]?.count == 1
+        if case .ints(let axes)? = node.attributes["axes"] { return axes.count == 1 ? axes[0] : nil }
+        guard node.inputs.count > 1, let axes = graph.constants[node.inputs[1]], axes.count == 1,
+            axes.elementType == .int64
+        else { return nil }
+        return Int(axes.elements(as: Int64.self)[0])
     }
 }

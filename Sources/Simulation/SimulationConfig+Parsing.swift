@@ -99,6 +99,11 @@ extension SimulationConfig {
         let members = try cursor.members(["min", "max"], required: ["min"])
         let constraints = EncodingConstraints(
             min: try members["min"]?.number() ?? 0, max: try members["max"]?.number())
+        // Beyond it no grid has a step that a float holds.
+        let limit = Double(Float.greatestFiniteMagnitude) / 2
+        guard abs(constraints.min) <= limit, abs(constraints.max ?? 0) <= limit else {
+            throw cursor.error(expected: "ends of a range of float32")
+        }
         if let max = constraints.max, max < constraints.min {
             throw cursor.error(expected: "min not above max")
         }

@@ -108,7 +108,7 @@ import Testing
         #expect(try schemes("config: default") == [.tfEnhanced, .tfEnhanced])
         #expect(try schemes("scheme: mse") == [.mse, .mse])
         #expect(try schemes("activation_scheme: entropy") == [.entropy, .tfEnhanced])
-        #expect(try schemes("scheme: tf, parameter_scheme: percentile") == [.tf, .percentile(99.99)])
+        #expect(try schemes("scheme: tf, parameter_scheme: percentile") == [.tf, .percentile(99.999)])
         #expect(try schemes("percentile: 100, scheme: percentile") == [.percentile(100), .percentile(100)])
     }
 

@@ -51,19 +51,20 @@ struct InspectCommand: ParsableCommand {
     @Flag(help: "With --config: leave batch norms in the model, which are folded otherwise.")
     var keepBatchNorms = false
 
-    @Option(help: ArgumentHelp("With --config: bits of activations.", valueName: "bits"))
-    var activationBitwidth = 8
+    @Option(help: ArgumentHelp("With --config: bits of activations, 8 by default.", valueName: "bits"))
+    var activationBitwidth: Int?
 
-    @Option(help: ArgumentHelp("With --config: bits of parameters.", valueName: "bits"))
-    var parameterBitwidth = 8
+    @Option(help: ArgumentHelp("With --config: bits of parameters, 8 by default.", valueName: "bits"))
+    var parameterBitwidth: Int?
 
     func validate() throws {
         let known = JobFile.Quantization.bitwidths
-        guard known.contains(activationBitwidth), known.contains(parameterBitwidth) else {
+        guard [activationBitwidth, parameterBitwidth].allSatisfy({ $0.map(known.contains) ?? true }) else {
             throw ValidationError("a bit width is a whole number from \(known.lowerBound) to \(known.upperBound)")
         }
-        guard config != nil || (tensor == nil && !keepBatchNorms) else {
-            throw ValidationError("--tensor and --keep-batch-norms need --config")
+        let hasDetails = tensor != nil || keepBatchNorms || activationBitwidth != nil || parameterBitwidth != nil
+        guard config != nil || !hasDetails else {
+            throw ValidationError("--tensor, --keep-batch-norms and bit widths need --config")
         }
     }
 
@@ -74,6 +75,6 @@ struct InspectCommand: ParsableCommand {
             try Inspection.describePlacement(
                 PlacementInspectionOptions(
                     model: url, config: config, tensor: tensor, foldsBatchNorms: !keepBatchNorms,
-                    activationBitwidth: activationBitwidth, parameterBitwidth: parameterBitwidth)))
+                    activationBitwidth: activationBitwidth ?? 8, parameterBitwidth: parameterBitwidth ?? 8)))
     }
 }
