@@ -106,6 +106,56 @@ import Testing
         #expect(throws: QuantizationError.self) { try wrong.resolved(against: Self.graph, file: "f") }
     }
 
+    /// No op of the file takes the scale of a normalization in elementary ops as its parameter.
+    @Test func scalesOfElementaryNormalizationsHaveChannels() throws {
+        var config = try #require(SimulationConfig.named("htp_v73"))
+        config.opTypes["LayerNormalization", default: .init()].perChannelQuantization = true
+        let graph = Self.normalization(axes: (-1, -1))
+        let placement = try QuantizerPlacement(
+            graph: graph, config: config, activationBitwidth: 8, parameterBitwidth: 8, activationScheme: .tf,
+            parameterScheme: .tf)
+        let parameters = ParameterEncodings.compute(graph: graph, placement: placement)
+        #expect(parameters["scale"]?.encodings.count == 2)
+        let file = EncodingsFile(activations: [:], parameters: parameters)
+        for version in EncodingsFile.Version.allCases {
+            let read = try EncodingsFile.read(file.write(version: version), file: "f").resolved(
+                against: graph, file: "f")
+            #expect(read.parameters == parameters, "\(version)")
+        }
+    }
+
+    @Test func meansOverDifferentAxesAreNoNormalization() throws {
+        for (axes, isOne) in [((-1, -1), true), ((-1, 1), false)] {
+            let placement = try QuantizerPlacement(
+                graph: Self.normalization(axes: axes), config: try #require(SimulationConfig.named("htp_v73")),
+                activationBitwidth: 8, parameterBitwidth: 8, activationScheme: .tf, parameterScheme: .tf)
+            let mean = try #require(placement.activations.first { $0.tensor == "mean" })
+            #expect(mean.enabled != isOne, "axes \(axes)")
+        }
+    }
+
+    /// x / sqrt(mean(x * x) + epsilon) * scale of x - mean(x), the means over the given axes.
+    static func normalization(axes: (Int, Int)) -> Graph {
+        func node(_ opType: String, _ inputs: [String], _ output: String, axis: Int? = nil) -> Node {
+            Node(
+                name: output, opType: opType, inputs: inputs, outputs: [output],
+                attributes: axis.map { ["axes": .ints([$0])] } ?? [:])
+        }
+        return Graph(
+            name: "g", inputs: [ValueInfo(name: "input", elementType: .float32, dimensions: nil)],
+            outputs: [ValueInfo(name: "output", elementType: .float32, dimensions: nil)],
+            nodes: [
+                node("ReduceMean", ["input"], "mean", axis: axes.0), node("Sub", ["input", "mean"], "centered"),
+                node("Mul", ["centered", "centered"], "square"),
+                node("ReduceMean", ["square"], "variance", axis: axes.1),
+                node("Add", ["variance", "epsilon"], "sum"), node("Sqrt", ["sum"], "root"),
+                node("Div", ["centered", "root"], "normalized"), node("Mul", ["normalized", "scale"], "output"),
+            ],
+            constants: [
+                "epsilon": Tensor(scalar: Float(1e-5)), "scale": Tensor(shape: [2], [Float(1), 2]),
+            ], opsetVersion: 17)
+    }
+
     /// Version 2.0.0 says the axes but not what is a parameter; with the graph nothing is lost on the way there and back.
     @Test(arguments: [EncodingsFile.Version.v0_6_1, .v1_0_0]) func filesOfOtherVersionsSayTheSame(
         version: EncodingsFile.Version

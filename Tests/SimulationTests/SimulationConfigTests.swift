@@ -81,6 +81,10 @@ import Testing
             "op_type.Relu.encoding_constraints.min"
         ),
         (
+            config(opType: #"{"Relu": {"encoding_constraints": {"min": -1e300, "max": 1e300}}}"#), .invalidValue,
+            "op_type.Relu.encoding_constraints"
+        ),
+        (
             config(opType: #"{"Relu": {"encoding_constraints": {"min": 2, "max": 1}}}"#), .invalidValue,
             "op_type.Relu.encoding_constraints"
         ),
@@ -113,5 +117,11 @@ import Testing
         let perChannel = try #require(SimulationConfig.named("default_per_channel"))
         #expect(perChannel.opTypes["Conv"]?.perChannelQuantization == true)
         #expect(SimulationConfig.named("htp_v99") == nil)
+        #expect(SimulationConfig.builtInNames.count == 10)
+        for name in SimulationConfig.builtInNames {
+            let config = try #require(SimulationConfig.named(name))
+            let version = config.defaults.hardwareVersion?.lowercased()
+            #expect(name.hasPrefix("default") ? version == nil : name == "htp_\(version ?? "")")
+        }
     }
 }
