@@ -49,7 +49,7 @@ let package = Package(
         module("Graph", ["ONNX", "Tensors"]),
         module("Execution", ["CKernels", "COneDNN", "Graph", "Tensors"]),
         module("Quantization", ["CKernels", "Tensors"]),
-        module("Simulation", ["Graph", "Quantization", "Tensors"]),
+        module("Simulation", ["Graph", "ONNX", "Quantization", "Tensors"]),
         module("PostTraining", ["Graph", "Tensors"]),
         module("Datasets", ["CSPNG", "CTurboJPEG", "Tensors"]),
         module("Training", ["CKernels", "CSodium", "CXXHash", "Quantization", "Tensors"]),

@@ -58,6 +58,12 @@ void qs_fake_quantize(
     QS_CALL(qs_fake_quantize, x, y, count, delta, offset, offset + steps);
 }
 
+void qs_round_to_half(const float *x, float *y, size_t count) {
+    QS_ENTER;
+    qs_round_to_half_scalar(x, y, count);
+    QS_LEAVE;
+}
+
 void qs_fake_quantize_masked(
     enum qs_isa isa, const float *x, float *y, uint8_t *mask, size_t count, float delta, float offset, float steps
 ) {

@@ -10,6 +10,7 @@ void qs_histogram_scalar(
     const float *x, size_t count, const struct qs_range *block, float scale, uint32_t *origin);
 void qs_fake_quantize_scalar(
     const float *x, float *y, size_t count, float delta, float lower, float upper);
+void qs_round_to_half_scalar(const float *x, float *y, size_t count);
 void qs_fake_quantize_masked_scalar(
     const float *x, float *y, uint8_t *mask, size_t count, float delta, float lower, float upper);
 void qs_fake_quantize_masked_each_scalar(

@@ -3,6 +3,7 @@
 #include "kernels.h"
 
 #include <math.h>
+#include <string.h>
 
 void qs_range_scalar(const float *x, size_t count, struct qs_range *range) {
     struct qs_range r = *range;
@@ -45,5 +46,23 @@ void qs_fake_quantize_scalar(
         q = q > lower ? q : lower;  // NaN compares false
         q = q < upper ? q : upper;
         y[i] = (q + 0.0f) * delta;  // -0 + 0 is +0
+    }
+}
+
+void qs_round_to_half_scalar(const float *x, float *y, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const float magnitude = fabsf(x[i]);
+        uint32_t bits;
+        memcpy(&bits, &magnitude, sizeof bits);
+        // Ten of the 23 bits of the fraction are left; a carry goes into the exponent, as it should.
+        bits = (bits + 0xFFF + (bits >> 13 & 1)) & ~(uint32_t)0x1FFF;
+        float rounded;
+        memcpy(&rounded, &bits, sizeof rounded);
+        // Below the least normal number, 2^-14, the grid is 2^-24: the distance of floats between 0.5 and 1.
+        const float fine = (magnitude + 0.75f) - 0.75f;
+        rounded = magnitude < 0x1p-14f ? fine : rounded;
+        rounded = rounded > 65504.0f ? INFINITY : rounded;
+        rounded = magnitude == magnitude ? rounded : magnitude;
+        y[i] = copysignf(rounded, x[i]);
     }
 }

@@ -40,20 +40,3 @@ public struct Encoding: Equatable, Hashable, Sendable, Codable {
     /// Grid points less one: `2^bitwidth - 1`, or one less on a strict symmetric grid.
     public var steps: Int { Int(((max - min) / delta).rounded()) }
 }
-
-/// The encodings of a tensor.
-public struct TensorEncodings: Equatable, Sendable, Codable {
-    /// One for the whole tensor, or one per channel along `axis`.
-    public var encodings: [Encoding]
-    /// The axis of the channels, from the front; nil for one encoding. Encodings files before 2.0.0 do not carry it.
-    public var axis: Int?
-
-    public init(encodings: [Encoding], axis: Int? = nil) {
-        self.encodings = encodings
-        self.axis = axis
-    }
-
-    public init(_ encoding: Encoding) {
-        self.init(encodings: [encoding])
-    }
-}

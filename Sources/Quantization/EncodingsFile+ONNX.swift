@@ -10,13 +10,17 @@ extension EncodingsFile {
         let bitwidth = tensor.encodings.first?.bitwidth ?? 0
         let isSigned = tensor.encodings.first?.symmetric ?? false
         let zeroPoints = tensor.encodings.map { -$0.offset - (isSigned ? 1 << (bitwidth - 1) : 0) }
-        func value(_ list: [JSONValue]) -> JSONValue { isPerChannel ? .array(list) : list[0] }
+        func value(_ list: [JSONValue]) -> JSONValue {
+            if let blocks = tensor.blocks { return nested(list[...], blocks.shape[...]) }
+            return isPerChannel ? .array(list) : list[0]
+        }
         var members: [String: JSONValue] = [
             "name": .string(name),
             "output_dtype": .string((isSigned ? "int" : "uint") + "\(bitwidth)"),
             "y_scale": value(tensor.encodings.map { .number($0.delta) }),
         ]
-        if let axis = tensor.axis { members["axis"] = .integer(axis) }
+        if let axis = tensor.blocks?.axis ?? tensor.axis { members["axis"] = .integer(axis) }
+        if let blocks = tensor.blocks { members["block_size"] = .integer(blocks.size) }
         if zeroPoints.contains(where: { $0 != 0 }) { members["y_zero_point"] = value(zeroPoints.map { .integer($0) }) }
         return .object(members)
     }
@@ -32,15 +36,20 @@ extension EncodingsFile {
             throw type.error(.unsupportedEncoding, expected: "an integer type, int2 to int32 or uint2 to uint32")
         }
         if bitwidth == 32 { return nil }
-        for key in ["block_size", "per_block_int_scale", "per_channel_float_scale"] {
+        for key in ["per_block_int_scale", "per_channel_float_scale"] {
             if let blocks = try cursor.optional(key), blocks.value != .null {
-                throw blocks.error(.unsupportedEncoding, expected: "no blocks")
+                throw blocks.error(.unsupportedEncoding, expected: "no blocks of integer scales")
             }
         }
         let scaleValue = try cursor.required("y_scale")
-        let (scales, isList) = try values(scaleValue)
+        let (scales, shape) = try values(scaleValue)
+        let blockSize = try blockSize(cursor)
+        guard (shape.count > 1) == (blockSize != nil) else {
+            throw scaleValue.error(
+                .unsupportedEncoding, expected: blockSize == nil ? "a list of numbers" : "lists of lists of numbers")
+        }
         let zeroPointValue = try cursor.optional("y_zero_point")
-        let zeroPoints = try zeroPointValue.map { cursor throws(QuantizationError) in try values(cursor).list }
+        let zeroPoints = try zeroPointValue.map { cursor throws(QuantizationError) in try values(cursor).elements }
         guard !scales.isEmpty else { throw scaleValue.error(.lengthMismatch, expected: "at least one scale") }
         if let zeroPointValue, let zeroPoints, zeroPoints.count != scales.count {
             throw zeroPointValue.error(.lengthMismatch, expected: "a list of \(scales.count)")
@@ -49,7 +58,7 @@ extension EncodingsFile {
         let axis = try cursor.optional("axis").map { cursor throws(QuantizationError) in
             try cursor.integer(in: -64...63)
         }
-        guard scales.count == 1 || axis != nil else {
+        guard (scales.count == 1 && blockSize == nil) || axis != nil else {
             throw QuantizationError(.missingKey, file: cursor.file, key: cursor.path + ".axis")
         }
         let half = isSigned ? 1 << (bitwidth - 1) : 0
@@ -59,12 +68,44 @@ extension EncodingsFile {
             encodings.append(
                 grid(bitwidth: bitwidth, delta: try positive(scale), offset: -zeroPoint - half, symmetric: isSigned))
         }
-        return TensorEncodings(encodings: encodings, axis: isList ? axis : nil)
+        return TensorEncodings(
+            encodings: encodings, axis: shape.isEmpty ? nil : axis,
+            blocks: blockSize.map { TensorEncodings.Blocks(size: $0, axis: axis, shape: shape) })
     }
 
-    /// A number, or a list of numbers.
-    private static func values(_ cursor: JSONCursor) throws(QuantizationError) -> (list: [JSONCursor], isList: Bool) {
-        guard case .array = cursor.value else { return ([cursor], false) }
-        return (try cursor.elements(), true)
+    private static func blockSize(_ cursor: JSONCursor) throws(QuantizationError) -> Int? {
+        guard let size = try cursor.optional("block_size"), size.value != .null else { return nil }
+        return try size.integer(in: 1...Int(Int32.max))
+    }
+
+    /// A list as lists of lists.
+    private static func nested(_ list: ArraySlice<JSONValue>, _ shape: ArraySlice<Int>) -> JSONValue {
+        guard let count = shape.first, shape.count > 1, count > 0 else { return .array(Array(list)) }
+        let length = list.count / count
+        return .array(
+            (0..<count).map { index in
+                let start = list.startIndex + index * length
+                return nested(list[start..<start + length], shape.dropFirst())
+            })
+    }
+
+    /// A number, a list of numbers, or lists of lists of one length.
+    /// - Returns: the numbers in order, and how many there are along each axis.
+    private static func values(
+        _ cursor: JSONCursor
+    ) throws(QuantizationError) -> (elements: [JSONCursor], shape: [Int]) {
+        guard case .array = cursor.value else { return ([cursor], []) }
+        let items = try cursor.elements()
+        var all: [JSONCursor] = []
+        var inner: [Int]?
+        for item in items {
+            let (elements, shape) = try values(item)
+            guard inner == nil || inner == shape else {
+                throw item.error(.lengthMismatch, expected: "as many elements as the one before")
+            }
+            inner = shape
+            all += elements
+        }
+        return (all, [items.count] + (inner ?? []))
     }
 }

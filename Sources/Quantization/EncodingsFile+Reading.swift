@@ -37,6 +37,11 @@ extension EncodingsFile {
         switch version {
         case .v0_6_1:
             for (name, value) in try cursor.members() {
+                if try value.elements().count == 1, try isFloat16(value.elements()[0], bits: "bitwidth", float: "float")
+                {
+                    tensors[name] = .float16
+                    continue
+                }
                 var encodings: [Encoding] = []
                 for channel in try value.elements() { encodings.append(try channelEncoding(channel)) }
                 guard !encodings.isEmpty else { throw value.error(expected: "at least one encoding") }
@@ -53,6 +58,14 @@ extension EncodingsFile {
             }
         }
         return tensors
+    }
+
+    /// Whether an entry is of half precision. Entries of other floats are refused where integers are read.
+    private static func isFloat16(
+        _ cursor: JSONCursor, bits: String, float: String
+    ) throws(QuantizationError) -> Bool {
+        guard let type = try cursor.optional("dtype"), try type.string() == float else { return false }
+        return try cursor.required(bits).integer(in: 1...32) == 16
     }
 
     /// One channel in 0.6.1.
@@ -75,14 +88,21 @@ extension EncodingsFile {
 
     /// One tensor in 1.0.0.
     private static func tensorEncodings(_ cursor: JSONCursor) throws(QuantizationError) -> TensorEncodings {
+        if try isFloat16(cursor, bits: "bw", float: "FLOAT") { return .float16 }
         let type = try cursor.required("dtype")
         guard try type.string() == "INT" else { throw type.error(.unsupportedEncoding, expected: "\"INT\"") }
         let kind = try cursor.required("enc_type")
         let isPerTensor: Bool
+        var blockSize: Int?
         switch try kind.string() {
         case "PER_TENSOR": isPerTensor = true
         case "PER_CHANNEL": isPerTensor = false
-        default: throw kind.error(.unsupportedEncoding, expected: "\"PER_TENSOR\" or \"PER_CHANNEL\"")
+        case "PER_BLOCK":
+            isPerTensor = false
+            blockSize = try cursor.required("block_size").integer(in: 1...Int(Int32.max))
+        default:
+            throw kind.error(
+                .unsupportedEncoding, expected: "\"PER_TENSOR\", \"PER_CHANNEL\" or \"PER_BLOCK\"")
         }
         let bitwidth = try cursor.required("bw").integer(in: 2...32)
         let symmetric = try cursor.required("is_sym").bool()
@@ -102,7 +122,9 @@ extension EncodingsFile {
             encodings.append(
                 grid(bitwidth: bitwidth, delta: try positive(scale), offset: integer, symmetric: symmetric))
         }
-        return TensorEncodings(encodings: encodings)
+        return TensorEncodings(
+            encodings: encodings,
+            blocks: blockSize.map { TensorEncodings.Blocks(size: $0, axis: nil, shape: [encodings.count]) })
     }
 
     /// The grid of versions that do not give its ends. A strict symmetric one is told by its offset: it lacks the point that

@@ -1,7 +1,8 @@
 import CKernels
 import Tensors
 
-/// Rounds values to the grid of their encoding and back, in `Float`.
+/// Rounds values to the grid of their encoding and back, in `Float`; or to half precision, ties to even, where that is what the
+/// target holds them as.
 ///
 /// Ties go to the even grid point. That is what ONNX's QuantizeLinear does and what integer kernels of the target do, so
 /// the simulation is the exported model to the bit. The reference implementation rounds ties up; values that lie
@@ -11,6 +12,7 @@ import Tensors
 public struct FakeQuantizer: Sendable {
     public let encodings: TensorEncodings
     private let instructionSet: InstructionSet
+    private let runs: GridRuns
     private let grids: [Grid]
 
     /// An encoding as the kernel takes it.
@@ -25,22 +27,13 @@ public struct FakeQuantizer: Sendable {
     }
 
     /// - Parameters:
-    ///   - shape: of the tensors it will be applied to, row-major, where there is one encoding per channel.
+    ///   - shape: of the tensors it will be applied to, row-major, where there are several encodings.
     /// - Throws: `QuantizationError(.lengthMismatch)` where there are several encodings and no axis, or where the
     ///   channels of the shape are not as many as the encodings.
     public init(_ encodings: TensorEncodings, shape: Shape? = nil, instructionSet: InstructionSet = .best)
         throws(QuantizationError)
     {
-        guard encodings.encodings.count == 1 || encodings.axis != nil else {
-            throw QuantizationError(
-                .lengthMismatch, key: "axis", expected: "1", found: "\(encodings.encodings.count)")
-        }
-        if let axis = encodings.axis, let shape {
-            guard axis < shape.rank, shape[axis] == encodings.encodings.count else {
-                throw QuantizationError(
-                    .lengthMismatch, key: "axis \(axis)", expected: "\(encodings.encodings.count)", found: "\(shape)")
-            }
-        }
+        runs = try GridRuns(encodings, shape: shape)
         self.encodings = encodings
         self.instructionSet = instructionSet
         grids = encodings.encodings.map(Grid.init)
@@ -48,32 +41,39 @@ public struct FakeQuantizer: Sendable {
 
     /// Quantizes elements of any layout in place. For one encoding per tensor.
     public func apply(inPlace x: UnsafeMutablePointer<Float>, count: Int) {
-        precondition(grids.count == 1, "a layout is needed to tell \(grids.count) channels apart")
-        apply(grids[0], from: x, to: x, count: count)
+        precondition(runs == .whole, "a layout is needed to tell \(grids.count) encodings apart")
+        apply(grids.first, from: x, to: x, count: count)
     }
 
-    /// Quantizes a tensor of `Float`, per tensor or per channel.
+    /// Quantizes a tensor of `Float`, per tensor, channel or block.
     public func applied(to tensor: Tensor) -> Tensor {
         tensor.withUnsafeElements(as: Float.self) { applied(to: $0, shape: tensor.shape) }
     }
 
-    /// Quantizes the row-major elements of a shape, per tensor or per channel.
+    /// Quantizes the row-major elements of a shape, per tensor, channel or block.
     public func applied(to elements: UnsafeBufferPointer<Float>, shape: Shape) -> Tensor {
-        let axis = encodings.axis ?? 0
-        let channels = encodings.axis == nil ? 1 : shape[axis]
-        precondition(channels == grids.count, "\(shape) does not have \(grids.count) channels on axis \(axis)")
         precondition(elements.count == shape.count, "\(elements.count) elements of \(shape)")
-        let outer = encodings.axis == nil ? 1 : shape.dimensions[..<axis].reduce(1, *)
-        let inner = shape.count / max(outer * channels, 1)
         return Tensor(shape: shape) { (output: UnsafeMutableBufferPointer<Float>) in
             guard let from = elements.baseAddress, let to = output.baseAddress, !elements.isEmpty else { return }
-            for row in 0..<outer * channels {
-                apply(grids[row % channels], from: from + row * inner, to: to + row * inner, count: inner)
+            let length = runs.length(in: elements.count)
+            let sharing = length / runs.gridsPerRun
+            for run in 0..<elements.count / length {
+                let first = runs.firstGrid(ofRun: run)
+                for grid in 0..<runs.gridsPerRun {
+                    let start = run * length + grid * sharing
+                    apply(
+                        grids.isEmpty ? nil : grids[first + grid], from: from + start, to: to + start, count: sharing)
+                }
             }
         }
     }
 
-    private func apply(_ grid: Grid, from: UnsafePointer<Float>, to: UnsafeMutablePointer<Float>, count: Int) {
-        qs_fake_quantize(instructionSet.isa, from, to, count, grid.delta, grid.offset, grid.steps)
+    /// - Parameter grid: nil for half precision.
+    private func apply(_ grid: Grid?, from: UnsafePointer<Float>, to: UnsafeMutablePointer<Float>, count: Int) {
+        if let grid {
+            qs_fake_quantize(instructionSet.isa, from, to, count, grid.delta, grid.offset, grid.steps)
+        } else {
+            qs_round_to_half(from, to, count)
+        }
     }
 }

@@ -1,5 +1,7 @@
 /// What a quantizer is set to.
 public struct QuantizerSettings: Equatable, Hashable, Sendable, Codable {
+    public var dataType: DataType
+    /// Of integers; the settings below are of no matter for other types either.
     public var bitwidth: Int
     public var symmetric: Bool
     /// A symmetric grid has as many points below zero as above.
@@ -9,9 +11,10 @@ public struct QuantizerSettings: Equatable, Hashable, Sendable, Codable {
     public var scheme: Scheme
 
     public init(
-        bitwidth: Int, symmetric: Bool = false, strictSymmetric: Bool = false, unsignedSymmetric: Bool = false,
-        scheme: Scheme
+        dataType: DataType = .int, bitwidth: Int, symmetric: Bool = false, strictSymmetric: Bool = false,
+        unsignedSymmetric: Bool = false, scheme: Scheme
     ) {
+        self.dataType = dataType
         self.bitwidth = bitwidth
         self.symmetric = symmetric
         self.strictSymmetric = strictSymmetric

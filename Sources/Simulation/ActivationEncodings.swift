@@ -4,8 +4,8 @@ import Tensors
 
 /// Encodings of activations from what was observed.
 public enum ActivationEncodings {
-    /// One entry per enabled activation quantizer that has seen a finite value. Tensors that share a quantizer get the
-    /// encoding of all their values together. Statistics of constants are taken from the constants of the graph.
+    /// One entry per enabled activation quantizer that has seen a finite value or needs none. Tensors that share a quantizer get
+    /// the encoding of all their values together. Statistics of constants are taken from the constants of the graph.
     public static func compute(
         graph: Graph, placement: QuantizerPlacement, statistics: StatisticsSet
     ) -> [String: TensorEncodings] {
@@ -23,6 +23,10 @@ public enum ActivationEncodings {
         var ofGroup: [String: Encoding] = [:]
         var encodings: [String: TensorEncodings] = [:]
         for quantizer in enabled {
+            guard quantizer.settings.dataType == .int else {
+                encodings[quantizer.tensor] = .float16
+                continue
+            }
             if ofGroup[quantizer.group] == nil, let statistics = groups[quantizer.group] {
                 ofGroup[quantizer.group] = quantizer.encoding(for: statistics)
             }

@@ -53,11 +53,13 @@ struct LayerBiases {
         uses = ValueUses(graph)
     }
 
-    /// Nil where the node has no constant bias or one with an encoding of its own, where input or weight are not quantized,
-    /// and where the sum is no plain sum of products: a Gemm with factors.
+    /// Nil where the node has no constant bias or one with an encoding of its own, where input or weight are not integers,
+    /// where blocks of a channel have scales of their own, so that no one grid holds its products, and where the sum is no
+    /// plain sum of products: a Gemm with factors.
     func grid(of node: Node) -> BiasGrid? {
         guard ["Conv", "ConvTranspose", "Gemm"].contains(node.opType), node.inputs.count > 2,
-            encodings[node.inputs[2]] == nil, let weight = encodings[node.inputs[1]],
+            encodings[node.inputs[2]] == nil, let weight = encodings[node.inputs[1]], weight.dataType == .int,
+            weight.blocks == nil,
             let bias = graph.constants[node.inputs[2]], bias.elementType == .float32,
             let matrix = graph.constants[node.inputs[1]], matrix.elementType == .float32,
             let input = encoding(behind: node.inputs[0]),

@@ -1,6 +1,6 @@
 import Graph
 
-/// Along which axis of a layer's parameter the output channels lie.
+/// Along which axes of a layer's parameter the output channels lie, and the input channels.
 enum ChannelAxis {
     /// - Parameter rank: of the parameter. One axis is always the channels.
     /// - Returns: nil where the op has no output channels of its own, or where they are not one axis of the weight: a
@@ -14,5 +14,13 @@ enum ChannelAxis {
         case "MatMul": return rank - 1
         default: return nil
         }
+    }
+
+    /// The axis that products are summed over, which blocks cut.
+    /// - Returns: nil where there is none, or no axis of output channels beside it.
+    static func ofInput(_ node: Node, rank: Int) -> Int? {
+        guard rank >= 2, let channels = of(node, rank: rank) else { return nil }
+        if node.opType == "MatMul" { return rank - 2 }
+        return 1 - channels
     }
 }

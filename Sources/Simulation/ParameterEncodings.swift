@@ -10,38 +10,52 @@ public enum ParameterEncodings {
         for quantizer in placement.parameters where quantizer.enabled {
             guard let constant = graph.constants[quantizer.tensor] else { continue }
             encodings[quantizer.tensor] = constant.withFloats {
-                compute($0, shape: constant.shape, settings: quantizer.settings, channelAxis: quantizer.channelAxis)
+                compute(
+                    $0, shape: constant.shape, settings: quantizer.settings, channelAxis: quantizer.channelAxis,
+                    blocks: quantizer.blocks)
             }
         }
         return encodings
     }
 
     /// The encodings of one parameter; nil where there are none, as for a channel without any finite value.
-    /// - Parameter elements: [shape], row-major
+    /// - Parameters:
+    ///   - elements: [shape], row-major
+    ///   - blocks: of a parameter with a channel axis.
     public static func compute(
-        _ elements: UnsafeBufferPointer<Float>, shape: Shape, settings: QuantizerSettings, channelAxis: Int?
+        _ elements: UnsafeBufferPointer<Float>, shape: Shape, settings: QuantizerSettings, channelAxis: Int?,
+        blocks: Quantizer.Blocks?
     ) -> TensorEncodings? {
-        let statistics = channelStatistics(elements, shape: shape, axis: channelAxis)
+        guard settings.dataType == .int else { return .float16 }
+        var grids = [Int](repeating: 1, count: shape.rank)
+        if let channelAxis { grids[channelAxis] = shape[channelAxis] }
+        if let blocks { grids[blocks.axis] = shape[blocks.axis] / blocks.size }
+        let statistics = statistics(of: elements, in: GridRuns(shape: shape, grids: grids))
         let computed = statistics.compactMap { settings.encoding(for: $0) }
         guard computed.count == statistics.count, !computed.isEmpty else { return nil }
-        return TensorEncodings(encodings: computed, axis: channelAxis)
+        return TensorEncodings(
+            encodings: computed, axis: channelAxis,
+            blocks: blocks.map { TensorEncodings.Blocks(size: $0.size, axis: $0.axis, shape: grids) })
     }
 
-    /// - Parameter elements: [shape], row-major
-    /// - Returns: one per channel along `axis`, or one.
-    private static func channelStatistics(
-        _ elements: UnsafeBufferPointer<Float>, shape: Shape, axis: Int?
+    /// - Parameter elements: row-major
+    /// - Returns: one per encoding.
+    private static func statistics(
+        of elements: UnsafeBufferPointer<Float>, in runs: GridRuns
     ) -> [TensorStatistics] {
-        guard let axis else { return [TensorStatistics(observing: elements)] }
-        let inner = shape.dimensions[(axis + 1)...].reduce(1, *)
-        let rows = shape.dimensions[..<axis].reduce(1, *)
-        guard let start = elements.baseAddress else { return [] }
+        guard let start = elements.baseAddress, !elements.isEmpty else { return [] }
+        let length = runs.length(in: elements.count)
+        let sharing = length / runs.gridsPerRun
+        // Where the elements of each encoding begin.
+        var places = [[Int]](repeating: [], count: runs.gridCount)
+        for run in 0..<elements.count / length {
+            let first = runs.firstGrid(ofRun: run)
+            for grid in 0..<runs.gridsPerRun { places[first + grid].append(run * length + grid * sharing) }
+        }
         let observer = Observer()
-        return (0..<shape[axis]).map { channel in
+        return places.map { places in
             observer.reset()
-            for row in 0..<rows {
-                observer.observe(start + (row * shape[axis] + channel) * inner, count: inner)
-            }
+            for place in places { observer.observe(start + place, count: sharing) }
             return observer.statistics()
         }
     }

@@ -11,6 +11,8 @@ struct PlacementGraph {
         var kind: String
         /// Of the one encoding per channel, where there is one; nil where the op has no such axis.
         var channelAxis: Int?
+        /// The axis of the input channels, which blocks cut; nil where there is none.
+        var blockAxis: Int?
     }
 
     let graph: Graph
@@ -81,7 +83,9 @@ struct PlacementGraph {
                 constant.elementType.isFloatingPoint
             else { return nil }
             let axis = ChannelAxis.of(node, rank: constant.shape.rank)
-            return Parameter(tensor: node.inputs[input], kind: kind, channelAxis: axis)
+            return Parameter(
+                tensor: node.inputs[input], kind: kind, channelAxis: axis,
+                blockAxis: ChannelAxis.ofInput(node, rank: constant.shape.rank))
         }
     }
 }

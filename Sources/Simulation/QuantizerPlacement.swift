@@ -73,6 +73,7 @@ public struct QuantizerPlacement: Equatable, Sendable {
 
     /// Tensors whose values have to be observed over samples.
     public var observedTensors: Set<String> {
-        Set(activations.lazy.filter { $0.enabled && !$0.isConstant }.map(\.tensor))
+        Set(
+            activations.lazy.filter { $0.enabled && !$0.isConstant && $0.settings.dataType == .int }.map(\.tensor))
     }
 }

@@ -31,6 +31,7 @@ public protocol TensorElement: BitwiseCopyable, Sendable {
 }
 
 extension Float: TensorElement { public static var elementType: ElementType { .float32 } }
+extension Float16: TensorElement { public static var elementType: ElementType { .float16 } }
 extension Double: TensorElement { public static var elementType: ElementType { .float64 } }
 extension Int8: TensorElement { public static var elementType: ElementType { .int8 } }
 extension Int16: TensorElement { public static var elementType: ElementType { .int16 } }

@@ -30,7 +30,7 @@ import Testing
     @Test(arguments: EncodingsFile.Version.allCases) func readingGivesWhatWasWritten(
         version: EncodingsFile.Version
     ) throws {
-        let data = Self.file.write(version: version)
+        let data = try Self.file.write(version: version)
         let read = try EncodingsFile.read(data, file: "x")
         if version == .v2_0_0 {
             let all = Self.file.activations.merging(Self.file.parameters) { $1 }
@@ -39,7 +39,44 @@ import Testing
             #expect(read == Self.withoutAxes(Self.file))
         }
         // Several channels stay several, so that the second file is the first.
-        #expect(read.write(version: version) == data)
+        #expect(try read.write(version: version) == data)
+    }
+
+    /// Blocks of a convolution and of a matrix [input, output], and half precision, as aimet-onnx 2.42 writes them.
+    @Test func blocksAndHalfPrecision() throws {
+        func grid(_ delta: Double) -> Encoding {
+            Encoding(bitwidth: 4, delta: delta, offset: -8, steps: 15, symmetric: true)
+        }
+        let file = EncodingsFile(
+            activations: ["half": .float16],
+            parameters: [
+                "conv": TensorEncodings(
+                    encodings: [1, 2, 3, 4].map(grid), axis: 0, blocks: .init(size: 8, axis: 1, shape: [2, 2, 1, 1])),
+                "matrix": TensorEncodings(
+                    encodings: [1, 2, 3, 4, 5, 6].map(grid), axis: 1, blocks: .init(size: 8, axis: 0, shape: [2, 3])),
+            ])
+        let first = try EncodingsFile.read(file.write(version: .v1_0_0), file: "f")
+        #expect(first.activations == ["half": .float16])
+        // [channel, block], whatever the order of the axes.
+        #expect(first.parameters["conv"]?.encodings.map(\.delta) == [1, 2, 3, 4])
+        #expect(first.parameters["matrix"]?.encodings.map(\.delta) == [1, 4, 2, 5, 3, 6])
+        #expect(first.parameters["matrix"]?.blocks == .init(size: 8, axis: nil, shape: [6]))
+
+        let text = try String(decoding: file.write(version: .v2_0_0), as: UTF8.self).filter { !$0.isWhitespace }
+        #expect(
+            text.contains(
+                #""axis":1,"block_size":8,"name":"conv","output_dtype":"int4","y_scale":[[[[1.0]],[[2.0]]],[[[3.0]],[[4.0]]]]"#
+            ),
+            "\(text)")
+        let second = try EncodingsFile.read(file.write(version: .v2_0_0), file: "f")
+        #expect(second.tensors["matrix"]?.blocks == .init(size: 8, axis: 0, shape: [2, 3]))
+        #expect(second.tensors["matrix"]?.encodings.map(\.delta) == [1, 2, 3, 4, 5, 6])
+        #expect(second.tensors["half"] == nil)
+
+        let error = #expect(throws: QuantizationError.self) { try file.write(version: .v0_6_1) }
+        #expect(error?.code == .unsupportedEncoding && error?.key == "conv")
+        let oldest = EncodingsFile(activations: ["half": .float16], parameters: [:])
+        #expect(try EncodingsFile.read(oldest.write(version: .v0_6_1), file: "f").activations == ["half": .float16])
     }
 
     @Test func layoutOfBothVersions() throws {
@@ -50,7 +87,7 @@ import Testing
             ],
             producer: .init(package: "quantsim", version: "1"))
         #expect(
-            String(decoding: small.write(version: .v0_6_1), as: UTF8.self) == """
+            try String(decoding: small.write(version: .v0_6_1), as: UTF8.self) == """
                 {
                     "activation_encodings": {
                         "b": [
@@ -87,7 +124,7 @@ import Testing
 
                 """)
         #expect(
-            String(decoding: small.write(version: .v1_0_0), as: UTF8.self) == """
+            try String(decoding: small.write(version: .v1_0_0), as: UTF8.self) == """
                 {
                     "activation_encodings": [
                         {
@@ -141,7 +178,7 @@ import Testing
             ],
             quantizerArguments: Self.file.quantizerArguments, producer: .init(package: "quantsim", version: "1"))
         #expect(
-            String(decoding: small.write(version: .v2_0_0), as: UTF8.self) == """
+            try String(decoding: small.write(version: .v2_0_0), as: UTF8.self) == """
                 {
                     "encodings": [
                         {
@@ -234,8 +271,12 @@ import Testing
         (tensor(#""output_dtype": "int1""#), .unsupportedEncoding, "encodings[0].output_dtype"),
         (tensor(#""output_dtype": "int8x""#), .unsupportedEncoding, "encodings[0].output_dtype"),
         (tensor(#""output_dtype": 8"#), .invalidValue, "encodings[0].output_dtype"),
-        (tensor(#""block_size": 8"#), .unsupportedEncoding, "encodings[0].block_size"),
-        (tensor(#""y_scale": [[1]]"#), .invalidValue, "encodings[0].y_scale[0]"),
+        (tensor(#""block_size": 8"#), .unsupportedEncoding, "encodings[0].y_scale"),
+        (tensor(#""block_size": 0"#), .invalidValue, "encodings[0].block_size"),
+        (tensor(#""y_scale": [[1]]"#), .unsupportedEncoding, "encodings[0].y_scale"),
+        (tensor(#""y_scale": [[1], [1, 2]]"#), .lengthMismatch, "encodings[0].y_scale[1]"),
+        (tensor(#""y_scale": [1, [2]]"#), .lengthMismatch, "encodings[0].y_scale[1]"),
+        (entry(#""enc_type": "PER_BLOCK""#), .missingKey, "activation_encodings[0].block_size"),
         (tensor(#""y_scale": []"#), .lengthMismatch, "encodings[0].y_scale"),
         (tensor(#""y_scale": [1, 2]"#), .lengthMismatch, "encodings[0].y_zero_point"),
         (tensor(#""y_scale": 0"#), .invalidValue, "encodings[0].y_scale"),
@@ -300,8 +341,8 @@ import Testing
         }
     }
 
-    @Test(arguments: EncodingsFile.Version.allCases) func garbageNeverTraps(version: EncodingsFile.Version) {
-        let text = [UInt8](Self.file.write(version: version))
+    @Test(arguments: EncodingsFile.Version.allCases) func garbageNeverTraps(version: EncodingsFile.Version) throws {
+        let text = try [UInt8](Self.file.write(version: version))
         var state: UInt64 = 1
         for _ in 0..<300 {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407

@@ -44,6 +44,27 @@ import Testing
         #expect(found == Tensor(shape: shape, expected))
     }
 
+    /// Swift's own conversion is the oracle: all patterns of 16 bits, what lies around the middle between them, and others.
+    @Test func halfPrecisionIsRoundedAsIEEESays() throws {
+        var random = CounterRandom(key: 22)
+        var values: [Float] = [
+            65519.99, 65520, 65504, 1e30, 0x1p-25, 0x1.000002p-25, 0x1p-26, 0x1.ffcp-15, 0x1.ffep-15,
+        ]
+        for pattern in UInt16.min...UInt16.max {
+            let half = Float16(bitPattern: pattern)
+            let middle = (Float(half) + Float(half.nextUp)) / 2
+            values += [Float(half), middle, middle.nextUp, middle.nextDown]
+        }
+        for _ in 0..<100_000 { values.append(Float(bitPattern: UInt32(truncatingIfNeeded: random.next()))) }
+        values += values.map { -$0 }
+        let found: [Float] = try FakeQuantizer(.float16).applied(to: Tensor(shape: [values.count], values)).elements()
+        let wrong = zip(values, found).filter { value, found in
+            let expected = Float(Float16(value))
+            return expected.isNaN ? !found.isNaN : expected.bitPattern != found.bitPattern
+        }
+        #expect(wrong.isEmpty, "\(wrong.prefix(5))")
+    }
+
     @Test func channelsThatDoNotFitAreRefused() {
         let three = TensorEncodings(encodings: [1, 2, 3].map(Self.encoding), axis: 1)
         #expect(throws: QuantizationError.self) { try FakeQuantizer(three, shape: [3, 2]) }

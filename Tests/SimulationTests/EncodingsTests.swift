@@ -49,10 +49,61 @@ import Testing
         #expect(found["w"] == TensorEncodings(encodings: expected, axis: 0))
 
         let simulated = try Self.graph.simulatingParameters(found)
-        let quantizer = try FakeQuantizer(#require(found["w"]))
+        let quantizer = try FakeQuantizer(#require(found["w"]), shape: Self.weight.shape)
         #expect(
             simulated.constants["w"] == quantizer.applied(to: Self.weight) && simulated.constants["w"] != Self.weight)
         #expect(simulated.constants["b"] == Self.graph.constants["b"])
+    }
+
+    /// Weights [output, input], [input, output] and of a convolution: files of version 1.0.0 and 2.0.0 give back what was written.
+    @Test func blocksOfWeightsComeBackFromFiles() throws {
+        var random = CounterRandom(key: 12)
+        func weight(_ shape: Shape) -> Tensor {
+            Tensor(shape: shape, (0..<shape.count).map { _ in random.normal() })
+        }
+        func value(_ name: String) -> ValueInfo { ValueInfo(name: name, elementType: .float32, dimensions: nil) }
+        let graph = Graph(
+            name: "g", inputs: [value("x"), value("z")], outputs: [value("y"), value("c")],
+            nodes: [
+                Node(
+                    name: "gemm", opType: "Gemm", inputs: ["x", "w1"], outputs: ["h"], attributes: ["transB": .int(1)]),
+                Node(name: "product", opType: "MatMul", inputs: ["h", "w2"], outputs: ["y"]),
+                Node(name: "conv", opType: "Conv", inputs: ["z", "w3"], outputs: ["c"]),
+                Node(name: "transposed", opType: "ConvTranspose", inputs: ["c", "w4"], outputs: ["d"]),
+            ],
+            constants: [
+                "w1": weight([4, 6]), "w2": weight([4, 3]), "w3": weight([2, 4, 3, 3]), "w4": weight([2, 5, 1, 1]),
+            ], opsetVersion: 17)
+        let settings = QuantizerSettings(bitwidth: 4, symmetric: true, scheme: .tf)
+        func quantizer(_ name: String, _ axis: Int, _ blocks: Quantizer.Blocks) -> Quantizer {
+            Quantizer(
+                tensor: name, role: .parameter, settings: settings, channelAxis: axis, blocks: blocks, enabled: true,
+                isConstant: true, constraints: nil, group: name)
+        }
+        let placement = QuantizerPlacement(
+            activations: [],
+            parameters: [
+                quantizer("w1", 0, .init(axis: 1, size: 3)), quantizer("w2", 1, .init(axis: 0, size: 2)),
+                quantizer("w3", 0, .init(axis: 1, size: 2)), quantizer("w4", 1, .init(axis: 0, size: 1)),
+            ])
+        let parameters = ParameterEncodings.compute(graph: graph, placement: placement)
+        #expect(parameters["w2"]?.blocks == .init(size: 2, axis: 0, shape: [2, 3]))
+        let second = try #require(graph.constants["w2"]).elements(as: Float.self)
+        for (index, encoding) in (parameters["w2"]?.encodings ?? []).enumerated() {
+            let own = [0, 1].map { Double(second[(index / 3 * 2 + $0) * 3 + index % 3]) }
+            #expect(encoding == settings.encoding(min: own.min() ?? 0, max: own.max() ?? 0))
+        }
+        let file = EncodingsFile(activations: ["x": .float16], parameters: parameters)
+        for version in [EncodingsFile.Version.v1_0_0, .v2_0_0] {
+            let read = try EncodingsFile.read(file.write(version: version), file: "f")
+                .resolved(against: graph, file: "f")
+            #expect(read.parameters == parameters, "\(version)")
+            #expect(read.activations == (version == .v1_0_0 ? ["x": .float16] : [:]))
+        }
+        var wrong = try EncodingsFile.read(file.write(version: .v1_0_0), file: "f")
+        wrong.parameters["w1"]?.blocks?.size = 4
+        let error = #expect(throws: QuantizationError.self) { try wrong.resolved(against: graph, file: "f") }
+        #expect(error?.code == .lengthMismatch && error?.key == "encodings.w1")
     }
 
     @Test func activationsShareQuantizersAndConstantsNeedNoSamples() throws {

@@ -132,6 +132,43 @@ import Testing
         #expect(graph.constants["left_scale"] == graph.constants["right_scale"])
     }
 
+    /// Scales of blocks have the shape that ONNX asks for, and no bias is on a grid that depends on the block.
+    @Test func blocksHaveScalesOfTheirOwn() throws {
+        var parameters = Self.parameters
+        let grids = (1...6).map { Self.grid(-Double($0), Double($0), 4, symmetric: true) }
+        parameters["m"] = TensorEncodings(
+            encodings: grids, axis: 0, blocks: .init(size: 4, axis: 1, shape: [3, 2]))
+        parameters["w"] = TensorEncodings(
+            encodings: Array(grids.prefix(4)), axis: 0, blocks: .init(size: 1, axis: 1, shape: [2, 2, 1, 1]))
+        let graph = try Self.exported(Self.graph(), Self.activations, parameters)
+        #expect(graph.opsetVersion == 21)
+        let matrix = try Self.producer("m", in: graph)
+        #expect(matrix.attributes == ["axis": .int(1), "block_size": .int(4)])
+        #expect(graph.constants["m_scale"] == Tensor(shape: [3, 2], grids.map { Float($0.delta) }))
+        #expect(graph.constants["m_zero_point"]?.shape == [3, 2])
+        #expect(graph.constants["m_q"]?.elementType == .int4)
+        #expect(graph.constants["w_scale"]?.shape == [2, 2, 1, 1])
+        #expect(try Self.node("gemm", in: graph).inputs[2] == "c" && graph.constants["c"] != nil)
+    }
+
+    @Test func halfPrecisionIsCast() throws {
+        var (activations, parameters) = (Self.activations, Self.parameters)
+        for name in ["x", "relu", "factor"] { activations[name] = .float16 }
+        parameters["m"] = .float16
+        let graph = try Self.exported(Self.graph(), activations, parameters)
+        let back = try Self.producer("x_qdq", in: graph)
+        let there = try Self.producer(back.inputs[0], in: graph)
+        #expect(back.opType == "Cast" && back.attributes == ["to": .int(1)])
+        #expect(there.opType == "Cast" && there.attributes == ["to": .int(10)] && there.inputs == ["x"])
+        #expect(graph.constants["m_float16"]?.elementType == .float16 && graph.constants["m"] == nil)
+        #expect(try Self.producer("m", in: graph).opType == "Cast")
+        // The output keeps its name.
+        #expect(try Self.producer("relu", in: graph).opType == "Cast")
+        // Integers times halves are no integers.
+        #expect(try Self.node("conv", in: graph).inputs[2] == "b" && graph.constants["b"] != nil)
+        #expect(try Self.node("gemm", in: graph).inputs[2] == "c")
+    }
+
     static func bytes(_ bytes: [UInt8]) -> TensorStorage {
         TensorStorage(byteCount: bytes.count) { $0.copyBytes(from: bytes) }
     }

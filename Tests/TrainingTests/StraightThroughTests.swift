@@ -196,14 +196,75 @@ import Training
         }
     }
 
+    /// Each block as a tensor of its own.
+    @Test(arguments: [[4, 6, 2], [6, 4]], InstructionSet.allCases.filter { $0 <= .best })
+    func `blocks are tensors of their own`(dimensions: [Int], set: InstructionSet) throws {
+        let shape = Shape(dimensions)
+        let (axis, blockAxis, size) = dimensions.count == 3 ? (0, 1, 2) : (1, 0, 3)
+        var grids = [Int](repeating: 1, count: shape.rank)
+        (grids[axis], grids[blockAxis]) = (shape[axis], shape[blockAxis] / size)
+        let count = grids.reduce(1, *)
+        let encodings = TensorEncodings(
+            encodings: (0..<count).map { .fromRange(min: -0.4, max: Double($0) / 9, bitwidth: 4, symmetric: false) },
+            axis: axis, blocks: .init(size: size, axis: blockAxis, shape: grids))
+        let estimator = try StraightThrough(encodings, shape: shape, instructionSet: set)
+        var random = CounterRandom(key: 9)
+        let x = (0..<shape.count).map { _ in random.normal() }
+        let g = (0..<shape.count).map { _ in random.normal() }
+        var (values, gradient, mask) = (x, g, GradientMask())
+        values.withUnsafeMutableBufferPointer { estimator.forward(inPlace: $0, recording: &mask) }
+        let sums = gradient.withUnsafeMutableBufferPointer { gradient in
+            x.withUnsafeBufferPointer { estimator.backward(inPlace: gradient, values: $0) }
+        }
+        var masked = g
+        masked.withUnsafeMutableBufferPointer { estimator.backward(inPlace: $0, mask: mask) }
+        #expect(masked == gradient)
+        for (block, encoding) in encodings.encodings.enumerated() {
+            let places = x.indices.filter { index in
+                var grid = 0
+                for axis in grids.indices {
+                    grid = grid * grids[axis] + index / shape.strides[axis] % shape[axis] * grids[axis] / shape[axis]
+                }
+                return grid == block
+            }
+            let own = try StraightThrough(TensorEncodings(encoding), instructionSet: set)
+            var (ownValues, ownGradient) = (places.map { x[$0] }, places.map { g[$0] })
+            let ownX = ownValues
+            var ownMask = GradientMask()
+            ownValues.withUnsafeMutableBufferPointer { own.forward(inPlace: $0, recording: &ownMask) }
+            let ownSums = ownGradient.withUnsafeMutableBufferPointer { gradient in
+                ownX.withUnsafeBufferPointer { own.backward(inPlace: gradient, values: $0) }
+            }
+            #expect(ownValues == places.map { values[$0] } && ownGradient == places.map { gradient[$0] })
+            #expect(abs(ownSums[0].delta - sums[block].delta) <= 1e-12 * (1 + abs(ownSums[0].delta)))
+            #expect(abs(ownSums[0].offset - sums[block].offset) <= 1e-12 * (1 + abs(ownSums[0].offset)))
+        }
+    }
+
+    @Test func `half precision lets every gradient pass`() throws {
+        let estimator = try StraightThrough(.float16)
+        let x: [Float] = [0.1, -70_000, 3, .infinity, 1e-9, 5, 6, 7, 8.0001]
+        var (values, mask) = (x, GradientMask())
+        values.withUnsafeMutableBufferPointer { estimator.forward(inPlace: $0, recording: &mask) }
+        #expect(values == x.map { Float(Float16($0)) })
+        let ones = [Float](repeating: 1, count: x.count)
+        var gradient = ones
+        gradient.withUnsafeMutableBufferPointer { estimator.backward(inPlace: $0, mask: mask) }
+        #expect(gradient == ones)
+        let sums = gradient.withUnsafeMutableBufferPointer { gradient in
+            x.withUnsafeBufferPointer { estimator.backward(inPlace: gradient, values: $0) }
+        }
+        #expect(gradient == ones && sums.isEmpty)
+    }
+
     @Test func `channels that do not fit are refused`() throws {
         let encoding = Encoding.fromRange(min: -1, max: 1, bitwidth: 8, symmetric: true)
         let three = [encoding, encoding, encoding]
-        #expect(throws: TrainingError.self) { try StraightThrough(TensorEncodings(encodings: three)) }
-        #expect(throws: TrainingError.self) {
+        #expect(throws: QuantizationError.self) { try StraightThrough(TensorEncodings(encodings: three)) }
+        #expect(throws: QuantizationError.self) {
             try StraightThrough(TensorEncodings(encodings: three, axis: 0), shape: [4, 3])
         }
-        #expect(throws: TrainingError.self) {
+        #expect(throws: QuantizationError.self) {
             try StraightThrough(TensorEncodings(encodings: three, axis: 2), shape: [3, 3])
         }
         var mask = GradientMask()

@@ -60,6 +60,11 @@ void qs_histogram(
 void qs_fake_quantize(
     enum qs_isa isa, const float *x, float *y, size_t count, float delta, float offset, float steps);
 
+/// Rounds to half precision and back, ties to even: what is too large becomes an infinity, NaN stays.
+/// @param x [count], of any alignment
+/// @param y [count]; may be x, must not overlap it otherwise
+void qs_round_to_half(const float *x, float *y, size_t count);
+
 #include "exact_sum.h"
 #include "optimizer_steps.h"
 #include "straight_through.h"

@@ -61,7 +61,7 @@ package enum KeptBatchNorms {
         _ graph: Graph, _ encodings: [String: TensorEncodings]
     ) -> (graph: Graph, encodings: [String: TensorEncodings], renamed: [String: String]) {
         let (folded, folds) = BatchNormFolding.foldBehindLayers(graph) { layer in
-            layer.inputs.count > 1 && encodings[layer.inputs[1]].map { $0.axis != nil } ?? true
+            layer.inputs.count > 1 && encodings[layer.inputs[1]].map { $0.axis != nil || $0.dataType != .int } ?? true
         }
         var scaled = encodings
         for fold in folds { scaled[fold.weight] = encodings[fold.weight]?.scaled(by: fold.scale) }
@@ -92,10 +92,16 @@ package enum KeptBatchNorms {
 }
 
 extension TensorEncodings {
-    /// The encodings of weights whose channels are multiplied.
+    /// The encodings of weights whose channels are multiplied; of one encoding per channel, per channel and block, or none.
     /// - Parameter scale: [channels]
     package func scaled(by scale: [Double]) -> TensorEncodings {
-        TensorEncodings(encodings: zip(encodings, scale).map { $0.scaled(by: $1) }, axis: axis)
+        replacing(encodings.enumerated().map { $1.scaled(by: scale[channel(ofEncoding: $0)]) })
+    }
+
+    /// - Parameter index: in `encodings`.
+    private func channel(ofEncoding index: Int) -> Int {
+        guard let blocks, let axis else { return index }
+        return index / blocks.shape[(axis + 1)...].reduce(1, *) % blocks.shape[axis]
     }
 }
 

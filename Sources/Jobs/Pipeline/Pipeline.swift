@@ -181,7 +181,7 @@ struct Pipeline {
         var digest: SHA256Digest?
         for (index, version) in job.export.encodings.enumerated() {
             guard let fileVersion = version.fileVersion else { continue }
-            let data = file.write(version: fileVersion)
+            let data = try file.write(version: fileVersion)
             if index == 0 {
                 try writeAtomically(data, to: output.encodings)
                 digest = SHA256Digest(of: data)

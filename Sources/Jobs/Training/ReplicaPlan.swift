@@ -24,8 +24,12 @@ package struct ReplicaPlan: Codable, Equatable, Sendable {
     package struct ParameterQuantizer: Codable, Equatable, Sendable {
         package var settings: QuantizerSettings
         package var channelAxis: Int?
+        package var blocks: Quantizer.Blocks?
         /// Of the weights before training.
         package var start: TensorEncodings
+
+        /// Whether there are grids, which have ends that can be learned.
+        package var hasRanges: Bool { start.dataType == .int }
     }
 
     /// Activations that share a quantizer.
@@ -95,7 +99,9 @@ package struct ReplicaPlan: Codable, Equatable, Sendable {
         try ParameterLayout(
             slotEntries
                 + parameters.compactMap { parameter in
-                    guard ranges == .learned, let quantizer = parameter.quantizer else { return nil }
+                    guard ranges == .learned, let quantizer = parameter.quantizer, quantizer.hasRanges else {
+                        return nil
+                    }
                     return (Self.parameterKey(parameter.name), [quantizer.start.encodings.count, 2])
                 })
     }

@@ -28,7 +28,7 @@ package struct TrainingReplica: Sendable {
             tensors[ReplicaPlan.activationKey(activation.name)] = Self.ranges(of: activation.start)
         }
         for parameter in plan.parameters {
-            guard let quantizer = parameter.quantizer else { continue }
+            guard let quantizer = parameter.quantizer, quantizer.hasRanges else { continue }
             tensors[ReplicaPlan.parameterKey(parameter.name)] = Self.ranges(of: quantizer.start)
         }
         try self.init(
@@ -159,8 +159,7 @@ package struct TrainingReplica: Sendable {
             for parameter in plan.parameters {
                 guard let quantizer = parameter.quantizer else { continue }
                 let encodings = quantizer.start.encodings.indices.map { learnedRange(parameter, $0).encoding }
-                parameterEncodings[parameter.name] = TensorEncodings(
-                    encodings: encodings, axis: quantizer.start.axis)
+                parameterEncodings[parameter.name] = quantizer.start.replacing(encodings)
             }
         case .static where plan.weightEncodings == .follow:
             for parameter in plan.parameters {
@@ -170,7 +169,7 @@ package struct TrainingReplica: Sendable {
                 let encodings = values.withUnsafeBufferPointer { values in
                     ParameterEncodings.compute(
                         UnsafeBufferPointer(rebasing: values[range]), shape: parameter.shape,
-                        settings: quantizer.settings, channelAxis: quantizer.channelAxis)
+                        settings: quantizer.settings, channelAxis: quantizer.channelAxis, blocks: quantizer.blocks)
                 }
                 parameterEncodings[parameter.name] = encodings ?? quantizer.start
             }

@@ -31,7 +31,7 @@ struct IntegerGrid {
 
     /// The first operator set whose QuantizeLinear and DequantizeLinear take the type, and one scale per channel.
     var opsetVersion: Int {
-        if elementType != .int8 && elementType != .uint8 { return 21 }
+        if encodings.blocks != nil || elementType != .int8 && elementType != .uint8 { return 21 }
         return encodings.axis == nil ? 10 : 13
     }
 
@@ -46,29 +46,49 @@ struct IntegerGrid {
         return Float(encoding.offset) * delta...Float(encoding.offset + encoding.steps) * delta
     }
 
-    /// One float32 per encoding; without axes where there is one for the whole tensor.
-    var scale: Tensor { Tensor(shape: shape, encodings.encodings.map { Float($0.delta) }) }
-
-    var zeroPoint: Tensor {
-        integers(shape: shape, isSigned ? encodings.encodings.map { _ in 0 } : encodings.encodings.map { -$0.offset })
+    /// One float32 per encoding; without axes where there is one for the whole tensor. Of blocks, as many along each axis as
+    /// the tensor has elements, but along that of the blocks.
+    /// - Parameter shape: of the tensor.
+    func scale(for shape: Shape?) -> Tensor {
+        let (layout, places) = layout(for: shape)
+        return Tensor(shape: layout, places.map { Float(encodings.encodings[$0].delta) })
     }
 
-    private var shape: Shape { encodings.axis == nil ? [] : [encodings.encodings.count] }
+    /// As `scale`.
+    func zeroPoint(for shape: Shape?) -> Tensor {
+        let (layout, places) = layout(for: shape)
+        return integers(shape: layout, places.map { isSigned ? 0 : -encodings.encodings[$0].offset })
+    }
 
-    /// The `axis` of the nodes, where there is one scale per channel.
-    var attributes: [String: Attribute] { encodings.axis.map { ["axis": .int($0)] } ?? [:] }
+    /// Which encoding each element of scale and zero point is of.
+    private func layout(for shape: Shape?) -> (shape: Shape, encodings: [Int]) {
+        let all = Array(encodings.encodings.indices)
+        guard let blocks = encodings.blocks, let axis = blocks.axis, let shape else {
+            return (encodings.axis == nil ? [] : [all.count], all)
+        }
+        var dimensions = shape.dimensions
+        dimensions[axis] = blocks.shape[axis]
+        let layout = Shape(dimensions)
+        let runs = GridRuns(shape: layout, grids: blocks.shape)
+        return (layout, runs.gridOfEachElement(count: layout.count))
+    }
+
+    /// The `axis` of the nodes where there are several scales, and `block_size` where channels are cut into blocks.
+    var attributes: [String: Attribute] {
+        guard let axis = encodings.blocks?.axis ?? encodings.axis else { return [:] }
+        return ["axis": .int(axis)].merging(encodings.blocks.map { ["block_size": .int($0.size)] } ?? [:]) { $1 }
+    }
 
     /// What a constant of float32 is on the grid: exactly what the simulation makes of it.
     /// - Throws: `QuantizationError` where the encodings are not as many as the channels.
     func quantized(_ constant: Tensor) throws(QuantizationError) -> Tensor {
         let simulated = try FakeQuantizer(encodings, shape: constant.shape).applied(to: constant)
-        let channels = encodings.encodings.map { (delta: Float($0.delta), zero: isSigned ? 0 : -$0.offset) }
-        let inner = encodings.axis.map { constant.shape.dimensions[($0 + 1)...].reduce(1, *) } ?? constant.count
+        let grids = encodings.encodings.map { (delta: Float($0.delta), zero: isSigned ? 0 : -$0.offset) }
+        let places = try GridRuns(encodings, shape: constant.shape).gridOfEachElement(count: constant.count)
         let values = simulated.withUnsafeElements(as: Float.self) { elements in
-            elements.enumerated().map { index, element in
-                let channel = channels[index / max(inner, 1) % channels.count]
+            zip(elements, places).map { element, place in
                 // A grid point is a float times delta, rounded, so the quotient is within rounding of an integer.
-                return Int((element / channel.delta).rounded()) + channel.zero
+                Int((element / grids[place].delta).rounded()) + grids[place].zero
             }
         }
         return integers(shape: constant.shape, values)

@@ -1,4 +1,5 @@
 import Graph
+import ONNX
 import Quantization
 import Tensors
 
@@ -9,9 +10,10 @@ import Tensors
 /// - Every constant with an encoding is stored as integers, with a DequantizeLinear that has the constant's name.
 /// - Biases of quantized layers become int32 on the grid of the layer's products, where that holds them.
 /// - A grid that is narrower than its integer type has a Clip before it is rounded.
+/// - Values of half precision are cast to it and back, constants stored so.
 ///
 /// The operator set is raised to the one that has the types: 10, 11 with a Clip, 13 for scales per channel, 21 for 4 and 16
-/// bits.
+/// bits and for blocks.
 public enum QDQExport {
     /// - Parameters:
     ///   - activations: by tensor name; one encoding each.
@@ -21,17 +23,22 @@ public enum QDQExport {
         _ graph: Graph, activations: [String: TensorEncodings], parameters: [String: TensorEncodings]
     ) throws -> Graph {
         var grids: [String: IntegerGrid] = [:]
+        var halves: Set<String> = []
         let encodings = activations.merging(parameters) { $1 }
         for (name, encodings) in encodings.sorted(by: { $0.key < $1.key }) {
             // As in the simulation, which rounds constants of float32 alone.
             if let constant = graph.constants[name], constant.elementType != .float32 { continue }
-            grids[name] = try IntegerGrid(encodings, tensor: name)
+            if encodings.dataType == .float16 {
+                halves.insert(name)
+            } else {
+                grids[name] = try IntegerGrid(encodings, tensor: name)
+            }
         }
         let values = grids.filter { graph.constants[$0.key] == nil }
         let opset = [
             grids.values.map(\.opsetVersion).max() ?? 0, values.values.contains { $0.bounds != nil } ? 11 : 0,
         ]
-        var builder = QDQBuilder(graph.raisingOpset(to: max(opset[0], opset[1])), grids)
+        var builder = QDQBuilder(graph.raisingOpset(to: max(opset[0], opset[1])), grids, halves)
         return try builder.built()
     }
 }
@@ -39,6 +46,8 @@ public enum QDQExport {
 private struct QDQBuilder {
     private let source: Graph
     private let grids: [String: IntegerGrid]
+    /// Tensors of half precision.
+    private let halves: Set<String>
     private let layers: LayerBiases
     private var names: FreshNames
     private var result: Graph
@@ -47,9 +56,10 @@ private struct QDQBuilder {
     private var written: Set<String> = []
     private var biases: [String: [(scales: [Float], name: String)]] = [:]
 
-    init(_ graph: Graph, _ grids: [String: IntegerGrid]) {
+    init(_ graph: Graph, _ grids: [String: IntegerGrid], _ halves: Set<String>) {
         source = graph
         self.grids = grids
+        self.halves = halves
         layers = LayerBiases(graph, encodings: grids.mapValues(\.encodings))
         names = FreshNames(graph)
         result = graph
@@ -58,11 +68,11 @@ private struct QDQBuilder {
 
     mutating func built() throws -> Graph {
         for input in source.inputs {
-            guard let grid = grids[input.name] else { continue }
+            guard isRounded(input.name) else { continue }
             guard !source.isOutput(input.name) else {
                 throw SimulationError(.quantizedInputIsOutput, tensor: input.name)
             }
-            addPair(grid, from: input.name, of: input.name)
+            addPair(from: input.name, of: input.name)
         }
         for node in source.nodes {
             let bias = quantizedBias(of: node)
@@ -71,12 +81,12 @@ private struct QDQBuilder {
             rewritten.inputs = node.inputs.map { replacements[$0] ?? $0 }
             if let bias { rewritten.inputs[2] = bias }
             // An output keeps its name, and what is rounded to become it gets another.
-            for (index, name) in node.outputs.enumerated() where grids[name] != nil && source.isOutput(name) {
+            for (index, name) in node.outputs.enumerated() where isRounded(name) && source.isOutput(name) {
                 rewritten.outputs[index] = names.value("\(name)_unquantized")
             }
             result.nodes.append(rewritten)
             for (name, made) in zip(node.outputs, rewritten.outputs) {
-                if let grid = grids[name] { addPair(grid, from: made, of: name) }
+                if isRounded(name) { addPair(from: made, of: name) }
             }
         }
         for output in source.outputs { try addConstant(output.name) }
@@ -85,8 +95,18 @@ private struct QDQBuilder {
         return result
     }
 
+    private func isRounded(_ tensor: String) -> Bool { grids[tensor] != nil || halves.contains(tensor) }
+
     /// Rounds the value `made` under the name of `tensor`, which it is or will be.
-    private mutating func addPair(_ grid: IntegerGrid, from made: String, of tensor: String) {
+    private mutating func addPair(from made: String, of tensor: String) {
+        let output = made == tensor ? names.value("\(tensor)_qdq") : tensor
+        if output != tensor { replacements[tensor] = output }
+        guard let grid = grids[tensor] else {
+            let half = names.value("\(tensor)_float16")
+            addNode("Cast", of: tensor, [made], half, ["to": .int(ElementType.float16.onnxCode)])
+            addNode("Cast", of: tensor, [half], output, ["to": .int(ElementType.float32.onnxCode)])
+            return
+        }
         var input = made
         if let bounds = grid.bounds {
             let (low, high) = (names.value("\(tensor)_min"), names.value("\(tensor)_max"))
@@ -98,20 +118,26 @@ private struct QDQBuilder {
         let operands = addOperands(grid, of: tensor)
         let quantized = names.value("\(tensor)_q")
         addNode("QuantizeLinear", of: tensor, [input] + operands, quantized, grid.attributes)
-        let output = made == tensor ? names.value("\(tensor)_qdq") : tensor
         addNode("DequantizeLinear", of: tensor, [quantized] + operands, output, grid.attributes)
-        if output != tensor { replacements[tensor] = output }
     }
 
-    /// Stores a constant as integers before the first node that takes it.
+    /// Stores a constant as integers, or in half precision, before the first node that takes it.
     private mutating func addConstant(_ name: String) throws {
-        guard let grid = grids[name], let constant = source.constants[name], written.insert(name).inserted else {
+        guard isRounded(name), let constant = source.constants[name], written.insert(name).inserted else { return }
+        guard let grid = grids[name] else {
+            let half = names.value("\(name)_float16")
+            result.constants[name] = nil
+            result.constants[half] = Tensor(
+                shape: constant.shape, constant.elements(as: Float.self).map { Float16($0) })
+            addNode("Cast", of: name, [half], name, ["to": .int(ElementType.float32.onnxCode)])
             return
         }
         let quantized = names.value("\(name)_q")
         result.constants[name] = nil
         result.constants[quantized] = try grid.quantized(constant)
-        addNode("DequantizeLinear", of: name, [quantized] + addOperands(grid, of: name), name, grid.attributes)
+        addNode(
+            "DequantizeLinear", of: name, [quantized] + addOperands(grid, of: name, constant.shape), name,
+            grid.attributes)
     }
 
     /// - Returns: what the node takes as its bias where that is stored as integers. Nodes with other scales have their own.
@@ -139,10 +165,10 @@ private struct QDQBuilder {
     }
 
     /// - Returns: names of scale and zero point.
-    private mutating func addOperands(_ grid: IntegerGrid, of tensor: String) -> [String] {
+    private mutating func addOperands(_ grid: IntegerGrid, of tensor: String, _ shape: Shape? = nil) -> [String] {
         let operands = [names.value("\(tensor)_scale"), names.value("\(tensor)_zero_point")]
-        result.constants[operands[0]] = grid.scale
-        result.constants[operands[1]] = grid.zeroPoint
+        result.constants[operands[0]] = grid.scale(for: shape)
+        result.constants[operands[1]] = grid.zeroPoint(for: shape)
         return operands
     }
 

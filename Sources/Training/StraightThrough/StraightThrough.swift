@@ -5,37 +5,25 @@ import Tensors
 /// Fake quantization that lets gradients through (the straight-through estimator, Bengio, Leonard and Courville, 2013):
 /// the forward pass rounds values to the grid as `FakeQuantizer` does, to the bit; the backward pass gives the gradient of
 /// an element unchanged where `round(x / delta) - offset` lies in `0...steps`, and zero elsewhere. That is the reference
-/// implementation's rule (aimet-torch 2.42): elements that are rounded to an end of the grid still pass.
+/// implementation's rule (aimet-torch 2.42): elements that are rounded to an end of the grid still pass. Of half precision, all
+/// gradients pass.
 public struct StraightThrough: Sendable {
     public let encodings: TensorEncodings
     private let instructionSet: InstructionSet
-    /// How row-major elements meet their channels; one run for one encoding.
-    private let runs: ChannelRuns
+    private let runs: GridRuns
     private let delta: [Float]
     /// The least and greatest grid points over delta.
     private let lower: [Float]
     private let upper: [Float]
 
-    /// - Parameter shape: of the tensors it is applied to, row-major, where there is one encoding per channel.
-    /// - Throws: `TrainingError(.lengthMismatch)` where the channels of the shape are not as many as the encodings.
+    /// - Parameter shape: of the tensors it is applied to, row-major, where there are several encodings.
+    /// - Throws: `QuantizationError(.lengthMismatch)` where the channels of the shape are not as many as the encodings.
     public init(
         _ encodings: TensorEncodings, shape: Shape? = nil, instructionSet: InstructionSet = .best
-    ) throws(TrainingError) {
+    ) throws(QuantizationError) {
         self.encodings = encodings
         self.instructionSet = instructionSet
-        if let axis = encodings.axis, let shape {
-            guard axis < shape.rank, shape[axis] == encodings.encodings.count else {
-                throw TrainingError(
-                    .lengthMismatch, key: "axis \(axis)", expected: "\(encodings.encodings.count)", found: "\(shape)")
-            }
-            runs = ChannelRuns(shape: shape, axis: axis)
-        } else {
-            guard encodings.encodings.count == 1 else {
-                throw TrainingError(
-                    .lengthMismatch, key: "axis", expected: "1", found: "\(encodings.encodings.count)")
-            }
-            runs = ChannelRuns()
-        }
+        runs = try GridRuns(encodings, shape: shape)
         delta = encodings.encodings.map { Float($0.delta) }
         lower = encodings.encodings.map { Float($0.offset) }
         upper = encodings.encodings.map { Float($0.offset) + Float($0.steps) }
@@ -58,19 +46,39 @@ public struct StraightThrough: Sendable {
         let length = runs.length(in: values.count)
         mask.reset(count: values.count, run: length)
         guard let from = values.baseAddress, let to = output.baseAddress, length > 0 else { return }
+        guard encodings.dataType == .int else {
+            mask.letAllPass()
+            qs_round_to_half(from, to, values.count)
+            return
+        }
         let (isa, bytesPerRun) = (instructionSet.isa, mask.bytesPerRun)
-        mask.bits.withUnsafeMutableBufferPointer { bits in
-            guard let bits = bits.baseAddress else { return }
-            for run in 0..<values.count / length {
-                let start = run * length
-                let own = bits + run * bytesPerRun
-                if runs.areInterleaved {
-                    qs_fake_quantize_masked_each(isa, from + start, to + start, own, length, delta, lower, upper)
-                } else {
-                    let channel = run % delta.count
-                    qs_fake_quantize_masked(
-                        isa, from + start, to + start, own, length, delta[channel], lower[channel],
-                        upper[channel] - lower[channel])
+        withGrids { delta, lower, upper in
+            mask.bits.withUnsafeMutableBufferPointer { bits in
+                guard let bits = bits.baseAddress else { return }
+                for run in 0..<values.count / length {
+                    let (start, own, grid) = (run * length, bits + run * bytesPerRun, runs.firstGrid(ofRun: run))
+                    if runs.gridsPerRun > 1 {
+                        qs_fake_quantize_masked_each(
+                            isa, from + start, to + start, own, length, delta + grid, lower + grid, upper + grid)
+                    } else {
+                        qs_fake_quantize_masked(
+                            isa, from + start, to + start, own, length, delta[grid], lower[grid],
+                            upper[grid] - lower[grid])
+                    }
+                }
+            }
+        }
+    }
+
+    private func withGrids(
+        _ body: (UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>) -> Void
+    ) {
+        delta.withUnsafeBufferPointer { delta in
+            lower.withUnsafeBufferPointer { lower in
+                upper.withUnsafeBufferPointer { upper in
+                    guard let delta = delta.baseAddress, let lower = lower.baseAddress, let upper = upper.baseAddress
+                    else { return }
+                    body(delta, lower, upper)
                 }
             }
         }
@@ -116,17 +124,23 @@ public struct StraightThrough: Sendable {
         precondition(values.count == gradient.count, "\(gradient.count) gradients of \(values.count) values")
         var sums = [qs_range_sums](repeating: qs_range_sums(), count: delta.count)
         let length = runs.length(in: values.count)
-        guard let x = values.baseAddress, let g = gradient.baseAddress, length > 0 else {
+        guard let x = values.baseAddress, let g = gradient.baseAddress, length > 0, encodings.dataType == .int else {
             return sums.map { RangeSums($0) }
         }
-        if runs.areInterleaved {
-            qs_range_backward_each(x, g, values.count, length, delta, lower, upper, &sums)
-        } else {
-            for run in 0..<values.count / length {
-                let channel = run % delta.count
-                qs_range_backward(
-                    instructionSet.isa, x + run * length, g + run * length, length, delta[channel], lower[channel],
-                    upper[channel] - lower[channel], &sums[channel])
+        withGrids { delta, lower, upper in
+            sums.withUnsafeMutableBufferPointer { sums in
+                guard let sums = sums.baseAddress else { return }
+                for run in 0..<values.count / length {
+                    let (start, grid) = (run * length, runs.firstGrid(ofRun: run))
+                    if runs.gridsPerRun > 1 {
+                        qs_range_backward_each(
+                            x + start, g + start, length, length, delta + grid, lower + grid, upper + grid, sums + grid)
+                    } else {
+                        qs_range_backward(
+                            instructionSet.isa, x + start, g + start, length, delta[grid], lower[grid],
+                            upper[grid] - lower[grid], sums + grid)
+                    }
+                }
             }
         }
         return zip(sums, delta).map { RangeSums($0, delta: $1) }
@@ -157,32 +171,11 @@ public struct GradientMask: Equatable, Sendable {
         let bytes = run == 0 ? 0 : count / run * bytesPerRun
         if bits.count != bytes { bits = [UInt8](repeating: 0, count: bytes) }
     }
-}
 
-/// How the elements of a row-major tensor follow each other along the axis of the channels.
-struct ChannelRuns: Sendable {
-    /// Elements that follow each other in one channel; nil where the whole tensor is one channel.
-    private let inner: Int?
-    private let channels: Int
-
-    init() {
-        inner = nil
-        channels = 1
-    }
-
-    init(shape: Shape, axis: Int) {
-        inner = shape.dimensions[(axis + 1)...].reduce(1, *)
-        channels = shape[axis]
-    }
-
-    /// Whether neighbouring elements belong to neighbouring channels. A run then goes once through the channels.
-    var areInterleaved: Bool { inner == 1 }
-
-    /// Elements of a run, of `count` in all.
-    func length(in count: Int) -> Int {
-        guard let inner else { return count }
-        let length = inner == 1 ? channels : inner
-        precondition(length == 0 || count.isMultiple(of: length), "\(count) elements in runs of \(length)")
-        return length
+    /// Of a mask that is one run.
+    fileprivate mutating func letAllPass() {
+        for index in bits.indices { bits[index] = .max }
+        // As the kernels leave the bits that fill up the last byte.
+        if run % 8 != 0, let last = bits.indices.last { bits[last] = UInt8(1 << (run % 8) - 1) }
     }
 }

@@ -1,0 +1,61 @@
+/// What the target holds the values of a tensor as.
+public enum DataType: String, Equatable, Hashable, Sendable, Codable {
+    /// Integers on the grids of encodings.
+    case int
+    /// IEEE half precision: no grid, and nothing to calibrate.
+    case float16
+}
+
+/// The encodings of a tensor.
+public struct TensorEncodings: Equatable, Sendable, Codable {
+    /// One for the whole tensor, one per channel along `axis`, or one per channel and block; none for `float16`.
+    public var encodings: [Encoding]
+    /// The axis of the channels, from the front; nil for one encoding. Encodings files before 2.0.0 do not carry it.
+    public var axis: Int?
+    /// How channels are cut into blocks; nil where they are not.
+    public var blocks: Blocks?
+    public var dataType: DataType
+
+    /// Runs of neighbouring elements along an axis, usually that of the input channels, each with a grid of its own.
+    public struct Blocks: Equatable, Hashable, Sendable, Codable {
+        /// Elements of a block along its axis.
+        public var size: Int
+        /// From the front; encodings files before 2.0.0 do not carry it.
+        public var axis: Int?
+        /// Encodings along each axis of the tensor, such as [channels, blocks, 1, 1]; the list of encodings is row-major in it.
+        public var shape: [Int]
+
+        public init(size: Int, axis: Int?, shape: [Int]) {
+            self.size = size
+            self.axis = axis
+            self.shape = shape
+        }
+    }
+
+    public init(encodings: [Encoding], axis: Int? = nil, blocks: Blocks? = nil) {
+        self.encodings = encodings
+        self.axis = axis
+        self.blocks = blocks
+        dataType = .int
+    }
+
+    public init(_ encoding: Encoding) {
+        self.init(encodings: [encoding])
+    }
+
+    private init(_ dataType: DataType) {
+        self.init(encodings: [])
+        self.dataType = dataType
+    }
+
+    public static let float16 = TensorEncodings(.float16)
+
+    /// The same with other grids.
+    /// - Parameter encodings: as many as there are.
+    public func replacing(_ encodings: [Encoding]) -> TensorEncodings {
+        precondition(encodings.count == self.encodings.count, "\(encodings.count) in place of \(self.encodings.count)")
+        var replaced = self
+        replaced.encodings = encodings
+        return replaced
+    }
+}
