@@ -15,7 +15,6 @@ of the graph: where the first difference arises. Exit code 1 when a bound is bro
 import argparse
 import collections
 import pathlib
-import subprocess
 import sys
 import tempfile
 
@@ -30,6 +29,8 @@ LEVELS = {
     "optimized": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
     "as written": onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
 }
+
+UNCHANGED = ("Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
 
 
 def first_samples(job, count):
@@ -79,19 +80,22 @@ def quantized_values(model):
             yield name, node.output[0], float(constants[node.input[1]])
 
 
-def infer(arguments, folder, model, inputs, scratch):
+def infer(arguments, model, inputs, scratch):
     """Outputs of `quantsim infer` with the job's encodings."""
-    np.savez(scratch / "in.npz", **inputs)
     path = scratch / "model.onnx"
     onnx.save(model, path)
-    encodings = next(p for p in (folder / "model.1.0.0.encodings", folder / "model.encodings") if p.exists())
-    command = [arguments.quantsim, "infer", path, "--input", scratch / "in.npz", "--output", scratch / "out.npz",
-               "--encodings", encodings]
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(done.stderr.strip())
-    with np.load(scratch / "out.npz") as arrays:
-        return {n: arrays[n] for n in arrays.files}
+    files = (arguments.folder / "model.1.0.0.encodings", arguments.folder / "model.encodings")
+    outputs, error = samples.infer(arguments.quantsim, path, next(p for p in files if p.exists()), inputs, scratch)
+    return sys.exit(error) if outputs is None else outputs
+
+
+def step_of(output, model, values):
+    """The quantization step of a graph output: its own, or that of the value whose elements it has."""
+    producers = {o: n for n in model.graph.node for o in n.output}
+    steps = {value: scale for _, value, scale in values}
+    while output not in steps and output in producers and producers[output].op_type in UNCHANGED:
+        output = producers[output].input[0]
+    return steps.get(output)
 
 
 def main():
@@ -113,14 +117,14 @@ def main():
           f"{types['DequantizeLinear']} DequantizeLinear; onnx.checker: valid")
     values = list(quantized_values(model))
     output = plain.graph.output[0].name
-    step = next((scale for name, _, scale in values if name == output), None)
+    step = step_of(output, model, values)
     if step is None:
         sys.exit(f"{output} has no encoding")
     broken = False
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch)
         exposed = [name for name, _, _ in values if name not in inputs] if arguments.layers else []
-        ours = infer(arguments, arguments.folder, with_outputs(plain, exposed), inputs, scratch)
+        ours = infer(arguments, with_outputs(plain, exposed), inputs, scratch)
         for title, level in LEVELS.items():
             ran = session(model, level, scratch / "optimized.onnx")
             theirs = run(ran, inputs)[output]

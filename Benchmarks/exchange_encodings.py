@@ -18,7 +18,6 @@ import io
 import json
 import logging
 import pathlib
-import subprocess
 import sys
 import tempfile
 import warnings
@@ -62,17 +61,6 @@ def grids(path):
             for section in ("activation_encodings", "param_encodings") for e in document[section]}
 
 
-def infer(arguments, model, encodings, inputs, scratch):
-    np.savez(scratch / "in.npz", **inputs)
-    command = [arguments.quantsim, "infer", model, "--input", scratch / "in.npz", "--output", scratch / "out.npz",
-               "--encodings", encodings]
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
-    if done.returncode:
-        return None, done.stderr.strip()
-    with np.load(scratch / "out.npz") as arrays:
-        return {n: arrays[n] for n in arrays.files}, ""
-
-
 def agreement(ours, theirs):
     """The share of samples with one greatest element, and the largest difference over the range."""
     a, b = next(iter(ours.values())), next(iter(theirs.values()))  # AIMET's session has names of its own
@@ -108,7 +96,7 @@ def main():
             differing = sorted(n for n in own.keys() | loaded.keys() if own.get(n) != loaded.get(n))
             if differing:
                 failed.append(f"{file.name} in AIMET: other grids of {', '.join(differing[:5])} and so on")
-            outputs, error = infer(arguments, path, file, inputs, scratch)
+            outputs, error = samples.infer(arguments.quantsim, path, file, inputs, scratch)
             if outputs is None:
                 failed.append(f"{file.name} in infer: {error}")
                 continue
@@ -122,7 +110,8 @@ def main():
         first = None
         for version in VERSIONS:
             file = exported(sim, scratch, version, export_model=True)
-            outputs, error = infer(arguments, scratch / f"aimet.{version}.onnx", file, inputs, scratch)
+            outputs, error = samples.infer(
+                arguments.quantsim, scratch / f"aimet.{version}.onnx", file, inputs, scratch)
             if outputs is None:
                 failed.append(f"AIMET's {version} in infer: {error}")
                 continue

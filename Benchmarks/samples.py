@@ -2,6 +2,7 @@
 
 import glob
 import pathlib
+import subprocess
 import tarfile
 
 import numpy as np
@@ -81,3 +82,15 @@ class Job:
         graph = onnx.load(self.model, load_external_data=False).graph
         initializers = {i.name for i in graph.initializer}
         return next(i.name for i in graph.input if i.name not in initializers)
+
+
+def infer(executable, model, encodings, inputs, folder):
+    """Outputs of `quantsim infer` by name, and what it says where it fails; files go to `folder`."""
+    np.savez(folder / "in.npz", **inputs)
+    command = [executable, "infer", model, "--input", folder / "in.npz", "--output", folder / "out.npz",
+               "--encodings", encodings]
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
+    if done.returncode:
+        return None, done.stderr.strip()
+    with np.load(folder / "out.npz") as arrays:
+        return {n: arrays[n] for n in arrays.files}, ""

@@ -97,7 +97,8 @@ extension ValueInfo {
             switch extent.value {
             // Old exporters write 0 or -1 where the extent is open.
             case .dimValue(let value)? where value > 0: .fixed(Int(value))
-            case .dimParam(let name)? where !name.isEmpty: .symbolic(name)
+            // Paddle's exporter writes "?" for every extent that is open; they are not equal for it.
+            case .dimParam(let name)? where !name.isEmpty && name != "?": .symbolic(name)
             default: .unknown
             }
         }

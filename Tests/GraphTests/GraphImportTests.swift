@@ -37,6 +37,15 @@ import Testing
         #expect(exported.model.graph.input == builder.model.graph.input)
     }
 
+    @Test func questionMarksAreOpenExtentsOfTheirOwn() throws {
+        var builder = ModelBuilder()
+        builder.input("x", "height", "width")
+        builder.output("y", "height", "width")
+        builder.node("Relu", ["x"], ["y"])
+        for axis in 0..<2 { builder.model.graph.input[0].type.tensorType.shape.dim[axis].dimParam = "?" }
+        #expect(try builder.graph().inputs[0].dimensions == [.unknown, .unknown])
+    }
+
     @Test func constantNodesAndTheirIdentitiesAreConstants() throws {
         var builder = ModelBuilder()
         builder.input("x", "2")
