@@ -44,17 +44,21 @@ public enum Inspection {
     static func describe(_ file: EncodingsFile) -> String {
         func table(_ encodings: [String: TensorEncodings]) -> String {
             var table = TextTable([
-                .init("tensor"), .init("bits", .right), .init("symmetric"), .init("channels", .right),
-                .init("min", .right), .init("max", .right), .init("delta", .right), .init("offset", .right),
+                .init("tensor"), .init("bits", .right), .init("symmetric"), .init("encodings", .right),
+                .init("block size", .right), .init("min", .right), .init("max", .right), .init("delta", .right),
+                .init("offset", .right),
             ])
             for (name, tensor) in encodings.sorted(by: { $0.key < $1.key }) {
-                guard let first = tensor.encodings.first else { continue }
+                guard let first = tensor.encodings.first else {
+                    table.append([name, tensor.dataType.rawValue] + [String](repeating: "", count: 7))
+                    continue
+                }
                 let low = tensor.encodings.map(\.min).min() ?? first.min
                 let high = tensor.encodings.map(\.max).max() ?? first.max
                 let single = tensor.encodings.count == 1
                 table.append([
                     name, "\(first.bitwidth)", first.symmetric ? "yes" : "no",
-                    single ? "" : "\(tensor.encodings.count)",
+                    single ? "" : "\(tensor.encodings.count)", tensor.blocks.map { "\($0.size)" } ?? "",
                     String(format: "%.6g", low), String(format: "%.6g", high),
                     single ? String(format: "%.6g", first.delta) : "", single ? "\(first.offset)" : "",
                 ])
