@@ -71,6 +71,11 @@ package struct AnalysisQuantizer: Codable, Equatable, Sendable {
     package var tensors: [String]
     package var bitwidth: Int
 
+    package init(tensor: String, role: Role, tensors: [String], bitwidth: Int) {
+        (self.tensor, self.role) = (tensor, role)
+        (self.tensors, self.bitwidth) = (tensors, bitwidth)
+    }
+
     /// - Parameters:
     ///   - activations: encodings of all activations, constants among them.
     ///   - parameters: encodings of all parameters.
