@@ -12,6 +12,8 @@ public final class Plan {
         public let elements: UnsafeMutableBufferPointer<Float>
         /// How many of the elements are zeros that only fill up the layout.
         public let layoutZeros: Int
+        /// Tells layouts apart: values of one layout have their elements in the same order.
+        public let layout: [UInt8]
     }
 
     /// Bytes of the memory that values share.

@@ -63,16 +63,16 @@ struct BadJob: CustomTestStringConvertible, Sendable {
             fourthLine: "quantisation: {}",
             JobError(
                 .unknownKey, key: "quantisation",
-                expected: "model, dataset, quantization, post_training, training, export or instruction_set",
+                expected: "model, dataset, quantization, post_training, training, analysis, export or instruction_set",
                 found: "quantisation", suggestion: "quantization"),
             ", line 4: unknown key quantisation, did you mean \"quantization\"?"),
         BadJob(
             fourthLine: "colour: blue",
             JobError(
                 .unknownKey, key: "colour",
-                expected: "model, dataset, quantization, post_training, training, export or instruction_set",
+                expected: "model, dataset, quantization, post_training, training, analysis, export or instruction_set",
                 found: "colour"),
-            ", line 4: unknown key colour: expected model, dataset, quantization, post_training, training, export or "
+            ", line 4: unknown key colour: expected model, dataset, quantization, post_training, training, analysis, export or "
                 + "instruction_set"),
         BadJob(
             "model: m.onnx\ndataset:\n  calibration: {path: x,\n    sample: 20}",

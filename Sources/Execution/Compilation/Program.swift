@@ -140,7 +140,9 @@ final class Program {
     }
 
     private func shown(_ name: String, _ operand: Operand) -> Plan.Tap {
-        Plan.Tap(name: name, elements: elements(operand), layoutZeros: operand.layout.paddingCount)
+        Plan.Tap(
+            name: name, elements: elements(operand), layoutZeros: operand.layout.paddingCount,
+            layout: operand.layout.key)
     }
 
     /// Turns buffers into addresses and instructions into actions.

@@ -59,14 +59,14 @@ struct JobService {
         var pipeline = Pipeline(
             job, preparation, calibration: calibration, training: training, evaluation: evaluation,
             checkpoints: checkpoints, output: folder, coordinator: coordinator, display: display)
-        let (stages, training, digest) = try pipeline.run()
+        let digest = try pipeline.run()
         let report = Report(
-            job: job, stages: stages, training: training, digest: digest, instructionSet: instructionSet.rawValue,
+            job: job, stages: pipeline.stages, training: pipeline.trainingSummary, digest: digest, instructionSet: instructionSet.rawValue,
             workersSeen: monitor.mostWorkers,
             peakMemory: Report.PeakMemoryReport(coordinator: PeakMemory.bytes(), worker: peakWorkerMemory()),
             libraries: ["oneDNN": ComputeLibrary.version])
         try writeAtomically(report.json(), to: folder.report)
-        try writeAtomically(HTMLReport(report).page(), to: folder.reportPage)
+        try writeAtomically(HTMLReport(report, analysis: pipeline.analysis).page(), to: folder.reportPage)
         return report
     }
 }

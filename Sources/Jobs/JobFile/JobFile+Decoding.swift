@@ -31,6 +31,7 @@ extension JobFile {
         dataset = try Dataset(section.required(.dataset))
         quantization = try section[.quantization].map { try Quantization($0) } ?? Quantization()
         training = try section[.training].map { try Training($0) }
+        analysis = try section[.analysis].map { try Analysis($0) }
         postTraining = try section[.postTraining].map(stages) ?? []
         export = try section[.export].map { try Export($0) } ?? Export()
         instructionSet = try section[.instructionSet]?.choice(of: InstructionSet.self) ?? .auto
@@ -126,6 +127,13 @@ extension JobFile.ConfigSource {
                 .unknownChoice, expected: alternatives(Self.names + ["the path of a config file"]),
                 suggestion: nearestWord(to: text, among: Self.names))
         }
+    }
+}
+
+extension JobFile.Analysis {
+    init(_ value: YAMLValue) throws {
+        let section = try YAMLSection(value, keys: CodingKeys.self)
+        samples = try section[.samples]?.integer(in: 1...Int.max)
     }
 }
 

@@ -12,6 +12,8 @@ public struct JobFile: Equatable, Sendable, Codable {
     /// In the order of the file.
     public var postTraining: [PostTrainingStage]
     public var training: Training?
+    /// Nil where the job analyzes nothing.
+    public var analysis: Analysis?
     public var export: Export
     public var instructionSet: InstructionSet
 
@@ -25,7 +27,7 @@ public struct JobFile: Equatable, Sendable, Codable {
     enum CodingKeys: String, CodingKey, CaseIterable {
         case model, dataset, quantization
         case postTraining = "post_training"
-        case training, export
+        case training, analysis, export
         case instructionSet = "instruction_set"
     }
 
@@ -153,6 +155,16 @@ public struct JobFile: Equatable, Sendable, Codable {
         case foldBatchNorms = "fold_batch_norms"
         case crossLayerEqualization = "cross_layer_equalization"
         case biasCorrection = "bias_correction"
+    }
+
+    /// What each quantizer does to the output.
+    public struct Analysis: Equatable, Sendable, Codable {
+        /// The first so many evaluation samples, of calibration samples where there are none; all where nil.
+        public var samples: Int?
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case samples
+        }
     }
 
     public struct Export: Equatable, Sendable, Codable {

@@ -20,20 +20,23 @@ final class ModelLane {
 
     /// - Parameters:
     ///   - inputs: float arrays with `count` samples on axis 0.
+    ///   - samples: those to run; all where nil.
     ///   - tile: samples per forward pass; the last one takes what remains.
     ///   - outputs: receives the plan after each tile, with the samples that it holds.
     /// - Throws: `ExecutionError(.inputMismatch)` for an array with another number of samples, `GraphError` for shapes that the
     ///   graph does not take.
     func run(
-        _ inputs: [String: Tensor], count: Int, tile: Int, tap: (Plan.Tap) throws -> Void = { _ in },
+        _ inputs: [String: Tensor], count: Int, samples wanted: Range<Int>? = nil, tile: Int,
+        tap: (Plan.Tap) throws -> Void = { _ in },
         outputs: (Range<Int>, Plan) throws -> Void = { _, _ in }
     ) throws {
         for (name, tensor) in inputs where tensor.shape.dimensions.first != count {
             throw ExecutionError(
                 .inputMismatch, tensor: name, expected: "\(count) samples", found: "\(tensor.shape)")
         }
-        for start in stride(from: 0, to: count, by: tile) {
-            let samples = start..<min(start + tile, count)
+        let wanted = wanted ?? 0..<count
+        for start in stride(from: wanted.lowerBound, to: wanted.upperBound, by: tile) {
+            let samples = start..<min(start + tile, wanted.upperBound)
             let shapes = inputs.mapValues { Shape([samples.count] + $0.shape.dimensions.dropFirst()) }
             let plan = try plan(shapes)
             try run(plan, inputs, firstSample: start, tap)

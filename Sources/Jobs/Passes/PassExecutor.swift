@@ -49,6 +49,10 @@ package final class PassExecutors: PassExecutorFactory {
             throw ShardFailure(permanent: true, code: "descriptor")
         }
         var graph = try Graph(importing: ONNXFile(decoding: artifacts(id)))
+        if case .analysis(let task) = specification.task {
+            let models = try AnalysisModels(task, graph, parameters: specification.parameters)
+            return try AnalysisExecutor(specification, models)
+        }
         if case .evaluation(let activations) = specification.task {
             graph = graph.simulatingBiases(specification.parameters.merging(activations) { $1 })
         }
@@ -60,7 +64,7 @@ package final class PassExecutors: PassExecutorFactory {
         case .statistics(let normalizations, let activations):
             return NormalizationExecutor(
                 specification: specification, model: model, normalizations: normalizations, activations: activations)
-        case .training: throw ShardFailure(permanent: true, code: "descriptor")
+        case .training, .analysis: throw ShardFailure(permanent: true, code: "descriptor")
         }
     }
 }

@@ -12,6 +12,8 @@ package struct PassSpecification: Codable, Equatable, Sendable {
         case calibration(observed: [String])
         /// Counts correct predictions; activations are quantized where encodings are given.
         case evaluation(activations: [String: TensorEncodings])
+        /// Compares forms of the model in which some quantizers are on with the FP32 model.
+        case analysis(AnalysisTask)
         /// Finds the statistics of batch norms over batches, which shards are; values are quantized where encodings are
         /// given.
         case statistics(of: [BatchNormPlan.Normalization], activations: [String: TensorEncodings])

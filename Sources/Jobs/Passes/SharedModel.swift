@@ -9,11 +9,13 @@ final class SharedModel: Sendable {
     private static let limit = 16
 
     let graph: Graph
-    let weights = WeightStore()
+    let weights: WeightStore
     private let specialized = Mutex<[[String: Shape]: SpecializedGraph]>([:])
 
-    init(_ graph: Graph) {
+    /// - Parameter weights: of models that share constants with this one.
+    init(_ graph: Graph, weights: WeightStore = WeightStore()) {
         self.graph = graph
+        self.weights = weights
     }
 
     /// The graph for some input shapes. Lanes that ask at the same time may each make it; all get the first, whose constants

@@ -15,13 +15,14 @@ struct Pipeline {
     let coordinator: Coordinator
     let display: ProgressDisplay
     var preparation: ModelPreparation
-    private let calibration: DatasetSource
+    let calibration: DatasetSource
     private let training: DatasetSource?
     let evaluation: DatasetSource?
     private let checkpoints: TrainingCheckpoints?
     var model: ArtifactID
     var stages: [Report.Stage] = []
     var trainingSummary: Report.Training?
+    var analysis: Analysis?
 
     init(
         _ job: JobFile, _ preparation: ModelPreparation, calibration: DatasetSource, training: DatasetSource?,
@@ -41,13 +42,15 @@ struct Pipeline {
     }
 
     /// Runs all stages and writes their results.
-    /// - Returns: what the report needs to know of the stages.
-    mutating func run() throws -> (stages: [Report.Stage], training: Report.Training?, digest: Report.Digest) {
-        var activations = try calibrate()
+    /// - Returns: the digests of what was exported. What the report needs beside them is in the pipeline then.
+    mutating func run() throws -> Report.Digest {
+        let calibrated = try calibrate()
+        var activations = calibrated.activations
         if let evaluation {
             try evaluate(evaluation, as: .fp32, fp32Evaluation())
             try evaluate(evaluation, as: .quantized, quantizedEvaluation(activations))
         }
+        if let analysis = job.analysis { try analyze(analysis, activations, calibrated.statistics) }
         if let training = job.training, let source = self.training, let checkpoints {
             let progress: TrainingProgress
             (activations, progress) = try train(training, on: source, checkpoints, activations)
@@ -57,10 +60,10 @@ struct Pipeline {
                     evaluation, as: .trained, quantizedEvaluation(activations), known: progress.best?.evaluation)
             }
         }
-        return (stages, trainingSummary, try export(activations))
+        return try export(activations)
     }
 
-    private mutating func calibrate() throws -> [String: TensorEncodings] {
+    private mutating func calibrate() throws -> (activations: [String: TensorEncodings], statistics: StatisticsSet) {
         let observed = preparation.placement.observedTensors.sorted()
         let specification = specification(
             .calibration(observed: observed), parameters: preparation.parameterEncodings)
@@ -76,8 +79,9 @@ struct Pipeline {
                 "calibrate", kind: .calibration, samples: result.samples, skipped: result.skipped,
                 seconds: outcome.seconds))
         display.end()
-        return ActivationEncodings.compute(
+        let activations = ActivationEncodings.compute(
             graph: preparation.graph, placement: preparation.placement, statistics: result.statistics)
+        return (activations, result.statistics)
     }
 
     private mutating func evaluate(
@@ -166,7 +170,7 @@ struct Pipeline {
         }
     }
 
-    private func specification(
+    func specification(
         _ task: PassSpecification.Task, parameters: [String: TensorEncodings]
     ) -> PassSpecification {
         PassSpecification(

@@ -23,6 +23,8 @@ public struct OutputFolder: Equatable, Sendable {
     public var report: URL { url.appendingPathComponent("report.json") }
     /// The report for people, in one file that needs no network.
     public var reportPage: URL { url.appendingPathComponent("report.html") }
+    /// What each quantizer does, where the job asks for it.
+    public var analysis: URL { url.appendingPathComponent("analysis.json") }
     public var checkpoints: URL { url.appendingPathComponent("checkpoints", isDirectory: true) }
     public var journal: URL { url.appendingPathComponent("journal.sqlite") }
 

@@ -2,7 +2,7 @@ extension Report {
     /// One stage of the pipeline as it went.
     public struct Stage: Codable, Equatable, Sendable {
         public enum Kind: String, Codable, Sendable {
-            case calibration, evaluation, training
+            case calibration, evaluation, training, analysis
             /// Anything that goes over no samples: import, folding, export.
             case other
         }

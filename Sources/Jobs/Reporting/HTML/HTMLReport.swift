@@ -5,8 +5,11 @@ import Quantization
 package struct HTMLReport {
     let report: Report
 
-    package init(_ report: Report) {
+    let analysis: Analysis?
+
+    package init(_ report: Report, analysis: Analysis? = nil) {
         self.report = report
+        self.analysis = analysis
     }
 
     package func page() -> Data {
@@ -18,7 +21,7 @@ package struct HTMLReport {
                 .element("title", [:], "\(report.job.model), QuantSim report"),
                 .element("style", [:], [.verbatim(PageStyle.sheet)]),
             ])
-        let body = Markup.element("body", [:], [.element("main", [:], heading + training + tables)])
+        let body = Markup.element("body", [:], [.element("main", [:], heading + training + sensitivity + tables)])
         return Data("<!doctype html>\n<html lang=\"en\">\(head.source)\n\(body.source)</html>\n".utf8)
     }
 

@@ -39,6 +39,12 @@ enum PageStyle {
         tbody tr:last-child td{border-bottom:0}
         .number{text-align:right;white-space:nowrap}
         .chosen td{background:color-mix(in srgb,var(--s1) 14%,transparent);font-weight:600}
+        details{margin:0 0 12px}
+        summary{cursor:pointer;color:var(--faint);margin:0 0 8px}
+        svg .frame{fill:none;stroke:currentColor;stroke-width:1}
+        .small{display:grid;grid-template-columns:repeat(auto-fill,minmax(220px,1fr));gap:10px}
+        .small figure{margin:0;padding:8px}
+        .small figcaption{overflow-wrap:anywhere}
         @media print{.scroll{max-height:none}}
         """
 }
