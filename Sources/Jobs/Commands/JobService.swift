@@ -61,7 +61,8 @@ struct JobService {
             checkpoints: checkpoints, output: folder, coordinator: coordinator, display: display)
         let digest = try pipeline.run()
         let report = Report(
-            job: job, stages: pipeline.stages, training: pipeline.trainingSummary, digest: digest, instructionSet: instructionSet.rawValue,
+            job: job, stages: pipeline.stages, training: pipeline.trainingSummary, digest: digest,
+            instructionSet: instructionSet.rawValue,
             workersSeen: monitor.mostWorkers,
             peakMemory: Report.PeakMemoryReport(coordinator: PeakMemory.bytes(), worker: peakWorkerMemory()),
             libraries: ["oneDNN": ComputeLibrary.version])
