@@ -8,9 +8,13 @@ public enum ParameterEncodings {
     public static func compute(graph: Graph, placement: QuantizerPlacement) -> [String: TensorEncodings] {
         var encodings: [String: TensorEncodings] = [:]
         for quantizer in placement.parameters where quantizer.enabled {
+            if let given = quantizer.given {
+                encodings[quantizer.tensor] = given.encodings
+                continue
+            }
             guard let constant = graph.constants[quantizer.tensor] else { continue }
             encodings[quantizer.tensor] = constant.withFloats {
-                compute($0, shape: constant.shape, settings: quantizer.settings, channelAxis: quantizer.channelAxis)
+                compute($0, shape: constant.shape, channelAxis: quantizer.channelAxis, quantizer.encoding)
             }
         }
         return encodings
@@ -21,8 +25,15 @@ public enum ParameterEncodings {
     public static func compute(
         _ elements: UnsafeBufferPointer<Float>, shape: Shape, settings: QuantizerSettings, channelAxis: Int?
     ) -> TensorEncodings? {
+        compute(elements, shape: shape, channelAxis: channelAxis, settings.encoding)
+    }
+
+    private static func compute(
+        _ elements: UnsafeBufferPointer<Float>, shape: Shape, channelAxis: Int?,
+        _ encoding: (TensorStatistics) -> Encoding?
+    ) -> TensorEncodings? {
         let statistics = channelStatistics(elements, shape: shape, axis: channelAxis)
-        let computed = statistics.compactMap { settings.encoding(for: $0) }
+        let computed = statistics.compactMap(encoding)
         guard computed.count == statistics.count, !computed.isEmpty else { return nil }
         return TensorEncodings(encodings: computed, axis: channelAxis)
     }

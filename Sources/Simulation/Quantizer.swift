@@ -23,6 +23,23 @@ public struct Quantizer: Equatable, Sendable {
     /// The tensor whose quantizer this is too: what is observed of all tensors that share it gives one encoding. The
     /// tensor itself where it shares with none or lends its quantizer to others.
     public var group: String
+    /// In place of encodings that are computed.
+    public var given: GivenEncodings?
+
+    /// Encodings from a file.
+    public struct GivenEncodings: Equatable, Sendable {
+        public var encodings: TensorEncodings
+        /// Training does not move them.
+        public var isFrozen: Bool
+
+        public init(_ encodings: TensorEncodings, isFrozen: Bool) {
+            self.encodings = encodings
+            self.isFrozen = isFrozen
+        }
+    }
+
+    /// Whether training leaves the range alone: one that the target prescribes, or the user.
+    public var isFixed: Bool { constraints != nil || given?.isFrozen == true }
 }
 
 extension Quantizer {
@@ -31,5 +48,27 @@ extension Quantizer {
         self.init(
             tensor: tensor, role: .activation, settings: settings, channelAxis: nil, enabled: false,
             isConstant: isConstant, constraints: nil, group: tensor)
+    }
+
+    mutating func apply(_ change: PlacementStep.Change) {
+        switch change {
+        case .enabled(let enabled): self.enabled = enabled
+        case .symmetric(let symmetric): settings.symmetric = symmetric
+        case .bitwidth(let bitwidth): settings.bitwidth = bitwidth
+        case .constraints(let constraints): self.constraints = constraints
+        case .channelAxis(let axis): channelAxis = axis
+        case .shared(let owner): group = owner
+        case .strictSymmetric(let strict): settings.strictSymmetric = strict
+        case .unsignedSymmetric(let unsigned): settings.unsignedSymmetric = unsigned
+        case .scheme(let scheme): settings.scheme = scheme
+        case .given(let encodings, let frozen):
+            given = GivenEncodings(encodings, isFrozen: frozen)
+            channelAxis = encodings.axis
+            guard let first = encodings.encodings.first else { return }
+            settings.bitwidth = first.bitwidth
+            settings.symmetric = first.symmetric
+            settings.strictSymmetric = first.symmetric && first.steps < (1 << first.bitwidth) - 1
+            settings.unsignedSymmetric = first.symmetric && encodings.encodings.contains { $0.offset == 0 }
+        }
     }
 }

@@ -43,6 +43,7 @@ struct Pipeline {
     /// Runs all stages and writes their results.
     /// - Returns: what the report needs to know of the stages.
     mutating func run() throws -> (stages: [Report.Stage], training: Report.Training?, digest: Report.Digest) {
+        for taken in preparation.encodingsTaken { display.message(taken.text) }
         var activations = try calibrate()
         if let evaluation {
             try evaluate(evaluation, as: .fp32, fp32Evaluation())
@@ -62,6 +63,11 @@ struct Pipeline {
 
     private mutating func calibrate() throws -> [String: TensorEncodings] {
         let observed = preparation.placement.observedTensors.sorted()
+        guard !observed.isEmpty else {
+            // All encodings are given or follow from constants: samples would tell nothing.
+            return ActivationEncodings.compute(
+                graph: preparation.graph, placement: preparation.placement, statistics: StatisticsSet())
+        }
         let specification = specification(
             .calibration(observed: observed), parameters: preparation.parameterEncodings)
         let (result, outcome): (CalibrationResult, PassOutcome) = try run(

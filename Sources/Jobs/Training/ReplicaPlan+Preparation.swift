@@ -18,13 +18,14 @@ extension ReplicaPlan {
             trained.insert(quantizer.tensor)
             guard let start = preparation.parameterEncodings[quantizer.tensor] else { continue }
             quantizers[quantizer.tensor] = ParameterQuantizer(
-                settings: quantizer.settings, channelAxis: quantizer.channelAxis, start: start)
+                settings: quantizer.settings, channelAxis: quantizer.channelAxis, start: start,
+                isFrozen: quantizer.isFixed)
         }
         var groups: [String: Activation] = [:]
         for quantizer in preparation.placement.activations where quantizer.enabled {
             guard let start = activations[quantizer.tensor] else { continue }
-            // A constant's grid is part of the model, and a range that the target prescribes is not to be moved.
-            let isFixed = quantizer.isConstant || quantizer.constraints != nil
+            // A constant's grid is part of the model.
+            let isFixed = quantizer.isConstant || quantizer.isFixed
             var group =
                 groups[quantizer.group]
                 ?? Activation(name: quantizer.group, tensors: [], start: start, isLearned: true)

@@ -26,6 +26,15 @@ package struct ReplicaPlan: Codable, Equatable, Sendable {
         package var channelAxis: Int?
         /// Of the weights before training.
         package var start: TensorEncodings
+        /// Whether they stay so.
+        package var isFrozen: Bool
+
+        package init(settings: QuantizerSettings, channelAxis: Int?, start: TensorEncodings, isFrozen: Bool = false) {
+            self.settings = settings
+            self.channelAxis = channelAxis
+            self.start = start
+            self.isFrozen = isFrozen
+        }
     }
 
     /// Activations that share a quantizer.
@@ -85,6 +94,11 @@ package struct ReplicaPlan: Codable, Equatable, Sendable {
     /// Activations whose ranges are trained.
     package var learnedActivations: [Activation] { activations.filter { ranges == .learned && $0.isLearned } }
 
+    /// Whether the ranges of a parameter are trained.
+    package func isLearned(_ parameter: Parameter) -> Bool {
+        ranges == .learned && parameter.quantizer?.isFrozen == false
+    }
+
     /// What slots contribute to: the trained constants, then the ranges (min, max) of activations, whose gradients they have,
     /// then the running means and variances of batch norms.
     package func gradientLayout() throws -> ParameterLayout { try ParameterLayout(slotEntries) }
@@ -95,7 +109,7 @@ package struct ReplicaPlan: Codable, Equatable, Sendable {
         try ParameterLayout(
             slotEntries
                 + parameters.compactMap { parameter in
-                    guard ranges == .learned, let quantizer = parameter.quantizer else { return nil }
+                    guard isLearned(parameter), let quantizer = parameter.quantizer else { return nil }
                     return (Self.parameterKey(parameter.name), [quantizer.start.encodings.count, 2])
                 })
     }
