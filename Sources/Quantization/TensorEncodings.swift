@@ -1,5 +1,5 @@
 /// What the target holds the values of a tensor as.
-public enum DataType: String, Equatable, Hashable, Sendable, Codable {
+public enum DataType: String, Equatable, Hashable, Sendable, Codable, CaseIterable {
     /// Integers on the grids of encodings.
     case int
     /// IEEE half precision: no grid, and nothing to calibrate.
@@ -49,6 +49,22 @@ public struct TensorEncodings: Equatable, Sendable, Codable {
     }
 
     public static let float16 = TensorEncodings(.float16)
+
+    /// Of integers, or of the floating-point type.
+    public var bitwidth: Int { dataType == .float16 ? 16 : encodings.first?.bitwidth ?? 0 }
+
+    /// The channel that an encoding is of.
+    /// - Parameter index: in `encodings`.
+    public func channel(ofEncoding index: Int) -> Int {
+        guard let blocks, let axis else { return index }
+        return index / blocks.shape[(axis + 1)...].reduce(1, *) % blocks.shape[axis]
+    }
+
+    /// The encodings of each channel: one, or one per block.
+    public var ofChannels: [[Encoding]] {
+        Dictionary(grouping: encodings.indices, by: channel(ofEncoding:)).sorted { $0.key < $1.key }
+            .map { $0.value.map { encodings[$0] } }
+    }
 
     /// The same with other grids.
     /// - Parameter encodings: as many as there are.

@@ -8,11 +8,15 @@ public enum ParameterEncodings {
     public static func compute(graph: Graph, placement: QuantizerPlacement) -> [String: TensorEncodings] {
         var encodings: [String: TensorEncodings] = [:]
         for quantizer in placement.parameters where quantizer.enabled {
+            if let given = quantizer.given {
+                encodings[quantizer.tensor] = given.encodings
+                continue
+            }
             guard let constant = graph.constants[quantizer.tensor] else { continue }
             encodings[quantizer.tensor] = constant.withFloats {
                 compute(
                     $0, shape: constant.shape, settings: quantizer.settings, channelAxis: quantizer.channelAxis,
-                    blocks: quantizer.blocks)
+                    blocks: quantizer.blocks, quantizer.encoding)
             }
         }
         return encodings
@@ -26,12 +30,20 @@ public enum ParameterEncodings {
         _ elements: UnsafeBufferPointer<Float>, shape: Shape, settings: QuantizerSettings, channelAxis: Int?,
         blocks: Quantizer.Blocks?
     ) -> TensorEncodings? {
+        compute(
+            elements, shape: shape, settings: settings, channelAxis: channelAxis, blocks: blocks, settings.encoding)
+    }
+
+    private static func compute(
+        _ elements: UnsafeBufferPointer<Float>, shape: Shape, settings: QuantizerSettings, channelAxis: Int?,
+        blocks: Quantizer.Blocks?, _ encoding: (TensorStatistics) -> Encoding?
+    ) -> TensorEncodings? {
         guard settings.dataType == .int else { return .float16 }
         var grids = [Int](repeating: 1, count: shape.rank)
         if let channelAxis { grids[channelAxis] = shape[channelAxis] }
         if let blocks { grids[blocks.axis] = shape[blocks.axis] / blocks.size }
         let statistics = statistics(of: elements, in: GridRuns(shape: shape, grids: grids))
-        let computed = statistics.compactMap { settings.encoding(for: $0) }
+        let computed = statistics.compactMap(encoding)
         guard computed.count == statistics.count, !computed.isEmpty else { return nil }
         return TensorEncodings(
             encodings: computed, axis: channelAxis,

@@ -77,6 +77,21 @@ struct PlacementGraph {
         Array(Set(graph.nodes[node].outputs.flatMap { consumers[$0] ?? [] })).sorted()
     }
 
+    /// Goes from a tensor up through ops that preserve grids, to the first tensor for which `found` has something.
+    /// - Returns: what that is, and the nodes on the way; nil where the way ends before.
+    func gridSource<Found>(of tensor: String, where found: (String) -> Found?) -> (quantizer: Found, path: [Int])? {
+        var name = tensor
+        var path: [Int] = []
+        while true {
+            if let found = found(name) { return (found, path) }
+            guard let producer = producers[name] else { return nil }
+            let node = graph.nodes[producer]
+            guard OperatorTraits.gridPreserving.contains(node.opType), let input = node.inputs.first else { return nil }
+            path.append(producer)
+            name = input
+        }
+    }
+
     private static func parameters(of node: Node, in graph: Graph) -> [Parameter] {
         OperatorTraits.parameters(of: node.opType).compactMap { kind, input in
             guard input < node.inputs.count, let constant = graph.constants[node.inputs[input]],

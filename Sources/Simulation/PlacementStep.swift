@@ -1,3 +1,5 @@
+import Quantization
+
 /// What a rule of the config, or of the target, did to the quantizer of one tensor.
 public struct PlacementStep: Equatable, Sendable {
     public enum Change: Equatable, Sendable {
@@ -9,11 +11,19 @@ public struct PlacementStep: Equatable, Sendable {
         case channelAxis(Int?)
         /// The quantizer is the one of this tensor from here on.
         case shared(with: String)
+        case strictSymmetric(Bool)
+        case unsignedSymmetric(Bool)
+        case scheme(Scheme)
+        case dataType(DataType)
+        /// Nil for channels that are not cut into blocks.
+        case blocks(Quantizer.Blocks?)
+        /// The encodings of a file, which training does not move where they are frozen.
+        case given(TensorEncodings, frozen: Bool)
     }
 
     public var change: Change
-    /// Where the config says so, as a JSON path such as `op_type.Relu.encoding_constraints`, or the name of a rule that is
-    /// not in the config: see `BuiltInRule`.
+    /// Where the config says so, as a JSON path such as `op_type.Relu.encoding_constraints`; or where the job does, such as
+    /// `overrides[0]`; or the name of a rule that is in neither: see `BuiltInRule`.
     public var rule: String
     /// Name of the node for whose sake.
     public var node: String?
@@ -35,4 +45,12 @@ enum BuiltInRule {
     static let dynamicProduct = "product of activations"
     /// What the user asked for.
     static let requestedBitwidth = "requested bit width"
+}
+
+extension PlacementStep {
+    /// The rule of an entry of the job's overrides.
+    static func overrideRule(_ index: Int) -> String { "overrides[\(index)]" }
+
+    /// Whether the user has asked for it in the job's overrides.
+    var isOverride: Bool { rule.hasPrefix("overrides[") }
 }

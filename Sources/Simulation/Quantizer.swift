@@ -41,7 +41,8 @@ public struct Quantizer: Equatable, Sendable {
 
     public init(
         tensor: String, role: Role, settings: QuantizerSettings, channelAxis: Int?, blocks: Blocks? = nil,
-        enabled: Bool, isConstant: Bool, constraints: EncodingConstraints?, group: String
+        enabled: Bool, isConstant: Bool, constraints: EncodingConstraints?, group: String,
+        given: GivenEncodings? = nil
     ) {
         self.tensor = tensor
         self.role = role
@@ -52,7 +53,28 @@ public struct Quantizer: Equatable, Sendable {
         self.isConstant = isConstant
         self.constraints = constraints
         self.group = group
+        self.given = given
     }
+    /// In place of encodings that are computed.
+    public var given: GivenEncodings?
+
+    /// Encodings from a file.
+    public struct GivenEncodings: Equatable, Sendable {
+        public var encodings: TensorEncodings
+        /// Training does not move them.
+        public var isFrozen: Bool
+
+        public init(_ encodings: TensorEncodings, isFrozen: Bool) {
+            self.encodings = encodings
+            self.isFrozen = isFrozen
+        }
+    }
+
+    /// Whether its encoding depends on samples.
+    var needsSamples: Bool { !isConstant && given == nil && settings.dataType == .int }
+
+    /// Whether training leaves the range alone: one that the target prescribes, or the user. Half precision has none.
+    public var isFixed: Bool { constraints != nil || given?.isFrozen == true || settings.dataType != .int }
 }
 
 extension Quantizer {
@@ -61,5 +83,31 @@ extension Quantizer {
         self.init(
             tensor: tensor, role: .activation, settings: settings, channelAxis: nil, enabled: false,
             isConstant: isConstant, constraints: nil, group: tensor)
+    }
+
+    mutating func apply(_ change: PlacementStep.Change) {
+        switch change {
+        case .enabled(let enabled): self.enabled = enabled
+        case .symmetric(let symmetric): settings.symmetric = symmetric
+        case .bitwidth(let bitwidth): (settings.dataType, settings.bitwidth) = (.int, bitwidth)
+        case .constraints(let constraints): self.constraints = constraints
+        case .channelAxis(let axis): channelAxis = axis
+        case .shared(let owner): group = owner
+        case .strictSymmetric(let strict): settings.strictSymmetric = strict
+        case .unsignedSymmetric(let unsigned): settings.unsignedSymmetric = unsigned
+        case .scheme(let scheme): settings.scheme = scheme
+        case .dataType(let dataType): settings.dataType = dataType
+        case .blocks(let blocks): self.blocks = blocks
+        case .given(let encodings, let frozen):
+            given = GivenEncodings(encodings, isFrozen: frozen)
+            channelAxis = encodings.axis
+            blocks = encodings.blocks.flatMap { given in given.axis.map { Blocks(axis: $0, size: given.size) } }
+            settings.dataType = encodings.dataType
+            guard let first = encodings.encodings.first else { return }
+            settings.bitwidth = first.bitwidth
+            settings.symmetric = first.symmetric
+            settings.strictSymmetric = first.symmetric && first.steps < (1 << first.bitwidth) - 1
+            settings.unsignedSymmetric = first.symmetric && encodings.encodings.contains { $0.offset == 0 }
+        }
     }
 }

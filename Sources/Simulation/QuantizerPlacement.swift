@@ -65,15 +65,16 @@ public struct QuantizerPlacement: Equatable, Sendable {
     }
 
     /// Quantizers that were placed by other rules.
-    public init(activations: [Quantizer], parameters: [Quantizer]) {
-        steps = [:]
+    public init(
+        activations: [Quantizer], parameters: [Quantizer], steps: [String: [PlacementStep]] = [:]
+    ) {
+        self.steps = steps
         self.activations = activations
         self.parameters = parameters
     }
 
     /// Tensors whose values have to be observed over samples.
     public var observedTensors: Set<String> {
-        Set(
-            activations.lazy.filter { $0.enabled && !$0.isConstant && $0.settings.dataType == .int }.map(\.tensor))
+        Set(activations.lazy.filter { $0.enabled && $0.needsSamples }.map(\.tensor))
     }
 }

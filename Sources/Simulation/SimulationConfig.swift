@@ -81,3 +81,18 @@ public struct EncodingConstraints: Hashable, Sendable {
         self.max = max
     }
 }
+
+/// Written as a list of the ends.
+extension EncodingConstraints: Codable {
+    public init(from decoder: any Decoder) throws {
+        var container = try decoder.unkeyedContainer()
+        min = try container.decode(Double.self)
+        max = try container.decodeIfPresent(Double.self)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.unkeyedContainer()
+        try container.encode(min)
+        if let max { try container.encode(max) }
+    }
+}

@@ -17,6 +17,10 @@ public struct SimulationError: Error, Equatable, Sendable {
         case conflictingParameter
         /// No tensor of this name has a quantizer.
         case unknownTensor
+        /// A name, or a setting, that finds nothing to apply to.
+        case nothingSelected
+        /// Tensors that share a quantizer have different encodings in one file.
+        case conflictingEncodings
         /// No ONNX integer type holds a grid of so many bits.
         case unsupportedBitwidth
         /// A graph output that is an input unchanged cannot be the input's quantized values.
@@ -26,17 +30,20 @@ public struct SimulationError: Error, Equatable, Sendable {
     public var code: Code
     /// The config file, or the name of the built-in config.
     public var file: String?
-    /// Where in the file, as a JSON path such as `op_type.Relu.encoding_constraints.min`.
+    /// Where in the file, as a JSON path such as `op_type.Relu.encoding_constraints.min`; or where in the quantization section
+    /// of the job, such as `overrides[0].tensors`.
     public var path: String?
     /// The tensor and the node concerned.
     public var tensor: String?
     public var node: String?
     public var expected: String?
     public var found: String?
+    /// What could have been meant by what was found.
+    public var candidates: [String] = []
 
     public init(
         _ code: Code, file: String? = nil, path: String? = nil, tensor: String? = nil, node: String? = nil,
-        expected: String? = nil, found: String? = nil
+        expected: String? = nil, found: String? = nil, candidates: [String] = []
     ) {
         self.code = code
         self.file = file
@@ -45,5 +52,6 @@ public struct SimulationError: Error, Equatable, Sendable {
         self.node = node
         self.expected = expected
         self.found = found
+        self.candidates = candidates
     }
 }

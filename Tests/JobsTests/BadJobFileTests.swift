@@ -90,7 +90,7 @@ struct BadJob: CustomTestStringConvertible, Sendable {
             JobError(
                 .unknownKey, key: "quantization.activation_bitwith",
                 expected:
-                    "config, scheme, activation_scheme, parameter_scheme, percentile, activation_bitwidth or parameter_bitwidth",
+                    "config, scheme, activation_scheme, parameter_scheme, percentile, activation_bitwidth, parameter_bitwidth, overrides or encodings",
                 found: "activation_bitwith", suggestion: "activation_bitwidth"),
             ", line 4: unknown key quantization.activation_bitwith, did you mean \"activation_bitwidth\"?"),
     ]

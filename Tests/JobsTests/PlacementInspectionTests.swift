@@ -20,8 +20,10 @@ struct PlacementInspectionTests {
         try builder.file.write(to: model)
         return try Inspection.describePlacement(
             PlacementInspectionOptions(
-                model: model, config: config, tensor: tensor, foldsBatchNorms: true, activationBitwidth: 8,
-                parameterBitwidth: 4))
+                model: model,
+                rules: .config(
+                    .init(name: config, foldsBatchNorms: true, activationBitwidth: 8, parameterBitwidth: 4)),
+                tensor: tensor))
     }
 
     @Test func tableOfAllQuantizers() throws {

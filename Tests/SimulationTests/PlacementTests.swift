@@ -82,7 +82,7 @@ import Testing
                     case .enabled(let value): enabled = value
                     case .shared(let owner): group = owner
                     case .channelAxis(let value): axis = value
-                    case .symmetric, .bitwidth, .constraints: break
+                    default: break
                     }
                 }
                 let label = Comment(rawValue: "\(quantizer.tensor) of \(item.graph) under \(item.config)")

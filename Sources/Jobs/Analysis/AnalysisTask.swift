@@ -87,7 +87,7 @@ package struct AnalysisQuantizer: Codable, Equatable, Sendable {
         var found: [AnalysisQuantizer] = []
         var places: [String: Int] = [:]
         for quantizer in placement.activations where quantizer.enabled {
-            guard let encoding = activations[quantizer.tensor]?.encodings.first else { continue }
+            guard let encoding = activations[quantizer.tensor] else { continue }
             if let place = places[quantizer.group] {
                 found[place].tensors.append(quantizer.tensor)
             } else {
@@ -99,7 +99,7 @@ package struct AnalysisQuantizer: Codable, Equatable, Sendable {
             }
         }
         for quantizer in placement.parameters where quantizer.enabled {
-            guard let encoding = parameters[quantizer.tensor]?.encodings.first else { continue }
+            guard let encoding = parameters[quantizer.tensor] else { continue }
             found.append(
                 .init(
                     tensor: quantizer.tensor, role: .parameter, tensors: [quantizer.tensor],

@@ -8,6 +8,7 @@ extension Analysis {
     package struct TensorSummary: Codable, Equatable, Sendable {
         package var tensor: String
         package var role: AnalysisQuantizer.Role
+        package var dataType: DataType
         package var bitwidth: Int
         /// Of an activation, between its values in the quantized model and in the FP32 model, over the analyzed samples; of a
         /// constant, between its rounded elements and its own.
@@ -19,15 +20,17 @@ extension Analysis {
         /// The least and greatest finite value: of activations over calibration.
         package var min: Float?
         package var max: Float?
-        /// Ends of the grid; over all channels where each has its own.
-        package var encodingMin: Double
-        package var encodingMax: Double
-        /// One entry per channel, where channels have encodings of their own.
+        /// Ends of the grid, over all channels where each has its own; nil where there is none, as for half precision.
+        package var encodingMin: Double?
+        package var encodingMax: Double?
+        /// One entry per channel, where channels have encodings of their own; of a channel in blocks, the ends of them all.
         package var channels: Channels?
         package var histogram: Bins?
 
         enum CodingKeys: String, CodingKey {
-            case tensor, role, bitwidth, min, max, channels, histogram
+            case tensor, role
+            case dataType = "dtype"
+            case bitwidth, min, max, channels, histogram
             case meanSquaredError = "mse"
             case sqnr = "sqnr_db"
             case leftOut = "left_out"
@@ -71,18 +74,24 @@ extension Analysis {
             }
         }
 
+        /// From `encodingMin` to `encodingMax`.
+        package var encodingRange: ClosedRange<Double>? {
+            guard let encodingMin, let encodingMax, encodingMin <= encodingMax else { return nil }
+            return encodingMin...encodingMax
+        }
+
         /// - Parameter noise: nil where nothing was compared.
         package init(
             _ tensor: String, _ role: AnalysisQuantizer.Role, _ encodings: TensorEncodings,
             _ statistics: TensorStatistics, noise: NoiseStatistics?
         ) {
             (self.tensor, self.role) = (tensor, role)
-            bitwidth = encodings.encodings.first?.bitwidth ?? 0
+            (dataType, bitwidth) = (encodings.dataType, encodings.bitwidth)
             (meanSquaredError, sqnr) = (noise?.meanSquaredError, noise?.signalToNoise)
             leftOut = noise?.leftOut ?? 0
             (min, max) = (statistics.minimum, statistics.maximum)
-            encodingMin = encodings.encodings.map(\.min).min() ?? 0
-            encodingMax = encodings.encodings.map(\.max).max() ?? 0
+            encodingMin = encodings.encodings.map(\.min).min()
+            encodingMax = encodings.encodings.map(\.max).max()
             histogram = Bins(statistics)
         }
 
@@ -100,9 +109,11 @@ extension Analysis {
             self.init(tensor, role, encodings, statistics, noise: noise)
             guard let axis = encodings.axis else { return }
             let parts = constant.channelStatistics(axis: axis)
+            let grids = encodings.ofChannels
             channels = Channels(
                 axis: axis, min: parts.map(\.minimum), max: parts.map(\.maximum),
-                encodingMin: encodings.encodings.map(\.min), encodingMax: encodings.encodings.map(\.max))
+                encodingMin: grids.map { $0.map(\.min).min() ?? 0 },
+                encodingMax: grids.map { $0.map(\.max).max() ?? 0 })
         }
     }
 }

@@ -78,27 +78,40 @@ public struct InferenceOptions: Equatable, Sendable {
     }
 }
 
-/// `quantsim inspect` of a model under a config.
+/// `quantsim inspect` of a model under a config, or under a job.
 public struct PlacementInspectionOptions: Equatable, Sendable {
+    /// What places quantizers.
+    public enum Rules: Equatable, Sendable {
+        /// A config alone, of which `Config` says more.
+        case config(Config)
+        /// Path of a job file: its config, bit widths, overrides and encodings files.
+        case job(String)
+    }
+
+    public struct Config: Equatable, Sendable {
+        /// Name of a built-in config, or path of a config file.
+        public var name: String
+        /// As a job does whose `post_training` says so.
+        public var foldsBatchNorms: Bool
+        public var activationBitwidth: Int
+        public var parameterBitwidth: Int
+
+        public init(name: String, foldsBatchNorms: Bool, activationBitwidth: Int, parameterBitwidth: Int) {
+            self.name = name
+            self.foldsBatchNorms = foldsBatchNorms
+            self.activationBitwidth = activationBitwidth
+            self.parameterBitwidth = parameterBitwidth
+        }
+    }
+
     public var model: URL
-    /// Name of a built-in config, or path of a config file.
-    public var config: String
+    public var rules: Rules
     /// The tensor whose quantizer is told in full; a table of all where nil.
     public var tensor: String?
-    /// As a job does whose `post_training` says so.
-    public var foldsBatchNorms: Bool
-    public var activationBitwidth: Int
-    public var parameterBitwidth: Int
 
-    public init(
-        model: URL, config: String, tensor: String?, foldsBatchNorms: Bool, activationBitwidth: Int,
-        parameterBitwidth: Int
-    ) {
+    public init(model: URL, rules: Rules, tensor: String?) {
         self.model = model
-        self.config = config
+        self.rules = rules
         self.tensor = tensor
-        self.foldsBatchNorms = foldsBatchNorms
-        self.activationBitwidth = activationBitwidth
-        self.parameterBitwidth = parameterBitwidth
     }
 }

@@ -6,19 +6,35 @@ import Quantization
 import Simulation
 
 extension Inspection {
-    /// `quantsim inspect MODEL --config …`: where every quantizer stands, and which rule put it there or took it away.
-    /// - Throws: the reading error of the model or the config file; `SimulationError` where rules contradict each other,
-    ///   or `unknownTensor` for a tensor that has no quantizer.
+    /// `quantsim inspect MODEL --config …` or `--job …`: where every quantizer stands, and which rule put it there or took it
+    /// away.
+    /// - Throws: the reading error of the model, the config file, the job file or a file that it names; `SimulationError`
+    ///   where rules contradict each other, or `unknownTensor` for a tensor that has no quantizer.
     public static func describePlacement(_ options: PlacementInspectionOptions) throws -> String {
-        let config = try JobFile.ConfigSource(options.config).config { URL(fileURLWithPath: $0) }
-        var graph = try attributingErrors(to: options.model.path) {
-            try Graph(importing: ONNXFile.read(options.model)).foldingConstants()
+        let placement: QuantizerPlacement
+        switch options.rules {
+        case .config(let config): placement = try self.placement(of: options.model, under: config)
+        case .job(let path):
+            let job = try JobFile.read(path)
+            let graph = try attributingErrors(to: options.model.path) {
+                try job.withoutLoss(ModelPreparation.wholeGraph(job, ONNXFile.read(options.model)))
+            }
+            placement = try ModelPreparation.placement(on: graph, job).placement
         }
-        if options.foldsBatchNorms { graph = BatchNormFolding.fold(graph).graph }
-        let placement = try QuantizerPlacement(
-            graph: graph, config: config, activationBitwidth: options.activationBitwidth,
-            parameterBitwidth: options.parameterBitwidth, activationScheme: .tf, parameterScheme: .tf)
         return try options.tensor.map { try describe($0, in: placement) } ?? describe(placement)
+    }
+
+    private static func placement(
+        of model: URL, under config: PlacementInspectionOptions.Config
+    ) throws -> QuantizerPlacement {
+        let rules = try JobFile.ConfigSource(config.name).config { URL(fileURLWithPath: $0) }
+        var graph = try attributingErrors(to: model.path) {
+            try Graph(importing: ONNXFile.read(model)).foldingConstants()
+        }
+        if config.foldsBatchNorms { graph = BatchNormFolding.fold(graph).graph }
+        return try QuantizerPlacement(
+            graph: graph, config: rules, activationBitwidth: config.activationBitwidth,
+            parameterBitwidth: config.parameterBitwidth, activationScheme: .tf, parameterScheme: .tf)
     }
 
     private static func describe(_ placement: QuantizerPlacement) -> String {
@@ -40,17 +56,33 @@ extension Inspection {
     private static func cells(of quantizer: Quantizer) -> [String] {
         guard quantizer.enabled else { return [quantizer.tensor, "no", "", "", "", "", ""] }
         let isShared = quantizer.group != quantizer.tensor
+        let isFloat = quantizer.settings.dataType == .float16
         return [
-            quantizer.tensor, "yes", "\(quantizer.settings.bitwidth)", grid(quantizer.settings),
-            quantizer.constraints.map(range) ?? "", quantizer.channelAxis.map { "\($0)" } ?? "",
+            quantizer.tensor, "yes", isFloat ? "16" : "\(quantizer.settings.bitwidth)",
+            isFloat ? quantizer.settings.dataType.rawValue : grid(quantizer.settings),
+            quantizer.given.map(text) ?? quantizer.constraints.map(range) ?? "",
+            isFloat ? "" : channels(of: quantizer),
             isShared ? quantizer.group : "",
         ]
+    }
+
+    private static func channels(of quantizer: Quantizer) -> String {
+        guard let axis = quantizer.channelAxis else { return "" }
+        return "\(axis)" + (quantizer.blocks.map { ", \(text($0))" } ?? "")
+    }
+
+    private static func text(_ blocks: Quantizer.Blocks) -> String {
+        "blocks of \(blocks.size) along axis \(blocks.axis)"
     }
 
     private static func grid(_ settings: QuantizerSettings) -> String {
         guard settings.symmetric else { return "asymmetric" }
         if settings.strictSymmetric { return "strict symmetric" }
         return settings.unsignedSymmetric ? "unsigned symmetric" : "symmetric"
+    }
+
+    private static func text(_ given: Quantizer.GivenEncodings) -> String {
+        given.isFrozen ? "of a file, frozen" : "of a file"
     }
 
     private static func range(_ constraints: EncodingConstraints) -> String {
@@ -81,6 +113,13 @@ extension Inspection {
         case .constraints(let constraints): "range \(constraints.map(range) ?? "observed")"
         case .channelAxis(let axis): axis.map { "one encoding per index of axis \($0)" } ?? "one encoding"
         case .shared(let owner): "shares the quantizer of \(owner)"
+        case .strictSymmetric(let strict): strict ? "strict symmetric" : "not strict symmetric"
+        case .unsignedSymmetric(let unsigned): unsigned ? "unsigned symmetric" : "not unsigned symmetric"
+        case .dataType(let dataType): dataType == .float16 ? "half precision" : "integers"
+        case .blocks(let blocks): blocks.map(text) ?? "no blocks"
+        case .scheme(let scheme): "scheme \(scheme.name.rawValue)"
+        case .given(let encodings, let frozen):
+            "range " + text(Quantizer.GivenEncodings(encodings, isFrozen: frozen))
         }
     }
 }

@@ -40,6 +40,8 @@ extension SimulationError {
         case .conflictingSettings: "rules want different quantizers for one tensor"
         case .conflictingParameter: "one constant is a parameter in different ways"
         case .unknownTensor: "no quantizer, enabled or not, for a tensor of this name"
+        case .nothingSelected: ""
+        case .conflictingEncodings: "tensors that share a quantizer have different encodings"
         case .unsupportedBitwidth: "no ONNX integer type holds so many bits"
         case .quantizedInputIsOutput: "an output that is an input cannot be quantized"
         }

@@ -24,6 +24,12 @@ extension JobFile {
                 found: wanted.rawValue)
         }
         if !folds, !isGiven { training?.batchNorms = .frozen }
+        if training?.batchNorms == .kept, quantization.encodings != nil {
+            // They are of weights that batch norms are folded into.
+            throw error(
+                .conflictingKeys, key: "quantization.encodings", expected: "batch_norms: folded or frozen",
+                found: "batch_norms: kept")
+        }
     }
 }
 

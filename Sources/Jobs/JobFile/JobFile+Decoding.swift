@@ -1,5 +1,6 @@
 import Foundation
 import Quantization
+import Simulation
 import Yams
 
 extension JobFile {
@@ -104,6 +105,11 @@ extension JobFile.Quantization {
         if let percent = section[.percentile] { percentile = try readPercentile(percent) }
         if let bitwidth = section[.activationBitwidth] { activationBitwidth = try bitwidth.integer(in: Self.bitwidths) }
         if let bitwidth = section[.parameterBitwidth] { parameterBitwidth = try bitwidth.integer(in: Self.bitwidths) }
+        let percentile = percentile
+        overrides = try section[.overrides]?.list(of: "overrides").map {
+            try PlacementOverride($0, percentile: percentile)
+        }
+        encodings = try section[.encodings].map { try JobFile.EncodingsEntry.all($0) }
     }
 
     private func readPercentile(_ value: YAMLValue) throws -> Double {

@@ -82,7 +82,7 @@ extension JobFile {
     }
 
     /// Digest of everything that the job's results depend on: the job, what it is computed with, the model as workers compute
-    /// it, the config where it is a file, and the names and sizes of the data's files.
+    /// it, the config where it is a file, encodings files, and the names and sizes of the data's files.
     func fingerprint(
         _ preparation: ModelPreparation, sources: [DatasetSource], instructionSet: Execution.InstructionSet
     ) throws -> Data {
@@ -93,6 +93,9 @@ extension JobFile {
         bytes.append(SHA256Digest(of: preparation.artifact).bytes)
         if let trained = preparation.loss?.artifact { bytes.append(SHA256Digest(of: trained).bytes) }
         if case .path(let path) = quantization.config { bytes.append(try readFile(url(for: path))) }
+        for entry in quantization.encodings ?? [] {
+            bytes.append(SHA256Digest(of: try readFile(url(for: entry.file))).bytes)
+        }
         for source in sources {
             for file in source.files {
                 let size = try FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int

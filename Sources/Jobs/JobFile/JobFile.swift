@@ -118,6 +118,10 @@ public struct JobFile: Equatable, Sendable, Codable {
         public var percentile: Double?
         public var activationBitwidth = 8
         public var parameterBitwidth = 8
+        /// Mixed precision by hand, in the order of the file; later entries win.
+        public var overrides: [PlacementOverride]?
+        /// Files whose encodings are taken in place of computed ones; later ones win.
+        public var encodings: [EncodingsEntry]?
 
         enum CodingKeys: String, CodingKey, CaseIterable {
             case config, scheme
@@ -126,6 +130,7 @@ public struct JobFile: Equatable, Sendable, Codable {
             case percentile
             case activationBitwidth = "activation_bitwidth"
             case parameterBitwidth = "parameter_bitwidth"
+            case overrides, encodings
         }
 
         /// What `scheme` and the keys for one kind come to.

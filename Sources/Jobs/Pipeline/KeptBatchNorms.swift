@@ -13,11 +13,13 @@ package enum KeptBatchNorms {
     /// - Parameters:
     ///   - graph: with its batch norms, or some of them.
     ///   - place: places quantizers on a graph by the job's config.
+    ///   - refine: applies what the user wants beside the config. It is of the model as it is exported, batch norms folded.
     package static func placement(
-        on graph: Graph, _ place: (Graph) throws -> QuantizerPlacement
+        on graph: Graph, _ place: (Graph) throws -> QuantizerPlacement,
+        refine: (QuantizerPlacement, Graph) throws -> QuantizerPlacement = { placement, _ in placement }
     ) rethrows -> QuantizerPlacement {
         let (foldedGraph, folds) = BatchNormFolding.foldBehindLayers(graph)
-        let folded = try place(foldedGraph)
+        let folded = try refine(place(foldedGraph), foldedGraph)
         let placement = try place(graph)
         let names = Dictionary(uniqueKeysWithValues: folds.map { ($0.folded, $0.output) })
         func name(_ name: String) -> String { names[name] ?? name }
@@ -37,7 +39,8 @@ package enum KeptBatchNorms {
             }
             return same
         }
-        return QuantizerPlacement(activations: activations, parameters: parameters)
+        let steps = Dictionary(uniqueKeysWithValues: folded.steps.map { (name($0.key), $0.value) })
+        return QuantizerPlacement(activations: activations, parameters: parameters, steps: steps)
     }
 
     private static func disabled(_ quantizer: Quantizer) -> Quantizer {
@@ -74,7 +77,7 @@ package enum KeptBatchNorms {
         _ preparation: ModelPreparation, _ activations: [String: TensorEncodings], _ job: JobFile
     ) throws -> (preparation: ModelPreparation, activations: [String: TensorEncodings]) {
         let (graph, encodings, renamed) = foldingToScale(preparation.graph, preparation.parameterEncodings)
-        let placement = try ModelPreparation.placement(on: graph, job)
+        let (placement, _) = try ModelPreparation.placement(on: graph, job)
         // Biases that are rounded only now, if the config wants it.
         let parameters = ParameterEncodings.compute(graph: graph, placement: placement).merging(encodings) { $1 }
         return (
@@ -96,12 +99,6 @@ extension TensorEncodings {
     /// - Parameter scale: [channels]
     package func scaled(by scale: [Double]) -> TensorEncodings {
         replacing(encodings.enumerated().map { $1.scaled(by: scale[channel(ofEncoding: $0)]) })
-    }
-
-    /// - Parameter index: in `encodings`.
-    private func channel(ofEncoding index: Int) -> Int {
-        guard let blocks, let axis else { return index }
-        return index / blocks.shape[(axis + 1)...].reduce(1, *) % blocks.shape[axis]
     }
 }
 

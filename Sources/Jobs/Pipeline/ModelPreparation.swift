@@ -23,6 +23,8 @@ struct ModelPreparation: Sendable {
     /// Samples per forward pass.
     let tile: Int
     private(set) var placement: QuantizerPlacement
+    /// Of the encodings files that the job names.
+    let encodingsTaken: [EncodingsTaken]
     private(set) var parameterEncodings: [String: TensorEncodings]
     /// Of the job's training, if it trains.
     let loss: TrainingLoss?
@@ -34,10 +36,10 @@ struct ModelPreparation: Sendable {
         let url = job.url(for: job.model)
         let file = try ONNXFile.read(url)
         original = file
-        (graph, artifact, inputs, tile, placement, parameterEncodings, loss) = try attributingErrors(to: url.path) {
-            // Constants first: batch norms fold into weights that some exporters compute from other constants.
-            var whole = try Graph(importing: file).foldingConstants()
-            if job.postTraining.contains(.foldBatchNorms) { whole = BatchNormFolding.fold(whole).graph }
+        (graph, artifact, inputs, tile, placement, encodingsTaken, parameterEncodings, loss) = try attributingErrors(
+            to: url.path
+        ) {
+            let whole = try Self.wholeGraph(job, file)
             let graph = try job.withoutLoss(whole)
             try KeptBatchNorms.check(graph, job)
             let inputs = try Self.inputs(of: graph, job, source)
@@ -46,9 +48,10 @@ struct ModelPreparation: Sendable {
             try ExecutionSupport.check(single)
             let tile = computed.fixedBatch ?? TileSize.samples(for: single, batch: job.dataset.batch)
             _ = try computed.specialized(inputShapes: Self.shapes(inputs, samples: tile))
-            let placement = try Self.placement(on: graph, job)
+            let (placement, taken) = try Self.placement(on: graph, job)
+            try Self.checkVersions(of: placement, job)
             return (
-                graph, try computed.exported(over: file).encoded(), inputs, tile, placement,
+                graph, try computed.exported(over: file).encoded(), inputs, tile, placement, taken,
                 ParameterEncodings.compute(graph: graph, placement: placement),
                 try training.map { try TrainingLoss(job, whole, over: file, evaluated: graph, inputs, source: $0) }
             )
@@ -57,6 +60,16 @@ struct ModelPreparation: Sendable {
             throw ErrorInFile(GraphError(.missingOutput, expected: "an output", found: "none"), file: url.path)
         }
         output = first.name
+    }
+
+    /// - Throws: `JobError(.conflictingKeys)` where the job asks for a file that has no room for what it asks for.
+    private static func checkVersions(of placement: QuantizerPlacement, _ job: JobFile) throws {
+        guard job.export.encodings.contains(.v0),
+            let parameter = placement.parameters.first(where: { $0.enabled && $0.blocks != nil })
+        else { return }
+        throw job.error(
+            .conflictingKeys, key: "export.encodings", expected: "1.0.0 or 2.0.0, which have blocks",
+            found: "0.6.1 and blocks of \(parameter.tensor)")
     }
 
     /// The same model with other values of some constants.
@@ -83,8 +96,17 @@ struct ModelPreparation: Sendable {
         return replaced
     }
 
-    /// Where the job wants quantizers.
-    static func placement(on graph: Graph, _ job: JobFile) throws -> QuantizerPlacement {
+    /// The graph of a model as the job wants it, with the nodes of its loss.
+    static func wholeGraph(_ job: JobFile, _ file: ONNXFile) throws -> Graph {
+        // Constants first: batch norms fold into weights that some exporters compute from other constants.
+        let graph = try Graph(importing: file).foldingConstants()
+        return job.postTraining.contains(.foldBatchNorms) ? BatchNormFolding.fold(graph).graph : graph
+    }
+
+    /// Where the job wants quantizers, and what it took of encodings files.
+    static func placement(
+        on graph: Graph, _ job: JobFile
+    ) throws -> (placement: QuantizerPlacement, taken: [EncodingsTaken]) {
         let config = try job.quantization.config.config { job.url(for: $0) }
         func place(_ graph: Graph) throws -> QuantizerPlacement {
             let schemes = job.quantization.schemes
@@ -93,7 +115,22 @@ struct ModelPreparation: Sendable {
                 parameterBitwidth: job.quantization.parameterBitwidth, activationScheme: schemes.activations,
                 parameterScheme: schemes.parameters)
         }
-        return job.training?.batchNorms == .kept ? try KeptBatchNorms.placement(on: graph, place) : try place(graph)
+        return try job.locatingRules {
+            func refine(_ placement: QuantizerPlacement, _ graph: Graph) throws -> QuantizerPlacement {
+                try placement.overridden(by: job.quantization.overrides ?? [], in: graph)
+            }
+            if job.training?.batchNorms == .kept {
+                return (try KeptBatchNorms.placement(on: graph, place, refine: refine), [])
+            }
+            var placement = try refine(place(graph), graph)
+            var taken: [EncodingsTaken] = []
+            for (index, source) in try job.encodingsSources().enumerated() {
+                let outcome: EncodingsTaken
+                (placement, outcome) = try placement.taking(source, at: "encodings[\(index)]", in: graph)
+                taken.append(outcome)
+            }
+            return (placement, taken)
+        }
     }
 
     /// Input shapes for a number of samples.

@@ -44,6 +44,7 @@ struct Pipeline {
     /// Runs all stages and writes their results.
     /// - Returns: the digests of what was exported. What the report needs beside them is in the pipeline then.
     mutating func run() throws -> Report.Digest {
+        for taken in preparation.encodingsTaken { display.message(taken.text) }
         let calibrated = try calibrate()
         var activations = calibrated.activations
         if let evaluation {
@@ -65,6 +66,14 @@ struct Pipeline {
 
     private mutating func calibrate() throws -> (activations: [String: TensorEncodings], statistics: StatisticsSet) {
         let observed = preparation.placement.observedTensors.sorted()
+        guard !observed.isEmpty else {
+            // All encodings are given or follow from constants: samples would tell nothing.
+            let none = StatisticsSet()
+            return (
+                ActivationEncodings.compute(
+                    graph: preparation.graph, placement: preparation.placement, statistics: none), none
+            )
+        }
         let specification = specification(
             .calibration(observed: observed), parameters: preparation.parameterEncodings)
         let (result, outcome): (CalibrationResult, PassOutcome) = try run(

@@ -19,14 +19,13 @@ extension ReplicaPlan {
             guard let start = preparation.parameterEncodings[quantizer.tensor] else { continue }
             quantizers[quantizer.tensor] = ParameterQuantizer(
                 settings: quantizer.settings, channelAxis: quantizer.channelAxis, blocks: quantizer.blocks,
-                start: start)
+                start: start, isFrozen: quantizer.isFixed)
         }
         var groups: [String: Activation] = [:]
         for quantizer in preparation.placement.activations where quantizer.enabled {
             guard let start = activations[quantizer.tensor] else { continue }
-            // A constant's grid is part of the model, a range that the target prescribes is not to be moved, and half
-            // precision has none.
-            let isFixed = quantizer.isConstant || quantizer.constraints != nil || start.dataType != .int
+            // A constant's grid is part of the model.
+            let isFixed = quantizer.isConstant || quantizer.isFixed
             var group =
                 groups[quantizer.group]
                 ?? Activation(name: quantizer.group, tensors: [], start: start, isLearned: true)

@@ -27,9 +27,19 @@ package struct ReplicaPlan: Codable, Equatable, Sendable {
         package var blocks: Quantizer.Blocks?
         /// Of the weights before training.
         package var start: TensorEncodings
+        /// Whether they stay so.
+        package var isFrozen: Bool
 
-        /// Whether there are grids, which have ends that can be learned.
-        package var hasRanges: Bool { start.dataType == .int }
+        package init(
+            settings: QuantizerSettings, channelAxis: Int?, blocks: Quantizer.Blocks? = nil, start: TensorEncodings,
+            isFrozen: Bool = false
+        ) {
+            self.settings = settings
+            self.channelAxis = channelAxis
+            self.blocks = blocks
+            self.start = start
+            self.isFrozen = isFrozen
+        }
     }
 
     /// Activations that share a quantizer.
@@ -89,6 +99,11 @@ package struct ReplicaPlan: Codable, Equatable, Sendable {
     /// Activations whose ranges are trained.
     package var learnedActivations: [Activation] { activations.filter { ranges == .learned && $0.isLearned } }
 
+    /// Whether the ranges of a parameter are trained.
+    package func isLearned(_ parameter: Parameter) -> Bool {
+        ranges == .learned && parameter.quantizer?.isFrozen == false
+    }
+
     /// What slots contribute to: the trained constants, then the ranges (min, max) of activations, whose gradients they have,
     /// then the running means and variances of batch norms.
     package func gradientLayout() throws -> ParameterLayout { try ParameterLayout(slotEntries) }
@@ -99,9 +114,7 @@ package struct ReplicaPlan: Codable, Equatable, Sendable {
         try ParameterLayout(
             slotEntries
                 + parameters.compactMap { parameter in
-                    guard ranges == .learned, let quantizer = parameter.quantizer, quantizer.hasRanges else {
-                        return nil
-                    }
+                    guard isLearned(parameter), let quantizer = parameter.quantizer else { return nil }
                     return (Self.parameterKey(parameter.name), [quantizer.start.encodings.count, 2])
                 })
     }

@@ -28,7 +28,7 @@ package struct TrainingReplica: Sendable {
             tensors[ReplicaPlan.activationKey(activation.name)] = Self.ranges(of: activation.start)
         }
         for parameter in plan.parameters {
-            guard let quantizer = parameter.quantizer, quantizer.hasRanges else { continue }
+            guard plan.isLearned(parameter), let quantizer = parameter.quantizer else { continue }
             tensors[ReplicaPlan.parameterKey(parameter.name)] = Self.ranges(of: quantizer.start)
         }
         try self.init(
@@ -117,7 +117,7 @@ package struct TrainingReplica: Sendable {
                     let sums = estimator.backward(
                         inPlace: UnsafeMutableBufferPointer(rebasing: gradient[range]),
                         values: UnsafeBufferPointer(rebasing: values[range]))
-                    guard plan.ranges == .learned else { return }
+                    guard plan.isLearned(parameter) else { return }
                     for (channel, sum) in sums.enumerated() {
                         let slopes = learnedRange(parameter, channel).gradient(sum)
                         ofRanges += [slopes.min, slopes.max]
@@ -156,16 +156,16 @@ package struct TrainingReplica: Sendable {
                 guard let range = learnedRange(ofActivation: activation.name) else { continue }
                 for tensor in activation.tensors { activationEncodings[tensor] = TensorEncodings(range.encoding) }
             }
-            for parameter in plan.parameters {
+            for parameter in plan.parameters where plan.isLearned(parameter) {
                 guard let quantizer = parameter.quantizer else { continue }
                 let encodings = quantizer.start.encodings.indices.map { learnedRange(parameter, $0).encoding }
                 parameterEncodings[parameter.name] = quantizer.start.replacing(encodings)
             }
         case .static where plan.weightEncodings == .follow:
             for parameter in plan.parameters {
-                guard let quantizer = parameter.quantizer, let range = layout.range(of: parameter.name) else {
-                    continue
-                }
+                guard let quantizer = parameter.quantizer, !quantizer.isFrozen,
+                    let range = layout.range(of: parameter.name)
+                else { continue }
                 let encodings = values.withUnsafeBufferPointer { values in
                     ParameterEncodings.compute(
                         UnsafeBufferPointer(rebasing: values[range]), shape: parameter.shape,

@@ -30,26 +30,15 @@ struct PlacementState {
     /// Changes the quantizer of a tensor, which remembers why. Changes nothing where the tensor has none.
     mutating func set(_ change: PlacementStep.Change, of tensor: String, by rule: String, at node: Node? = nil) {
         if var quantizer = activations[tensor] {
-            Self.apply(change, to: &quantizer)
+            quantizer.apply(change)
             activations[tensor] = quantizer
         } else if var quantizer = parameters[tensor] {
-            Self.apply(change, to: &quantizer)
+            quantizer.apply(change)
             parameters[tensor] = quantizer
         } else {
             return
         }
         steps[tensor, default: []].append(PlacementStep(change: change, rule: rule, node: node?.name))
-    }
-
-    private static func apply(_ change: PlacementStep.Change, to quantizer: inout Quantizer) {
-        switch change {
-        case .enabled(let enabled): quantizer.enabled = enabled
-        case .symmetric(let symmetric): quantizer.settings.symmetric = symmetric
-        case .bitwidth(let bitwidth): quantizer.settings.bitwidth = bitwidth
-        case .constraints(let constraints): quantizer.constraints = constraints
-        case .channelAxis(let axis): quantizer.channelAxis = axis
-        case .shared(let owner): quantizer.group = owner
-        }
     }
 
     /// - Parameter path: where the rule is in the config.
@@ -72,16 +61,7 @@ struct PlacementState {
 
     /// The quantizer whose grid a tensor is on, and the nodes between them, which preserve grids.
     func effectiveQuantizer(of tensor: String) -> (quantizer: Quantizer, path: [Int])? {
-        var name = tensor
-        var path: [Int] = []
-        while true {
-            if let found = enabledQuantizer(of: name) { return (found, path) }
-            guard let producer = graph.producers[name] else { return nil }
-            let node = graph.graph.nodes[producer]
-            guard OperatorTraits.gridPreserving.contains(node.opType), let input = node.inputs.first else { return nil }
-            path.append(producer)
-            name = input
-        }
+        graph.gridSource(of: tensor, where: enabledQuantizer)
     }
 }
 

@@ -45,7 +45,13 @@ struct InspectCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "With --config: everything that was done to the quantizer of this tensor.", valueName: "name"))
+            "Show where this job places quantizers on the model, its overrides and encodings files included.",
+            valueName: "file"), completion: .file(extensions: ["yml", "yaml"]))
+    var job: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "With --config or --job: everything that was done to the quantizer of this tensor.", valueName: "name"))
     var tensor: String?
 
     @Flag(help: "With --config: leave batch norms in the model, which are folded otherwise.")
@@ -62,19 +68,32 @@ struct InspectCommand: ParsableCommand {
         guard [activationBitwidth, parameterBitwidth].allSatisfy({ $0.map(known.contains) ?? true }) else {
             throw ValidationError("a bit width is a whole number from \(known.lowerBound) to \(known.upperBound)")
         }
-        let hasDetails = tensor != nil || keepBatchNorms || activationBitwidth != nil || parameterBitwidth != nil
-        guard config != nil || !hasDetails else {
-            throw ValidationError("--tensor, --keep-batch-norms and bit widths need --config")
+        let hasSettings = keepBatchNorms || activationBitwidth != nil || parameterBitwidth != nil
+        guard config != nil || !hasSettings else {
+            throw ValidationError("--keep-batch-norms and bit widths need --config")
+        }
+        guard tensor == nil || config != nil || job != nil else {
+            throw ValidationError("--tensor needs --config or --job")
+        }
+        guard config == nil || job == nil else {
+            throw ValidationError("a job has a config of its own: --config or --job")
         }
     }
 
     func run() throws {
         let url = URL(fileURLWithPath: file)
-        guard let config else { return print(try Inspection.describe(url)) }
+        let rules: PlacementInspectionOptions.Rules
+        if let job {
+            rules = .job(job)
+        } else if let config {
+            rules = .config(
+                PlacementInspectionOptions.Config(
+                    name: config, foldsBatchNorms: !keepBatchNorms, activationBitwidth: activationBitwidth ?? 8,
+                    parameterBitwidth: parameterBitwidth ?? 8))
+        } else {
+            return print(try Inspection.describe(url))
+        }
         print(
-            try Inspection.describePlacement(
-                PlacementInspectionOptions(
-                    model: url, config: config, tensor: tensor, foldsBatchNorms: !keepBatchNorms,
-                    activationBitwidth: activationBitwidth ?? 8, parameterBitwidth: parameterBitwidth ?? 8)))
+            try Inspection.describePlacement(PlacementInspectionOptions(model: url, rules: rules, tensor: tensor)))
     }
 }

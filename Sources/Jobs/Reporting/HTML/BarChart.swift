@@ -155,7 +155,8 @@ struct HistogramDrawing {
 
     func markup() -> Markup {
         let end = bins.start + bins.width * Double(bins.counts.count)
-        let (low, high) = (min(bins.start, tensor.encodingMin), max(end, tensor.encodingMax))
+        let grid = tensor.encodingRange
+        let (low, high) = (min(bins.start, grid?.lowerBound ?? bins.start), max(end, grid?.upperBound ?? end))
         func x(_ value: Double) -> Double { (value - low) / (high - low) * Self.width }
         let greatest = Double(bins.counts.max() ?? 1).squareRoot()
         var path = "M\(pixels(x(bins.start))),\(pixels(Self.height))"
@@ -164,7 +165,7 @@ struct HistogramDrawing {
             path += "V\(pixels(top))H\(pixels(x(bins.start + bins.width * Double(index + 1))))"
         }
         path += "V\(pixels(Self.height))Z"
-        let ends = [tensor.encodingMin, tensor.encodingMax].map { end in
+        let ends = (grid.map { [$0.lowerBound, $0.upperBound] } ?? []).map { end in
             Markup.element(
                 "line",
                 [

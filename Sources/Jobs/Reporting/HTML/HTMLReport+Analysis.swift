@@ -86,7 +86,8 @@ extension HTMLReport {
             table.append([
                 tensor.tensor, tensor.meanSquaredError.map { String(format: "%.3g", $0) } ?? "", decibels(tensor.sqnr),
                 short(tensor.min.map(Double.init)), short(tensor.max.map(Double.init)),
-                "\(short(tensor.encodingMin)) to \(short(tensor.encodingMax))",
+                tensor.encodingRange.map { "\(short($0.lowerBound)) to \(short($0.upperBound))" }
+                    ?? tensor.dataType.rawValue,
             ])
         }
         return table.markup()
@@ -98,10 +99,12 @@ extension HTMLReport {
                 RangeChart(
                     title: "Least and greatest values of \(name)",
                     rows: analysis.tensors.filter { $0.role == role }.prefix(RangeChart.limit).compactMap { tensor in
-                        guard let min = tensor.min, let max = tensor.max else { return nil }
+                        guard let min = tensor.min, let max = tensor.max, let encoding = tensor.encodingRange else {
+                            return nil
+                        }
                         return .init(
                             name: tensor.tensor, values: Double(min)...Double(max),
-                            encoding: tensor.encodingMin...tensor.encodingMax)
+                            encoding: encoding)
                     }
                 ).markup()
             })

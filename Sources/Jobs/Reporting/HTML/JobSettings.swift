@@ -14,8 +14,13 @@ enum JobSettings {
     }
 
     private static func collect(_ value: JSONValue, _ path: String, into rows: inout [(key: String, value: String)]) {
-        guard case .object(let members) = value else { return rows.append((path, text(value))) }
-        for (key, member) in members { collect(member, path.isEmpty ? key : "\(path).\(key)", into: &rows) }
+        switch value {
+        case .object(let members):
+            for (key, member) in members { collect(member, path.isEmpty ? key : "\(path).\(key)", into: &rows) }
+        case .array(let items) where items.contains(where: \.isObject):
+            for (index, item) in items.enumerated() { collect(item, "\(path)[\(index)]", into: &rows) }
+        default: rows.append((path, text(value)))
+        }
     }
 
     private static func text(_ value: JSONValue) -> String {
@@ -24,5 +29,12 @@ enum JobSettings {
         case .string(let text): text
         default: value.summary
         }
+    }
+}
+
+extension JSONValue {
+    fileprivate var isObject: Bool {
+        if case .object = self { return true }
+        return false
     }
 }
