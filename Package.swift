@@ -97,6 +97,6 @@ let package = Package(
                 "Cluster", "Datasets", "Execution", "Graph", "Jobs", "ONNX", "Quantization", "Simulation", "Tensors",
                 "Training",
             ]),
-        tests("EndToEndTests", ["Jobs", "Messaging", "ONNX", "Tensors", "quantsim"]),
+        tests("EndToEndTests", ["Jobs", "Messaging", "ONNX", "Quantization", "Tensors", "quantsim"]),
     ]
 )

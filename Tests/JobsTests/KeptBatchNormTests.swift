@@ -46,6 +46,26 @@ import Training
         #expect(Set(expected.parameters.filter(\.enabled).map(\.tensor)) == ofParameters)
     }
 
+    /// Overrides are of the model with its batch norms folded, by whose names it is known in the end.
+    @Test func overridesAreOfTheFoldedModel() throws {
+        let graph = try Self.graph()
+        let (_, _, renamed) = KeptBatchNorms.foldingToScale(graph, [:])
+        var bits = QuantizerOverride()
+        bits.bitwidth = 16
+        let folded = try Self.placement(KeptBatchNorms.foldingToScale(graph, [:]).graph, "default")
+        let names = try graph.nodes.filter { $0.opType == "BatchNormalization" }.map {
+            try #require(renamed[$0.outputs[0]])
+        }
+        let name = try #require(names.first { name in folded.activations.contains { $0.tensor == name && $0.enabled } })
+        let output = try #require(renamed.first { $0.value == name }?.key)
+        let placement = try KeptBatchNorms.placement(
+            on: graph, { try Self.placement($0, "default") },
+            refine: { try $0.overridden(by: [.tensors([name], bits)], in: $1) })
+        let changed = placement.activations.filter { $0.enabled && $0.settings.bitwidth == 16 }
+        #expect(changed.map(\.tensor) == [output])
+        #expect(placement.steps[output]?.last?.rule == "overrides[0]")
+    }
+
     /// The rounded model computes the same before and after, batch norms with negative scales among them.
     @Test func foldingToScaleDoesNotChangeWhatIsComputed() throws {
         var graph = try Self.graph()

@@ -74,7 +74,7 @@ extension PlacementOverride {
         let given = Selector.allCases.filter { selector in mapping.contains { $0.key.string == selector.rawValue } }
         guard let selector = given.first, given.count == 1 else {
             throw value.error(
-                given.isEmpty ? .missingKey : .conflictingKeys,
+                given.isEmpty ? .wrongType : .conflictingKeys,
                 expected: "one of " + alternatives(Selector.allCases.map(\.rawValue)),
                 found: given.isEmpty ? "none" : given.map(\.rawValue).joined(separator: " and "))
         }
@@ -100,7 +100,8 @@ extension PlacementOverride.NodeOverride {
             },
             parameters: try section[.parameters].map { try QuantizerOverride($0, percentile: percentile) })
         guard inputs != nil || outputs != nil || parameters != nil else {
-            throw value.error(.missingKey, expected: alternatives(CodingKeys.allCases.map(\.rawValue)), found: "none")
+            throw value.error(
+                .wrongType, expected: "one of " + alternatives(CodingKeys.allCases.map(\.rawValue)), found: "none")
         }
     }
 }
@@ -146,8 +147,9 @@ extension QuantizerOverride {
         range = try section[.range].map(Self.range)
         guard self != QuantizerOverride() else {
             throw value.error(
-                .missingKey,
-                expected: alternatives(CodingKeys.allCases.filter { !excluded.contains($0) }.map(\.rawValue)),
+                .wrongType,
+                expected: "one of "
+                    + alternatives(CodingKeys.allCases.filter { !excluded.contains($0) }.map(\.rawValue)),
                 found: "none")
         }
     }

@@ -51,6 +51,13 @@ package struct ReplicaPlan: Codable, Equatable, Sendable {
         package var start: TensorEncodings
         /// Whether its range is trained.
         package var isLearned: Bool
+
+        package init(name: String, tensors: [String], start: TensorEncodings, isLearned: Bool) {
+            self.name = name
+            self.tensors = tensors
+            self.start = start
+            self.isLearned = isLearned
+        }
     }
 
     package enum Ranges: String, Codable, CaseIterable, Sendable {

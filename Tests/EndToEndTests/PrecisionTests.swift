@@ -1,0 +1,94 @@
+import Foundation
+import Jobs
+import Quantization
+import TestSupport
+import Testing
+
+/// Mixed precision by hand, and jobs that begin with encodings of another. Real processes.
+@Suite(.serialized)
+struct PrecisionTests {
+    private static func encodings(_ output: URL) throws -> EncodingsFile {
+        let file = output.appendingPathComponent("model.encodings")
+        return try EncodingsFile.read(Data(contentsOf: file), file: file.path)
+    }
+
+    /// Runs a job with other keys in its section `quantization`.
+    private static func run(
+        _ job: URL, _ quantization: String, in folder: URL, to name: String
+    ) throws -> (output: URL, report: Report, log: String) {
+        let text = try String(contentsOf: job, encoding: .utf8)
+        let file = folder.appendingPathComponent("\(name).yml")
+        let changed = text.replacing(
+            "quantization: {", with: "quantization: {\(quantization)\(quantization.isEmpty ? "" : ", ")")
+        try changed.write(to: file, atomically: true, encoding: .utf8)
+        let output = folder.appendingPathComponent(name)
+        let process = try QuantSimProcess(
+            ["run", file.path, "--workers", "1", "--output", output.path], in: folder)
+        #expect(try process.exitCode() == 0, "\(process.standardError)")
+        return (output, try TestJob.report(output), process.standardError)
+    }
+
+    /// One layer in 4 bits and the input in 16; then a second job that takes all encodings of the first.
+    @Test func encodingsOfOneJobAreThoseOfTheNext() throws {
+        let scratch = try ScratchFolder()
+        let job = try TestJob(in: scratch.url, samples: 64)
+        let plain = try Self.run(job.file, "", in: scratch.url, to: "plain")
+        let overrides = "overrides: [{tensors: classifier.weight, bitwidth: 4}, {tensors: input, bitwidth: 16}]"
+        let mixed = try Self.run(job.file, overrides, in: scratch.url, to: "mixed")
+        let (before, after) = (try Self.encodings(plain.output), try Self.encodings(mixed.output))
+        #expect(after.parameters["classifier.weight"]?.encodings.map(\.bitwidth) == [4])
+        #expect(after.activations["input"]?.encodings.map(\.bitwidth) == [16])
+        for name in before.parameters.keys where name != "classifier.weight" {
+            #expect(after.parameters[name] == before.parameters[name])
+        }
+        #expect(mixed.report.digest.encodings != plain.report.digest.encodings)
+
+        let again = try Self.run(
+            job.file, "encodings: mixed/model.encodings",
+            in: scratch.url, to: "again")
+        #expect(again.report.digest == mixed.report.digest)
+        #expect(again.report.accuracy == mixed.report.accuracy)
+        // Nothing was left to observe, and the report does not claim it.
+        #expect(again.report.samples.calibration == nil && again.report.samples.evaluation == 64)
+        #expect(again.log.contains("encodings of mixed/model.encodings: "))
+    }
+
+    /// A job whose every encoding is given and that evaluates nothing has no pass at all.
+    @Test func jobsWithoutAnyPass() throws {
+        let scratch = try ScratchFolder()
+        let job = try TestJob(in: scratch.url, samples: 32)
+        let text = try String(contentsOf: job.file, encoding: .utf8)
+        try text.replacing("  evaluation: {path: images.npz}\n", with: "").write(
+            to: job.file, atomically: true, encoding: .utf8)
+        let first = try Self.run(job.file, "", in: scratch.url, to: "first")
+        let second = try Self.run(
+            job.file, "encodings: first/model.encodings", in: scratch.url, to: "second")
+        #expect(second.report.digest == first.report.digest && second.report.stages.isEmpty)
+    }
+
+    /// Frozen encodings are the same after a training, others that are given where it begins.
+    @Test(arguments: ["learned", "static"])
+    func trainingFromGivenEncodings(_ ranges: String) throws {
+        let scratch = try ScratchFolder()
+        let job = try TrainingJob(
+            in: scratch.url, steps: 10, learningRate: 0.01, evaluation: 200, settings: ["ranges": ranges])
+        let base = try Self.run(job.file, "", in: scratch.url, to: "base")
+        let given = try Self.encodings(base.output)
+        let trained = try Self.run(
+            job.file,
+            "encodings: [{file: base/model.encodings, tensors: [\"blocks.*\", \"*Clip_output_0\"], frozen: true}, "
+                + "{file: base/model.encodings, tensors: [classifier.weight, logits]}]",
+            in: scratch.url, to: "trained")
+        let found = try Self.encodings(trained.output)
+        var frozen = 0
+        for (name, encodings) in given.parameters.merging(given.activations, uniquingKeysWith: { $1 })
+        where name.hasPrefix("blocks.") || name.hasSuffix("Clip_output_0") {
+            #expect(found.parameters[name] ?? found.activations[name] == encodings, "\(name)")
+            frozen += 1
+        }
+        #expect(frozen > 10)
+        #expect(found.parameters["classifier.weight"] != given.parameters["classifier.weight"])
+        #expect((found.activations["logits"] != given.activations["logits"]) == (ranges == "learned"))
+        #expect(trained.report.digest.weights != base.report.digest.weights)
+    }
+}
