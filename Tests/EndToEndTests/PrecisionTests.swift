@@ -14,7 +14,7 @@ struct PrecisionTests {
 
     /// Runs a job with other keys in its section `quantization`.
     private static func run(
-        _ job: URL, _ quantization: String, in folder: URL, to name: String
+        _ job: URL, _ quantization: String, in folder: URL, to name: String, workers: Int = 1
     ) throws -> (output: URL, report: Report, log: String) {
         let text = try String(contentsOf: job, encoding: .utf8)
         let file = folder.appendingPathComponent("\(name).yml")
@@ -23,7 +23,7 @@ struct PrecisionTests {
         try changed.write(to: file, atomically: true, encoding: .utf8)
         let output = folder.appendingPathComponent(name)
         let process = try QuantSimProcess(
-            ["run", file.path, "--workers", "1", "--output", output.path], in: folder)
+            ["run", file.path, "--workers", "\(workers)", "--output", output.path], in: folder)
         #expect(try process.exitCode() == 0, "\(process.standardError)")
         return (output, try TestJob.report(output), process.standardError)
     }
@@ -77,7 +77,7 @@ struct PrecisionTests {
         let trained = try Self.run(
             job.file,
             "encodings: [{file: base/model.encodings, tensors: [\"blocks.*\", \"*Clip_output_0\"], frozen: true}, "
-                + "{file: base/model.encodings, tensors: [classifier.weight, logits]}]",
+                + "{file: base/model.encodings, tensors: [classifier.weight, logits, input]}]",
             in: scratch.url, to: "trained")
         let found = try Self.encodings(trained.output)
         var frozen = 0
@@ -88,7 +88,25 @@ struct PrecisionTests {
         }
         #expect(frozen > 10)
         #expect(found.parameters["classifier.weight"] != given.parameters["classifier.weight"])
-        #expect((found.activations["logits"] != given.activations["logits"]) == (ranges == "learned"))
+        for name in ["logits", "input"] {
+            #expect((found.activations[name] != given.activations[name]) == (ranges == "learned"), "\(name)")
+        }
         #expect(trained.report.digest.weights != base.report.digest.weights)
+    }
+
+    /// Blocks and half precision among learned ranges: the same bits for any number of workers.
+    @Test func trainingWithBlocksAndHalfPrecision() throws {
+        let scratch = try ScratchFolder()
+        let job = try TrainingJob(in: scratch.url, steps: 6, learningRate: 0.01, settings: ["ranges": "learned"])
+        let overrides =
+            "overrides: [{tensors: classifier.weight, bitwidth: 4, block_size: 4}, {tensors: [logits], dtype: float16}]"
+        let one = try Self.run(job.file, overrides, in: scratch.url, to: "one")
+        let two = try Self.run(job.file, overrides, in: scratch.url, to: "two", workers: 2)
+        #expect(one.report.digest == two.report.digest)
+        let found = try Self.encodings(one.output)
+        #expect(found.activations["logits"] == .float16)
+        #expect(found.parameters["classifier.weight"]?.blocks?.size == 4)
+        let plain = try Self.run(job.file, "", in: scratch.url, to: "plain")
+        #expect(plain.report.digest.weights != one.report.digest.weights)
     }
 }

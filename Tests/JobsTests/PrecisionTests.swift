@@ -36,6 +36,7 @@ import Training
                   inputs: {scheme: percentile, percentile: 99}
                   parameters: {bitwidth: 4, per_channel: false}
                 - {nodes: last, outputs: {enabled: true}}
+                - {ops: MatMul, inputs: {dtype: float16}, parameters: {dtype: int, block_size: 32}}
               encodings:
                 - base.encodings
                 - {file: more.encodings, tensors: "*.weight", frozen: true}
@@ -59,6 +60,11 @@ import Training
                     inputs: Self.settings { ($0.scheme, $0.percentile) = (.percentile, 99) },
                     parameters: Self.settings { ($0.bitwidth, $0.perChannel) = (4, false) })),
             .nodes(["last"], .init(outputs: Self.settings { $0.enabled = true })),
+            .ops(
+                ["MatMul"],
+                .init(
+                    inputs: Self.settings { $0.dataType = .float16 },
+                    parameters: Self.settings { ($0.dataType, $0.blockSize) = (.int, 32) })),
         ]
         #expect(job.quantization.overrides == expected)
         #expect(job.quantization.encodings?.map(\.file) == ["base.encodings", "more.encodings"])
@@ -89,7 +95,23 @@ import Training
             "overrides: [{ops: a, outputs: {per_channel: true}}]",
             "unknown key quantization.overrides[0].outputs.per_channel"
         ),
-        ("overrides: [{tensors: a}]", "overrides[0]: expected one of enabled, bitwidth"),
+        ("overrides: [{tensors: a}]", "overrides[0]: expected one of enabled, dtype, bitwidth"),
+        (
+            "overrides: [{tensors: a, dtype: float16, bitwidth: 16}]",
+            "overrides[0].bitwidth: expected dtype: int beside bitwidth, found dtype: float16"
+        ),
+        (
+            "overrides: [{tensors: a, dtype: float8}]",
+            "overrides[0].dtype"
+        ),
+        (
+            "overrides: [{tensors: a, block_size: 4, per_channel: false}]",
+            "overrides[0].block_size: expected per_channel: true, found per_channel: false"
+        ),
+        (
+            "overrides: [{ops: a, inputs: {block_size: 4}}]",
+            "unknown key quantization.overrides[0].inputs.block_size"
+        ),
         ("overrides: [{nodes: a}]", "overrides[0]: expected one of inputs, outputs or parameters, found none"),
         ("overrides: [{tensors: [], bitwidth: 4}]", "overrides[0].tensors: expected at least one"),
         (

@@ -82,6 +82,44 @@ import Testing
                 && placement.steps["c/w"]?.last?.node == "Gemm 6")
     }
 
+    @Test func blocksCutTheInputChannels() throws {
+        func blocks(_ size: Int) -> QuantizerOverride { Self.settings { $0.blockSize = size } }
+        let found = try changed([.ops(["Conv", "Gemm"], .init(parameters: blocks(4)))])
+        #expect(
+            found.mapValues(\.blocks) == [
+                "a/w": .init(axis: 1, size: 4), "b/w": .init(axis: 1, size: 4), "c/w": .init(axis: 0, size: 4),
+            ])
+        // Blocks need channels, and go with them.
+        #expect(try changed([.tensors(["c/w"], blocks(2))], config: "default")["c/w"]?.channelAxis == 1)
+        let undone = try changed([
+            .tensors(["a/w"], blocks(4)), .tensors(["a/w"], Self.settings { $0.perChannel = false }),
+        ])
+        #expect(undone["a/w"]?.blocks == nil && undone["a/w"]?.channelAxis == nil)
+        for (tensor, size) in [("a/w", 3), ("a/b", 2), ("x", 1)] {
+            let error = #expect(throws: SimulationError.self) {
+                try Self.place([.tensors([tensor], Self.settings { ($0.enabled, $0.blockSize) = (true, size) })])
+            }
+            #expect(error?.code == .nothingSelected && error?.path == "overrides[0].block_size", "\(tensor)")
+        }
+    }
+
+    @Test func halfPrecisionNeedsNoSamples() throws {
+        let half = Self.settings { $0.dataType = .float16 }
+        let placement = try Self.place([.tensors(["x", "a/w", "y"], half), .tensors(["y"], Self.bits(8))])
+        let types = Dictionary(
+            uniqueKeysWithValues: (placement.activations + placement.parameters).map {
+                ($0.tensor, $0.settings.dataType)
+            })
+        // A bit width asks for integers again.
+        #expect(types["x"] == .float16 && types["a/w"] == .float16 && types["y"] == .int && types["b/w"] == .int)
+        #expect(!placement.observedTensors.contains("x") && placement.observedTensors.contains("y"))
+        let statistics = StatisticsSet(["y": TensorStatistics(observing: [1, 2])])
+        #expect(
+            ActivationEncodings.compute(graph: Self.graph, placement: placement, statistics: statistics)["x"]
+                == .float16)
+        #expect(ParameterEncodings.compute(graph: Self.graph, placement: placement)["a/w"] == .float16)
+    }
+
     @Test func everySettingChangesItsPart() throws {
         let wanted = Self.settings {
             $0.bitwidth = 5

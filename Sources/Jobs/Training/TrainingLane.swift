@@ -128,7 +128,7 @@ final class TrainingLane: ShardLane {
         let plan = try memory.plan(
             model.model, inputShapes: batch.inputs.mapValues(\.shape),
             trained: model.task.replica.parameters.map(\.name),
-            taps: Set(model.estimators.keys), batchStatistics: Set(model.normalizations.keys))
+            taps: Set(model.estimators.keys), learned: learned, batchStatistics: Set(model.normalizations.keys))
         var loss = 0.0
         var accuracy = EvaluationResult()
         try plan.run(

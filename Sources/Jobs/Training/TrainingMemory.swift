@@ -20,15 +20,18 @@ final class TrainingMemory {
         return memory
     }
 
+    /// - Parameter learned: taps whose ranges are learned: they need gradients even where no trained constant lies before them, as
+    ///   the input of the model.
     func plan(
         _ model: SharedModel, inputShapes: [String: Shape], trained: [String], taps: Set<String>,
-        batchStatistics: Set<String>
+        learned: Set<String>, batchStatistics: Set<String>
     ) throws -> TrainingPlan {
         // Those of a model that is no longer used go.
         if self.model !== model { (self.model, plans) = (model, [:]) }
         if let plan = plans[inputShapes] { return plan }
         let plan = try TrainingPlan(
-            model.specialized(inputShapes), parameters: Set(trained), taps: taps, batchStatistics: batchStatistics)
+            model.specialized(inputShapes), parameters: Set(trained), taps: taps, gradientTaps: learned,
+            batchStatistics: batchStatistics)
         plans[inputShapes] = plan
         return plan
     }
