@@ -21,6 +21,7 @@ struct Fusion {
         var matchers: [(Int) -> [Fusion]] = [normalizations.scaled, normalizations.unscaled]
         if passes.contains(.matMulAdd) { matchers.append { MatMulAddPattern.fusions(endingAt: $0, in: graph) } }
         if passes.contains(.maskedSoftmax) { matchers.append { MaskedSoftmaxPattern.fusions(endingAt: $0, in: graph) } }
+        if passes.contains(.gelu) { matchers.append { GELUPattern.fusions(around: $0, in: graph) } }
 
         var found: [Fusion] = []
         var taken: Set<Int> = []

@@ -4,4 +4,6 @@ enum FusionPass: String, CaseIterable {
     case rmsNormalization = "RMSNormalization"
     case matMulAdd = "MatmulAdd"
     case maskedSoftmax = "MaskedSoftmax"
+    /// Not in the reference.
+    case gelu = "GELU"
 }
