@@ -27,12 +27,9 @@ public struct QuantizerPlacement: Equatable, Sendable {
         let placementGraph = PlacementGraph(fused.graph)
         let settings = QuantizerSettings(bitwidth: activationBitwidth, scheme: activationScheme)
         var state = PlacementState(graph: placementGraph, config: config, settings: settings)
-        state.claimedNodes = Set(
-            fused.graph.nodes.indices.filter { fused.fusedNodes.contains(fused.graph.nodes[$0].name) })
         try DefaultsRule.apply(to: &state)
         ParametersRule.apply(to: &state)
         try OpTypeRules.apply(to: &state)
-        MatMulAddRule.claim(in: &state)
         SupergroupsRule.apply(to: &state)
         ModelInputRule.apply(to: &state)
         ModelOutputRule.apply(to: &state)
@@ -41,7 +38,6 @@ public struct QuantizerPlacement: Equatable, Sendable {
             state.set(.bitwidth(parameterBitwidth), of: name, by: BuiltInRule.requestedBitwidth)
             state.parameters[name]?.settings.scheme = parameterScheme
         }
-        MatMulAddRule.apply(to: &state)
         DynamicWeightRule.apply(to: &state)
         PrecisionRules.apply(to: &state)
         try TyingRules.apply(to: &state)

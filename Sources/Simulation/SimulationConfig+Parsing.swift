@@ -168,7 +168,7 @@ extension SimulationConfig {
     }
 
     private static func supergroupPasses(_ cursor: ConfigCursor) throws(SimulationError) -> [String] {
-        let known = ["LayerNormalization", "RMSNormalization", "MatmulAdd", "MaskedSoftmax"]
+        let known = FusionPass.allCases.map(\.rawValue)
         var names: [String] = []
         for element in try cursor.elements() {
             let name = try element.string()

@@ -59,10 +59,11 @@ struct GoldenGraph: Decodable {
 }
 
 extension GoldenGraph {
+    /// The largest integer, which ends a Slice, is none as a Double.
     fileprivate static func filled(_ type: String, _ shape: Shape, _ value: Double) -> Tensor {
         type == "float32"
             ? Tensor(shape: shape, [Float](repeating: Float(value), count: shape.count))
-            : Tensor(shape: shape, [Int64](repeating: Int64(value), count: shape.count))
+            : Tensor(shape: shape, [Int64](repeating: Int64(exactly: value) ?? .max, count: shape.count))
     }
 }
 

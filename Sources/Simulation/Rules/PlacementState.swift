@@ -10,8 +10,6 @@ struct PlacementState {
     var parameters: [String: Quantizer] = [:]
     /// What made each quantizer what it is, by tensor, in order.
     private(set) var steps: [String: [PlacementStep]] = [:]
-    /// Nodes that a built-in pattern has fused, which supergroups leave alone.
-    var claimedNodes: Set<Int> = []
 
     init(graph: PlacementGraph, config: SimulationConfig, settings: QuantizerSettings) {
         self.graph = graph

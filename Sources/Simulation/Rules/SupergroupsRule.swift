@@ -4,7 +4,7 @@ import Graph
 /// matched first and no node is in two matches.
 ///
 /// A chain is not matched where a node other than its last has more than one follower, or where its first node is
-/// depthwise, has three spatial axes or belongs to a built-in pattern. A graph output is no follower, as in the
+/// depthwise, has three spatial axes or is an RMSNormalization that a pass claims. A graph output is no follower, as in the
 /// reference: an inner tensor that is a graph output loses its quantizer all the same.
 enum SupergroupsRule {
     static func apply(to state: inout PlacementState) {
@@ -42,8 +42,10 @@ enum SupergroupsRule {
     }
 
     private static func isExcluded(_ index: Int, in state: PlacementState) -> Bool {
-        if state.claimedNodes.contains(index) { return true }
         let node = state.graph.graph.nodes[index]
+        // The reference's pass claims the op itself too. Those of the other passes are free.
+        let claiming = FusionPass.rmsNormalization.rawValue
+        if node.opType == claiming { return state.config.supergroupPasses.contains(claiming) }
         guard node.opType == "Conv" || node.opType == "ConvTranspose", node.inputs.count > 1,
             let weight = state.graph.graph.constants[node.inputs[1]]
         else { return false }

@@ -32,7 +32,7 @@ def attribute(proto):
 
 def constant(array):
     """Element type and extents, and the value where it is one."""
-    is_number = array.size == 1 and array.dtype.name.startswith("float")
+    is_number = array.size == 1 and array.dtype.kind in "if"
     return [array.dtype.name, list(array.shape)] + ([array.item()] if is_number else [])
 
 
@@ -105,9 +105,9 @@ class Builder:
         bias = self.constant(output + ".bias", (8,))
         return self.op("Conv", [value, weight, bias], output, pads=[1, 1, 1, 1], group=groups)
 
-    def model(self):
+    def model(self, opset=17):
         graph = helper.make_graph(self.nodes, "g", self.inputs, self.outputs, self.constants)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
         return onnx.shape_inference.infer_shapes(model, strict_mode=True)
 
 
@@ -152,7 +152,12 @@ def layers():
     b.op("Relu", ["gemm"], "relu")
     b.op("MatMul", ["relu", b.constant("product.weight", (16, 8))], "product")
     b.op("Add", ["product", b.constant("product.bias", (8,))], "sum")
-    b.op("Gemm", ["sum", b.constant("second.weight", (8, 8))], "second")
+    b.op("MatMul", ["sum", b.constant("active.weight", (8, 8))], "active.product")
+    b.op("Relu", [b.op("Add", [b.constant("active.bias", (8,)), "active.product"], "active.sum")], "active")
+    # Not a pattern: what is added is no vector.
+    b.op("MatMul", ["active", b.constant("offset.weight", (8, 8))], "offset.product")
+    b.op("Relu", [b.op("Add", ["offset.product", b.constant("offset.bias", (1, 8))], "offset.sum")], "offset")
+    b.op("Gemm", ["offset", b.constant("second.weight", (8, 8))], "second")
     b.op("Softmax", ["second"], "soft")
     b.op("MatMul", ["soft", b.constant("lone.weight", (8, 8))], "lone")
     b.op("Reshape", ["lone", b.integers("shape", [2, 8, 1, 1])], "reshaped")
@@ -234,6 +239,31 @@ def decomposed():
     return b.model()
 
 
+def masked():
+    b = Builder()
+    x = b.input("x", [1, 8, 8, 8])
+    b.op("Mul", [x, b.constant("scale", ())], "scores")
+    b.op("Greater", [b.input("mask", [1, 1, 8, 8]), b.scalar("zero", 0)], "is_seen")
+
+    def softmax(name, value=-100.0, axes=-1, is_last=True, keepdims=1, **axis):
+        lowest = b.op("ReduceMin", ["scores", b.integers(name + ".axes", [axes])], name + ".lowest", keepdims=keepdims)
+        operands = [lowest, b.scalar(name + ".value", value)]
+        b.op("Add", operands if is_last else operands[::-1], name + ".lowered")
+        b.op("Where", ["is_seen", "scores", name + ".lowered"], name + ".masked")
+        b.output(b.op("Neg", [b.op("Softmax", [name + ".masked"], name, **axis)], name + ".negative"))
+
+    softmax("first", axis=-1)
+    softmax("second", value=-20.0, axes=3, axis=3)
+    # Not patterns.
+    softmax("reversed", is_last=False, axis=-1)
+    softmax("near", value=-19.0, axis=-1)
+    softmax("implicit")
+    softmax("across", axes=2, axis=-1)
+    softmax("used", axis=-1)
+    b.output(b.op("Sigmoid", ["used.masked"], "gate"))
+    return b.model(opset=18)
+
+
 CONSTRAINED = {
     "defaults": {"ops": {"is_output_quantized": "True"}, "params": {"is_quantized": "True", "is_symmetric": "False"},
                  "per_channel_quantization": "True", "strict_symmetric": "False"},
@@ -251,6 +281,17 @@ CONSTRAINED = {
     "model_input": {"is_input_quantized": "True"},
     "model_output": {"is_output_quantized": "True"},
 }
+FUSED = {
+    **CONSTRAINED,
+    "op_type": {
+        "Gemm": {"per_channel_quantization": "False", "params": {"bias": {"is_quantized": "True"}}},
+        "Softmax": {"encoding_constraints": {"min": 0.0, "max": 1.0}},
+    },
+    "supergroups": [{"op_list": ops} for ops in (
+        ["Gemm", "Relu"], ["MatMul", "Add"], ["LayerNormalization", "MatMul"], ["RMSNormalization", "Relu"],
+        ["MaskedSoftmax", "Neg"])],
+    "supergroup_pass_list": ["LayerNormalization", "RMSNormalization", "MatmulAdd", "MaskedSoftmax"],
+}
 SPARSE = {"defaults": {"ops": {}, "params": {"is_quantized": "False"}}, "params": {}, "supergroups": [],
           "op_type": {"Relu": {"is_input_quantized": "True"}, "Conv": {"params": {"weight": {"is_quantized": "True"}}}},
           "model_input": {"is_input_quantized": "True"}, "model_output": {}}
@@ -258,7 +299,7 @@ SPARSE = {"defaults": {"ops": {}, "params": {"is_quantized": "False"}}, "params"
 folder = os.path.dirname(configs.__file__)
 cases = []
 models = [("supergroups", supergroups), ("tied", tied), ("layers", layers), ("normalizations", normalizations),
-          ("attention", attention), ("decomposed", decomposed)]
+          ("attention", attention), ("decomposed", decomposed), ("masked", masked)]
 
 
 def network(path):
@@ -296,7 +337,7 @@ for name, make in models + networks:
     if (name, make) in networks:
         wanted = [(config, path) for config, path in wanted if config in ("default", "default_per_channel", "htp_v73")]
     else:
-        wanted += [(CONSTRAINED, None), (SPARSE, None)]
+        wanted += [(CONSTRAINED, None), (SPARSE, None), (FUSED, None)]
     for config, path in wanted:
         if path is None:
             path = os.path.join(temporary.name, "config.json")
