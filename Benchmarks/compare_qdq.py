@@ -9,7 +9,8 @@ graph optimizations, which put integer kernels in place of quantize and dequanti
 computed one by one in float. For the first graph output it prints the share of samples with the same greatest element, the
 share of elements that differ by no more than one quantization step of that output (--agreement and --elements are the bounds), and
 the largest difference in steps. With --layers also the share of differing elements of every quantized value, in the order
-of the graph: where the first difference arises. Exit code 1 when a bound is broken or onnx.checker finds the model wrong.
+of the graph: where the first difference arises (with so many outputs the runtime may take other kernels; trace_qdq.py judges
+each by itself). Exit code 1 when a bound is broken or onnx.checker finds the model wrong.
 """
 
 import argparse
@@ -89,13 +90,18 @@ def infer(arguments, model, inputs, scratch):
     return sys.exit(error) if outputs is None else outputs
 
 
+def origin(output, model, values):
+    """The value, of `values`, whose elements a graph output has; another tensor where there is none."""
+    producers = {o: n for n in model.graph.node for o in n.output}
+    while output not in values and output in producers and producers[output].op_type in UNCHANGED:
+        output = producers[output].input[0]
+    return output
+
+
 def step_of(output, model, values):
     """The quantization step of a graph output: its own, or that of the value whose elements it has."""
-    producers = {o: n for n in model.graph.node for o in n.output}
     steps = {value: scale for _, value, scale in values}
-    while output not in steps and output in producers and producers[output].op_type in UNCHANGED:
-        output = producers[output].input[0]
-    return steps.get(output)
+    return steps.get(origin(output, model, steps))
 
 
 def main():
