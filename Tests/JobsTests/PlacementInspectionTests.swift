@@ -75,7 +75,7 @@ struct PlacementInspectionTests {
         let file = EncodingsFile(
             activations: ["x": TensorEncodings(.fromRange(min: 0, max: 1, bitwidth: 6, symmetric: false))],
             parameters: [:])
-        let files = ["f.encodings": file.write(version: .v1_0_0)]
+        let files = ["f.encodings": try file.write(version: .v1_0_0)]
         let quantization = """
               config: htp_v73
               overrides: [{ops: Conv, parameters: {bitwidth: 4}}, {tensors: conv, enabled: true}]
@@ -111,7 +111,7 @@ struct PlacementInspectionTests {
             activations: ["x": TensorEncodings(.fromRange(min: 0, max: 1, bitwidth: 8, symmetric: false))],
             parameters: [:])
         let error = #expect(throws: (any Error).self) {
-            try inspect(job: "  " + line, files: ["f.encodings": file.write(version: .v1_0_0)])
+            try inspect(job: "  " + line, files: ["f.encodings": try file.write(version: .v1_0_0)])
         }
         let found = try Failure(#require(error)).sentence
         #expect(found.contains(sentence), "\(found)")
