@@ -38,6 +38,25 @@ import Training
         #expect(try SlotPayload(decoding: empty.encoded()) == empty)
     }
 
+    /// No weight lies before the input, and its range has a gradient all the same. With W = [[1, 0], [0, 1]] and v = [1, 1] that of
+    /// the one sample's x is 2 (x1 + x2) each; min is 0, so its slope is that of delta alone.
+    @Test func theRangeOfTheInputHasAGradient() throws {
+        let range = Encoding.fromRange(min: 0, max: 1, bitwidth: 2, symmetric: false)
+        let training = try SmallTraining(
+            first: [1, 0, 0, 1],
+            learned: [.init(name: "x", tensors: ["x"], start: TensorEncodings(range), isLearned: true)])
+        let data = try SmallTraining.compute(
+            training.executor(isReduced: false), SmallTraining.payload([[0.6, 0.9], [0.1, 0.2]]), shard: 0)
+        let gradient = try SlotResult(decoding: data, parameterCount: 8).lossAndGradient.dropFirst()
+        // On the grid of thirds: [2/3, 1] and [0, 1/3]; in thirds x is [1.8, 2.7] and [0.3, 0.6]; no gradient passes the ReLU
+        // at 0.
+        let upstream = [2.0 * (5.0 / 3), 2.0 * (1.0 / 3)]
+        let errors = [(2 - 1.8) + (3 - 2.7), 1 - 0.6]
+        let ofDelta = zip(upstream, errors).reduce(0) { $0 + $1.0 * $1.1 } / 2
+        let slopes = gradient.suffix(2).map(Double.init)
+        #expect(abs(slopes[0] + ofDelta / 3) < 1e-6 && abs(slopes[1] - ofDelta / 3) < 1e-6, "\(slopes), \(ofDelta)")
+    }
+
     /// Whatever is cut off or claimed too many: an error, never a trap.
     @Test func spoiltPayloadsAreRefused() throws {
         let payload = SlotPayload(

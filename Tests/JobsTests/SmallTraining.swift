@@ -17,15 +17,16 @@ struct SmallTraining {
     private let snapshot: Data
     private let executors = PassExecutors()
 
-    init(first: [Float], second: [Float] = [1, 1]) throws {
+    /// - Parameter learned: activations with learned ranges.
+    init(first: [Float], second: [Float] = [1, 1], learned: [ReplicaPlan.Activation] = []) throws {
         let constants = ["first": Tensor(shape: [2, 2], first), "second": Tensor(shape: [2, 1], second)]
         let plan = ReplicaPlan(
             // In the order in which gradients are finished.
             parameters: [
                 .init(name: "second", dimensions: [2, 1], quantizer: nil),
                 .init(name: "first", dimensions: [2, 2], quantizer: nil),
-            ], activations: [], optimizer: try OptimizerSettings(.sgd(momentum: 0, nesterov: false)), ranges: .static,
-            weightEncodings: .follow, clipNorm: nil)
+            ], activations: learned, optimizer: try OptimizerSettings(.sgd(momentum: 0, nesterov: false)),
+            ranges: learned.isEmpty ? .static : .learned, weightEncodings: .follow, clipNorm: nil)
         replica = try TrainingReplica(plan, of: constants)
         var model = ModelBuilder()
         model.input("x", ["n", "2"])
