@@ -106,6 +106,26 @@ public struct GridRuns: Equatable, Sendable {
         }
     }
 
+    /// What the elements of each encoding are.
+    /// - Parameter elements: of a tensor of the shape, row-major.
+    public func statistics(of elements: UnsafeBufferPointer<Float>) -> [TensorStatistics] {
+        guard let start = elements.baseAddress, !elements.isEmpty else { return [] }
+        let length = length(in: elements.count)
+        let sharing = length / gridsPerRun
+        // Where the elements of each encoding begin.
+        var places = [[Int]](repeating: [], count: gridCount)
+        for run in 0..<elements.count / length {
+            let first = firstGrid(ofRun: run)
+            for grid in 0..<gridsPerRun { places[first + grid].append(run * length + grid * sharing) }
+        }
+        let observer = Observer()
+        return places.map { places in
+            observer.reset()
+            for place in places { observer.observe(start + place, count: sharing) }
+            return observer.statistics()
+        }
+    }
+
     /// The encoding of a run, or of its first element.
     public func firstGrid(ofRun run: Int) -> Int {
         var (rest, grid) = (run, 0)

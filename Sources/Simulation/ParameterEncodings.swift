@@ -42,34 +42,12 @@ public enum ParameterEncodings {
         var grids = [Int](repeating: 1, count: shape.rank)
         if let channelAxis { grids[channelAxis] = shape[channelAxis] }
         if let blocks { grids[blocks.axis] = shape[blocks.axis] / blocks.size }
-        let statistics = statistics(of: elements, in: GridRuns(shape: shape, grids: grids))
+        let statistics = GridRuns(shape: shape, grids: grids).statistics(of: elements)
         let computed = statistics.compactMap(encoding)
         guard computed.count == statistics.count, !computed.isEmpty else { return nil }
         return TensorEncodings(
             encodings: computed, axis: channelAxis,
             blocks: blocks.map { TensorEncodings.Blocks(size: $0.size, axis: $0.axis, shape: grids) })
-    }
-
-    /// - Parameter elements: row-major
-    /// - Returns: one per encoding.
-    private static func statistics(
-        of elements: UnsafeBufferPointer<Float>, in runs: GridRuns
-    ) -> [TensorStatistics] {
-        guard let start = elements.baseAddress, !elements.isEmpty else { return [] }
-        let length = runs.length(in: elements.count)
-        let sharing = length / runs.gridsPerRun
-        // Where the elements of each encoding begin.
-        var places = [[Int]](repeating: [], count: runs.gridCount)
-        for run in 0..<elements.count / length {
-            let first = runs.firstGrid(ofRun: run)
-            for grid in 0..<runs.gridsPerRun { places[first + grid].append(run * length + grid * sharing) }
-        }
-        let observer = Observer()
-        return places.map { places in
-            observer.reset()
-            for place in places { observer.observe(start + place, count: sharing) }
-            return observer.statistics()
-        }
     }
 }
 

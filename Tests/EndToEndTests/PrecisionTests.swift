@@ -107,4 +107,20 @@ struct PrecisionTests {
         let plain = try Self.run(job.file, "", in: scratch.url, to: "plain")
         #expect(plain.report.digest.weights != one.report.digest.weights)
     }
+
+    /// Version 0.6.1 would read blocks as channels, which is said before anything is computed.
+    @Test func filesWithoutRoomForBlocksAreRefused() throws {
+        let scratch = try ScratchFolder()
+        let job = try TestJob(in: scratch.url, samples: 32)
+        let text = try String(contentsOf: job.file, encoding: .utf8)
+        let overrides = "overrides: [{tensors: classifier.weight, block_size: 4}]"
+        try
+            (text.replacing("quantization: {", with: "quantization: {\(overrides), ")
+            + "\nexport: {encodings: [\"1.0.0\", \"0.6.1\"]}\n").write(to: job.file, atomically: true, encoding: .utf8)
+        let output = scratch.url.appendingPathComponent("out")
+        let process = try QuantSimProcess(
+            ["run", job.file.path, "--workers", "1", "--output", output.path], in: scratch.url)
+        #expect(try process.exitCode() == 42)
+        #expect(process.standardError.contains("0.6.1 and blocks of classifier.weight"), "\(process.standardError)")
+    }
 }

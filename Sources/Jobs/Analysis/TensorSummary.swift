@@ -108,32 +108,15 @@ extension Analysis {
             }
             self.init(tensor, role, encodings, statistics, noise: noise)
             guard let axis = encodings.axis else { return }
-            let parts = constant.channelStatistics(axis: axis)
+            var channelCounts = [Int](repeating: 1, count: constant.shape.rank)
+            channelCounts[axis] = constant.shape[axis]
+            let runs = GridRuns(shape: constant.shape, grids: channelCounts)
+            let parts = constant.withUnsafeElements(as: Float.self, runs.statistics)
             let grids = encodings.ofChannels
             channels = Channels(
                 axis: axis, min: parts.map(\.minimum), max: parts.map(\.maximum),
                 encodingMin: grids.map { $0.map(\.min).min() ?? 0 },
                 encodingMax: grids.map { $0.map(\.max).max() ?? 0 })
-        }
-    }
-}
-
-extension Tensor {
-    /// Of float32 elements, one per index of the axis.
-    fileprivate func channelStatistics(axis: Int) -> [TensorStatistics] {
-        let inner = shape.dimensions[(axis + 1)...].reduce(1, *)
-        let rows = shape.dimensions[..<axis].reduce(1, *)
-        let observer = Observer()
-        return withUnsafeElements(as: Float.self) { elements in
-            (0..<shape[axis]).map { channel in
-                observer.reset()
-                for row in 0..<rows {
-                    let start = (row * shape[axis] + channel) * inner
-                    let part = UnsafeBufferPointer(rebasing: elements[start..<start + inner])
-                    if let first = part.baseAddress { observer.observe(first, count: inner) }
-                }
-                return observer.statistics()
-            }
         }
     }
 }

@@ -16,8 +16,8 @@ public struct QuantizerOverride: Equatable, Sendable, Codable {
     public var percentile: Double?
     /// One encoding per output channel, or one; of parameters.
     public var perChannel: Bool?
-    /// Elements along the axis of the input channels that share an encoding with none of the other output channels; of
-    /// parameters whose input channels it divides.
+    /// Input channels that have an encoding together, for each output channel; of parameters whose number of input channels it
+    /// divides.
     public var blockSize: Int?
     /// Both ends, in place of those that are observed or computed.
     public var range: EncodingConstraints?

@@ -143,7 +143,4 @@ struct Plot {
             "circle",
             ["class": "highlight", "cx": pixels(place.x(point.x)), "cy": pixels(place.y(point.y)), "r": "7"], [])
     }
-
-    /// A tenth of a pixel is finer than any screen.
-    private func pixels(_ value: Double) -> String { String(format: "%.1f", value) }
 }
