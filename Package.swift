@@ -44,26 +44,27 @@ let package = Package(
                 // depend on which variant fuses a multiply with an add.
                 .unsafeFlags(["-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"])
             ]),
-        module("Tensors", ["CZip"]),
-        module("ONNX", ["Tensors", protobuf], exclude: ["onnx.proto"]),
+        module("Support", ["CKernels", "CSodium"]),
+        module("Tensors", ["CZip", "Support"]),
+        module("ONNX", ["Support", "Tensors", protobuf], exclude: ["onnx.proto"]),
         module("Graph", ["ONNX", "Tensors"]),
-        module("Execution", ["CKernels", "COneDNN", "Graph", "Tensors"]),
-        module("Quantization", ["CKernels", "Tensors"]),
-        module("Simulation", ["Graph", "ONNX", "Quantization", "Tensors"]),
+        module("Execution", ["CKernels", "COneDNN", "Graph", "Support", "Tensors"]),
+        module("Quantization", ["CKernels", "Support", "Tensors"]),
+        module("Simulation", ["Graph", "ONNX", "Quantization", "Support", "Tensors"]),
         module("PostTraining", ["Graph", "Tensors"]),
-        module("Datasets", ["CSPNG", "CTurboJPEG", "Tensors"]),
-        module("Training", ["CKernels", "CSodium", "CXXHash", "Quantization", "Tensors"]),
-        module("Messaging", ["CSodium", "CXXHash", "CZeroMQ", protobuf], exclude: ["messages.proto"]),
-        module("Cluster", ["Messaging", logging, .product(name: "GRDB", package: "GRDB.swift")]),
+        module("Datasets", ["CSPNG", "CTurboJPEG", "Support", "Tensors"]),
+        module("Training", ["CKernels", "CSodium", "CXXHash", "Quantization", "Support", "Tensors"]),
+        module("Messaging", ["CSodium", "CXXHash", "CZeroMQ", "Support", protobuf], exclude: ["messages.proto"]),
+        module("Cluster", ["Messaging", "Support", logging, .product(name: "GRDB", package: "GRDB.swift")]),
         module(
             "Jobs",
             [
                 "Cluster", "Datasets", "Execution", "Graph", "ONNX", "PostTraining", "Quantization", "Simulation",
-                "Tensors", "Training", "Yams", logging,
+                "Support", "Tensors", "Training", "Yams", logging,
             ], resources: [.copy("Demo")]),
         .executableTarget(
             name: "quantsim",
-            dependencies: ["Jobs", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["Jobs", "Support", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
         .executableTarget(
             name: "lanes",
@@ -94,7 +95,7 @@ let package = Package(
         tests(
             "JobsTests",
             [
-                "Cluster", "Datasets", "Execution", "Graph", "Jobs", "ONNX", "Quantization", "Simulation", "Tensors",
+                "Cluster", "Datasets", "Execution", "Graph", "Jobs", "ONNX", "Quantization", "Simulation", "Support", "Tensors",
                 "Training",
             ]),
         tests("EndToEndTests", ["Jobs", "Messaging", "ONNX", "Quantization", "Tensors", "quantsim"]),

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Jobs
+import Support
 
 @main
 struct QuantSim: ParsableCommand {

@@ -1,6 +1,7 @@
 import Foundation
 import Graph
 import Jobs
+import Support
 import Testing
 
 @Suite struct FailureTests {

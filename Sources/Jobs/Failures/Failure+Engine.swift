@@ -1,6 +1,7 @@
 import Cluster
 import Execution
 import Simulation
+import Support
 
 extension ExecutionError {
     var sentence: Sentence {

@@ -1,6 +1,7 @@
 import Datasets
 import ONNX
 import Quantization
+import Support
 import Tensors
 
 extension ONNXError {

@@ -1,4 +1,5 @@
 import Graph
+import Support
 
 extension GraphError {
     var sentence: Sentence {

@@ -1,3 +1,5 @@
+import Support
+
 extension JobError {
     var sentence: Sentence {
         switch code {

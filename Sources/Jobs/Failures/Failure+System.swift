@@ -1,4 +1,5 @@
 import Foundation
+import Support
 
 extension Failure {
     /// Errors of the operating system as Foundation throws them; any other error is a fault of this program.

@@ -6,6 +6,7 @@ import Graph
 import ONNX
 import Quantization
 import Simulation
+import Support
 import Tensors
 import Training
 

@@ -1,4 +1,5 @@
 import Foundation
+import Support
 import Synchronization
 
 /// Worker processes on this machine: launched, launched again (a bounded number of times) when they crash, and reaped.

@@ -1,4 +1,5 @@
 import Foundation
+import Support
 import Synchronization
 
 /// Watches for requests to end: the first is passed on, so that the process can finish what it has in hand; the second

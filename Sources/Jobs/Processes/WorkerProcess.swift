@@ -2,6 +2,7 @@ import Cluster
 import Execution
 import Foundation
 import Logging
+import Support
 
 /// `quantsim worker`: computes for a coordinator until its job is done.
 public enum WorkerProcess {
