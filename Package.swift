@@ -57,14 +57,28 @@ let package = Package(
         module("Messaging", ["CSodium", "CXXHash", "CZeroMQ", "Support", protobuf], exclude: ["messages.proto"]),
         module("Cluster", ["Messaging", "Support", logging, .product(name: "GRDB", package: "GRDB.swift")]),
         module(
+            "Passes",
+            [
+                "Cluster", "Datasets", "Execution", "Graph", "ONNX", "Quantization", "Simulation", "Support", "Tensors",
+                "Training",
+            ]),
+        module("JobFile", ["Datasets", "Quantization", "Simulation", "Support", "Training", "Yams"]),
+        module("Reports", ["JobFile", "Quantization", "Simulation", "Support", "Tensors"]),
+        module(
             "Jobs",
             [
-                "Cluster", "Datasets", "Execution", "Graph", "ONNX", "PostTraining", "Quantization", "Simulation",
-                "Support", "Tensors", "Training", "Yams", logging,
+                "Cluster", "Datasets", "Execution", "Graph", "JobFile", "ONNX", "Passes", "PostTraining", "Quantization",
+                "Reports", "Simulation", "Support", "Tensors", "Training",
+            ]),
+        module(
+            "App",
+            [
+                "Cluster", "Datasets", "Execution", "Graph", "JobFile", "Jobs", "ONNX", "Passes", "PostTraining",
+                "Quantization", "Reports", "Simulation", "Support", "Tensors", "Training", logging,
             ], resources: [.copy("Demo")]),
         .executableTarget(
             name: "quantsim",
-            dependencies: ["Jobs", "Support", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["App", "JobFile", "Support", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
         .executableTarget(
             name: "lanes",
@@ -93,11 +107,24 @@ let package = Package(
         tests("ClusterTests", ["Cluster", "Messaging", "Tensors"]),
         tests("ClusterSimulationTests", ["Cluster", "Messaging", "Tensors"]),
         tests(
+            "PassesTests",
+            [
+                "Cluster", "Datasets", "Execution", "Graph", "ONNX", "Passes", "Quantization", "Simulation", "Support",
+                "Tensors", "Training",
+            ]),
+        tests("JobFileTests", ["JobFile", "Quantization", "Simulation", "Support", "Training"]),
+        tests("ReportsTests", ["JobFile", "Quantization", "Reports", "Support", "Tensors"]),
+        tests(
             "JobsTests",
             [
-                "Cluster", "Datasets", "Execution", "Graph", "Jobs", "ONNX", "Quantization", "Simulation", "Support", "Tensors",
-                "Training",
+                "Cluster", "Datasets", "Graph", "JobFile", "Jobs", "ONNX", "Passes", "Quantization", "Simulation",
+                "Support", "Tensors", "Training",
             ]),
-        tests("EndToEndTests", ["Jobs", "Messaging", "ONNX", "Quantization", "Tensors", "quantsim"]),
+        tests(
+            "AppTests",
+            [
+                "App", "Graph", "JobFile", "Jobs", "ONNX", "Quantization", "Simulation", "Support", "Tensors", logging,
+            ]),
+        tests("EndToEndTests", ["App", "Messaging", "ONNX", "Quantization", "Support", "Tensors", "quantsim"]),
     ]
 )

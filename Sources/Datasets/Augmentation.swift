@@ -8,6 +8,11 @@ public struct Augmentation: Equatable, Sendable, Codable {
     public let cropPadding: Int
     public let horizontalFlip: Bool
 
+    package enum CodingKeys: String, CodingKey, CaseIterable {
+        case cropPadding = "crop_padding"
+        case horizontalFlip = "horizontal_flip"
+    }
+
     /// Keeps these random numbers apart from others with the same seed.
     private static let purpose: UInt64 = 0x6175_676D_656E
 

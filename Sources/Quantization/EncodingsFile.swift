@@ -7,7 +7,7 @@ import Foundation
 /// it does not say which tensors are parameters.
 public struct EncodingsFile: Equatable, Sendable {
     // swift-format-ignore: AlwaysUseLowerCamelCase
-    public enum Version: String, CaseIterable, Sendable {
+    public enum Version: String, CaseIterable, Sendable, Encodable {
         case v0_6_1 = "0.6.1"
         case v1_0_0 = "1.0.0"
         case v2_0_0 = "2.0.0"

@@ -2,7 +2,7 @@ import Quantization
 
 /// A tensor that is rounded to the grid of an encoding.
 public struct Quantizer: Equatable, Sendable {
-    public enum Role: String, Sendable {
+    public enum Role: String, Sendable, Codable {
         /// A tensor that changes with the sample, or a constant that is the operand of an elementwise op.
         case activation
         /// A weight, bias or the like of a layer.

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Foundation
-import Jobs
+import App
 import Support
 
 @main

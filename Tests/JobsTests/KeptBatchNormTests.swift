@@ -129,7 +129,7 @@ import Training
     private static func plan(kept: Bool, clipNorm: Double? = nil) throws -> ReplicaPlan {
         ReplicaPlan(
             parameters: [.init(name: "w", dimensions: [3], quantizer: nil)], activations: [],
-            optimizer: try OptimizerSettings(.sgd(momentum: 0.9, nesterov: false), weightDecay: 0.1),
+            optimizer: try OptimizerSettings(.sgd(momentum: 0.9, nesterov: false), learningRate: 0.1, weightDecay: 0.1),
             ranges: .static, weightEncodings: .follow, clipNorm: clipNorm,
             batchNorms: kept
                 ? BatchNormPlan(

@@ -170,7 +170,7 @@ import Training
             activations: [
                 .init(name: "x", tensors: ["x"], start: start, isLearned: false),
                 .init(name: "y", tensors: ["y"], start: start, isLearned: true),
-            ], optimizer: try OptimizerSettings(.sgd(momentum: 0, nesterov: false)), ranges: ranges,
+            ], optimizer: try OptimizerSettings(.sgd(momentum: 0, nesterov: false), learningRate: 0.1), ranges: ranges,
             weightEncodings: weightEncodings, clipNorm: nil)
     }
 

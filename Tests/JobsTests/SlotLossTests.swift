@@ -103,7 +103,7 @@ import Training
             parameters: [
                 .init(name: "weight", dimensions: layer.weight, quantizer: nil),
                 .init(name: "bias", dimensions: [classes], quantizer: nil),
-            ], activations: [], optimizer: try OptimizerSettings(.sgd(momentum: 0, nesterov: false)), ranges: .static,
+            ], activations: [], optimizer: try OptimizerSettings(.sgd(momentum: 0, nesterov: false), learningRate: 0.1), ranges: .static,
             weightEncodings: .follow, clipNorm: nil)
     }
 

@@ -25,7 +25,7 @@ struct SmallTraining {
             parameters: [
                 .init(name: "second", dimensions: [2, 1], quantizer: nil),
                 .init(name: "first", dimensions: [2, 2], quantizer: nil),
-            ], activations: learned, optimizer: try OptimizerSettings(.sgd(momentum: 0, nesterov: false)),
+            ], activations: learned, optimizer: try OptimizerSettings(.sgd(momentum: 0, nesterov: false), learningRate: 0.1),
             ranges: learned.isEmpty ? .static : .learned, weightEncodings: .follow, clipNorm: nil)
         replica = try TrainingReplica(plan, of: constants)
         var model = ModelBuilder()

@@ -15,7 +15,7 @@ import Training
         let scratch = try ScratchFolder()
         let store = try CheckpointStore(folder: scratch.url.appendingPathComponent("a/b"))
         #expect(try store.readLatest().checkpoint == nil)
-        let settings = try OptimizerSettings(.adamW, weightDecay: 0.01)
+        let settings = try OptimizerSettings(.adamW, learningRate: 0.1, weightDecay: 0.01)
         let layout = try ParameterLayout([("conv/weight", [2, 3]), ("bias", [4])])
         var parameters = (0..<10).map { Float($0) / 7 }
         var optimizer = Optimizer(settings, count: 10)
@@ -36,7 +36,7 @@ import Training
         let longer = try ParameterLayout([("conv/weight", [2, 3]), ("bias", [4]), ("more", [1])])
         let shorter = try ParameterLayout([("conv/weight", [2, 3])])
         let turned = try ParameterLayout([("conv/weight", [3, 2]), ("bias", [4])])
-        let plain = try OptimizerSettings(.sgd(momentum: 0, nesterov: false))
+        let plain = try OptimizerSettings(.sgd(momentum: 0, nesterov: false), learningRate: 0.1)
         for (layout, settings) in [(longer, settings), (shorter, settings), (turned, settings), (layout, plain)] {
             #expect(throws: TrainingError.self) { try found.restored(layout: layout, settings: settings) }
         }

@@ -1,5 +1,6 @@
 import Cluster
 import Foundation
+import Passes
 import Training
 
 /// The checkpoints of a job: when they are written, and which of them it goes on from.
@@ -26,33 +27,61 @@ struct TrainingCheckpoints {
         self.seed = seed
     }
 
-    /// The newest checkpoint of this job that can be read, if there is one.
-    mutating func latest(_ plan: ReplicaPlan) throws -> (replica: TrainingReplica, progress: TrainingProgress)? {
+    /// What a training goes on from.
+    struct Saved {
+        let replica: TrainingReplica
+        let progress: TrainingProgress
+        /// Why newer checkpoints are not gone on from, newest first.
+        let passedOver: [TrainingError]
+    }
+
+    /// The newest checkpoint that can be gone on from. An older one gives the same weights in the end, so one that the disk has
+    /// spoilt is passed over.
+    /// - Returns: nil where the folder has none.
+    /// - Throws: the newest one's error where none can be gone on from: to begin anew would lose them without a word.
+    mutating func latest(_ plan: ReplicaPlan) throws -> Saved? {
+        var passedOver: [TrainingError] = []
         for step in try store.steps().reversed() {
-            // An older one gives the same weights in the end, so one that the disk has spoilt is passed over.
-            guard let checkpoint = try? store.read(step: step), checkpoint.manifest.digests[Self.jobKey] == job,
-                let note = checkpoint.manifest.notes?[Self.progressKey],
-                let progress = try? JSONDecoder().decode(TrainingProgress.self, from: Data(note.utf8)),
-                progress.steps == step
-            else { continue }
-            if let best = progress.bestStep, best != step {
+            do {
+                let checkpoint = try checkpoint(ofStep: step)
+                let progress = try progress(of: checkpoint)
                 // Lost with the best one; an older one may come to it again.
-                guard (try? replica(plan, atStep: best)) != nil else { continue }
+                if let best = progress.bestStep, best != step { _ = try replica(plan, atStep: best) }
+                let replica = try TrainingReplica(plan, from: checkpoint)
+                lastBest = progress.bestStep
+                return Saved(replica: replica, progress: progress, passedOver: passedOver)
+            } catch let error as TrainingError {
+                passedOver.append(error)
             }
-            lastBest = progress.bestStep
-            return (try TrainingReplica(plan, from: checkpoint), progress)
         }
+        if let newest = passedOver.first { throw newest }
         return nil
+    }
+
+    private func progress(of checkpoint: Checkpoint) throws -> TrainingProgress {
+        let note = checkpoint.manifest.notes?[Self.progressKey] ?? ""
+        guard let progress = try? JSONDecoder().decode(TrainingProgress.self, from: Data(note.utf8)),
+            progress.steps == checkpoint.manifest.step
+        else {
+            throw TrainingError(
+                .malformed, file: store.folder.path, key: "step \(checkpoint.manifest.step)",
+                expected: "the progress of a training")
+        }
+        return progress
     }
 
     /// The state of a checkpoint that was written, such as the best.
     func replica(_ plan: ReplicaPlan, atStep step: Int) throws -> TrainingReplica {
+        try TrainingReplica(plan, from: checkpoint(ofStep: step))
+    }
+
+    private func checkpoint(ofStep step: Int) throws -> Checkpoint {
         let checkpoint = try store.read(step: step)
         guard checkpoint.manifest.digests[Self.jobKey] == job else {
             throw TrainingError(
                 .noCheckpoint, file: store.folder.path, key: "step \(step)", expected: "one of this job")
         }
-        return try TrainingReplica(plan, from: checkpoint)
+        return checkpoint
     }
 
     /// Whether the last one is old enough for another.

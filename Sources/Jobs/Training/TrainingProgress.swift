@@ -1,4 +1,7 @@
 import Foundation
+import Passes
+import Reports
+import Support
 
 /// How far a training has come, for the report and the display. Kept with checkpoints.
 package struct TrainingProgress: Codable, Equatable, Sendable {
@@ -82,5 +85,86 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
         return evaluations.reduce((0, 0, 0)) {
             ($0.0 + $1.result.samples, $0.1 + $1.result.skipped, $0.2 + $1.seconds)
         }
+    }
+}
+
+// Which epoch's weights are the job's result, and when no better ones are expected. Both follow from the progress alone, so a
+// resumed job decides as an undisturbed one does.
+extension TrainingProgress {
+    /// The epoch with the highest top-1 in its evaluation, of equal ones the earliest: more training that gains nothing is
+    /// not preferred. Nil where no evaluation had labels.
+    package var best: Epoch? {
+        var best: (epoch: Epoch, result: EvaluationResult)?
+        for epoch in epochs {
+            guard let result = epoch.evaluation?.result, result.isLabelled else { continue }
+            if let best, !result.isBetter(than: best.result) { continue }
+            best = (epoch, result)
+        }
+        return best?.epoch
+    }
+
+    /// Steps taken until the end of the best epoch.
+    package var bestStep: Int? {
+        guard let best else { return nil }
+        return epochs.reduce(0) { $0 + ($1.epoch <= best.epoch ? $1.steps : 0) }
+    }
+
+    /// Whether the last evaluation says that training is to stop.
+    /// - Parameter patience: epochs since the best one after which no better one is expected; nil for all of them.
+    package func isExhausted(patience: Int?) -> Bool {
+        guard let patience, let best, let last = epochs.last, last.evaluation != nil else { return false }
+        return last.epoch - best.epoch >= patience
+    }
+}
+
+extension EvaluationResult {
+    /// Whether a larger part of the samples was right, compared without rounding.
+    fileprivate func isBetter(than other: EvaluationResult) -> Bool {
+        top1.multipliedFullWidth(by: other.samples) > other.top1.multipliedFullWidth(by: samples)
+    }
+}
+
+extension TrainingProgress {
+    /// What a live line says of a training besides its samples.
+    /// - Parameter loss: of the last step.
+    package func note(loss: Float, epochCount: Int, stepCount: Int) -> String {
+        var fields = [
+            "epoch \((epochs.last?.epoch ?? 0) + 1)/\(grouped(epochCount))",
+            "step \(grouped(steps))/\(grouped(stepCount))", String(format: "loss %.4f", loss),
+        ]
+        if let top1 = epochs.last(where: { $0.evaluation != nil })?.evaluation?.result.top1Percent {
+            fields.append(String(format: "evaluation top-1 %.2f %%", top1))
+        }
+        return fields.joined(separator: "  ")
+    }
+
+    /// What is left on the screen of an epoch that is over.
+    package var epochLine: String? {
+        guard let epoch = epochs.last else { return nil }
+        var fields = ["epoch \(epoch.epoch + 1)", String(format: "loss %.4f", epoch.meanLoss)]
+        if let top1 = epoch.evaluation?.result.top1Percent {
+            fields.append(String(format: "evaluation top-1 %.2f %%", top1))
+            if best?.epoch == epoch.epoch { fields.append("best so far") }
+        }
+        return fields.joined(separator: "  ")
+    }
+}
+
+extension Report.Training {
+    init(_ progress: TrainingProgress, isStoppedEarly: Bool) {
+        let last = progress.epochs.last?.epoch ?? 0
+        self.init(
+            steps: progress.steps,
+            epochs: progress.epochs.map { epoch in
+                Epoch(
+                    epoch: epoch.epoch + 1, steps: epoch.steps, learningRate: epoch.learningRate,
+                    loss: epoch.meanLoss,
+                    accuracy: epoch.samples > 0 && epoch.labelled == epoch.samples
+                        ? 100 * Double(epoch.correct) / Double(epoch.samples) : nil,
+                    evaluationAccuracy: epoch.evaluation?.result.top1Percent,
+                    evaluationAccuracyTop5: epoch.evaluation?.result.top5Percent)
+            },
+            exportedEpoch: (progress.best?.epoch ?? last) + 1,
+            stoppedEarlyAfterEpoch: isStoppedEarly ? last + 1 : nil, lossCurve: progress.losses.finished)
     }
 }

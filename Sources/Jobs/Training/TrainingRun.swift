@@ -1,11 +1,12 @@
 import Cluster
 import Foundation
+import Passes
 import Training
 
 /// A training on its way: what has been done, and what becomes of it when workers fail.
 struct TrainingRun {
-    private let context: TrainingContext
-    private var steps: any TrainingSteps
+    private let context: StepContext
+    private var steps: any StepDriver
     private(set) var progress: TrainingProgress
     /// The last state that was asked for, and how far it had come.
     private(set) var state: TrainingReplica
@@ -13,9 +14,9 @@ struct TrainingRun {
     /// The step at which workers last came to different states.
     private var disputed: Int?
 
-    init(_ context: TrainingContext, from state: TrainingReplica, _ progress: TrainingProgress) {
+    init(_ context: StepContext, from state: TrainingReplica, _ progress: TrainingProgress) {
         self.context = context
-        steps = ReplicatedSteps(context, from: state)
+        steps = ReplicatedDriver(context, from: state)
         self.progress = progress
         self.state = state
         stateProgress = progress
@@ -72,7 +73,7 @@ struct TrainingRun {
         case .exchangeFailed:
             // Without each other, workers need the coordinator to add up.
             if try replica() == nil { rewind() }
-            steps = CentralSteps(context, from: state)
+            steps = CentralDriver(context, from: state)
         default: throw error
         }
     }

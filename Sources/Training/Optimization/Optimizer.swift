@@ -1,45 +1,6 @@
 import CKernels
 import Tensors
 
-/// How gradients change parameters. The formulas are PyTorch's (`torch.optim.SGD`, `Adam`, `AdamW`, without dampening,
-/// AMSGrad and maximization), each operation rounded to `Float` on its own.
-public struct OptimizerSettings: Equatable, Sendable, Codable {
-    public enum Rule: Equatable, Sendable, Codable {
-        /// Stochastic gradient descent. `momentum` in [0, 1); Nesterov's variant needs a momentum above zero.
-        case sgd(momentum: Double, nesterov: Bool)
-        /// Kingma and Ba, 2015. Betas in [0, 1), epsilon positive. Weight decay is added to the gradient.
-        case adam(beta1: Double, beta2: Double, epsilon: Double)
-        /// Loshchilov and Hutter, 2019: as Adam, but weight decay shrinks the weights and leaves the gradient alone.
-        case adamW(beta1: Double, beta2: Double, epsilon: Double)
-
-        public static let adam = Rule.adam(beta1: 0.9, beta2: 0.999, epsilon: 1e-8)
-        public static let adamW = Rule.adamW(beta1: 0.9, beta2: 0.999, epsilon: 1e-8)
-    }
-
-    public var rule: Rule
-    /// Finite, not negative.
-    public var weightDecay: Double
-
-    /// - Throws: `TrainingError(.invalidSetting)` that names the setting.
-    public init(_ rule: Rule, weightDecay: Double = 0) throws(TrainingError) {
-        func check(_ holds: Bool, _ key: String, _ expected: String, _ found: Double) throws(TrainingError) {
-            guard holds else { throw TrainingError(.invalidSetting, key: key, expected: expected, found: "\(found)") }
-        }
-        switch rule {
-        case .sgd(let momentum, let nesterov):
-            try check(momentum >= 0 && momentum < 1, "momentum", "from 0 to below 1", momentum)
-            try check(!nesterov || momentum > 0, "nesterov", "a momentum above 0", momentum)
-        case .adam(let beta1, let beta2, let epsilon), .adamW(let beta1, let beta2, let epsilon):
-            try check(beta1 >= 0 && beta1 < 1, "beta1", "from 0 to below 1", beta1)
-            try check(beta2 >= 0 && beta2 < 1, "beta2", "from 0 to below 1", beta2)
-            try check(epsilon > 0 && epsilon.isFinite, "epsilon", "above 0", epsilon)
-        }
-        try check(weightDecay >= 0 && weightDecay.isFinite, "weight_decay", "0 or above", weightDecay)
-        self.rule = rule
-        self.weightDecay = weightDecay
-    }
-}
-
 /// An optimizer with its state. Elements do not depend on each other, so the optimizer of a slice of the flat vector does
 /// to that slice what the optimizer of the whole would.
 public struct Optimizer: Equatable, Sendable {
@@ -146,16 +107,6 @@ extension OptimizerSettings {
                 decay: isDecoupled ? 0 : Float(weightDecay),
                 kept: isDecoupled ? Float(1 - learningRate * weightDecay) : 1)
             qs_adam_step(part(weights), ownGradients, part(first), part(second), range.count, &scalars)
-        }
-    }
-}
-
-extension OptimizerSettings {
-    /// The vectors that an optimizer of these settings keeps.
-    public var stateNames: [String] {
-        switch rule {
-        case .sgd(let momentum, _): momentum > 0 ? ["momentum"] : []
-        case .adam, .adamW: ["first_moment", "second_moment"]
         }
     }
 }

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Foundation
-import Jobs
+import App
 
 struct CoordinatorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

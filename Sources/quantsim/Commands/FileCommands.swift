@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
-import Jobs
+import App
+import JobFile
 
 struct InferCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Foundation
-import Jobs
+import App
 
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

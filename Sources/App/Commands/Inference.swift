@@ -1,0 +1,127 @@
+import Execution
+import Foundation
+import Graph
+import JobFile
+import ONNX
+import Passes
+import Quantization
+import Simulation
+import Support
+import Tensors
+
+/// `quantsim infer`: a model's outputs for arrays from a file, in FP32 or fake-quantized.
+public enum Inference {
+    /// Computes all graph outputs and writes them to `options.output`, named by tensor.
+    public static func run(_ options: InferenceOptions) throws {
+        if let best = ComputeLibrary.supportedInstructionSets.last { try ComputeLibrary.pin(best) }
+        let arrays = try attributingErrors(to: options.input.path) { try NPZ.read(options.input) }
+        let inputs = Dictionary(arrays.map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
+        let graph = try attributingErrors(to: options.model.path) {
+            try Graph(importing: ONNXFile.read(options.model)).foldingConstants()
+        }
+        let encodings = try options.encodings.map { url in
+            try EncodingsFile.read(readFile(url), file: url.path).resolved(against: graph, file: url.path)
+        }
+        let outputs = try attributingErrors(to: options.model.path) {
+            try compute(graph, inputs, encodings, encodingsFile: options.encodings?.path)
+        }
+        try NPZ.write(outputs, to: options.output)
+    }
+
+    /// - Parameters:
+    ///   - inputs: by graph input; converted to float32.
+    ///   - encodingsFile: what errors call the encodings.
+    package static func compute(
+        _ original: Graph, _ inputs: [String: Tensor], _ encodings: EncodingsFile?,
+        encodingsFile: String? = nil
+    ) throws -> [(name: String, tensor: Tensor)] {
+        let constants = Set(original.constants.keys)
+        let constantActivations = (encodings?.activations ?? [:]).filter { constants.contains($0.key) }
+        let parameters = (encodings?.parameters ?? [:]).merging(constantActivations) { own, _ in own }
+        let activations = (encodings?.activations ?? [:]).filter { !constants.contains($0.key) }
+        try checkNames(
+            in: original, parameters: parameters, activations: activations, encodingsFile: encodingsFile)
+        let graph = try original.simulatingBiases(parameters.merging(activations) { $1 })
+            .simulatingParameters(parameters)
+
+        var fed: [String: Tensor] = [:]
+        for input in graph.inputs {
+            guard let array = inputs[input.name] else {
+                throw ExecutionError(
+                    .inputMismatch, tensor: input.name, expected: "an array of this name",
+                    found: inputs.keys.sorted().joined(separator: ", "))
+            }
+            guard array.count > 0 else {
+                throw ExecutionError(
+                    .inputMismatch, tensor: input.name, expected: "at least one element", found: "\(array.shape)")
+            }
+            fed[input.name] = Tensor(shape: array.shape) { array.copyAsFloats(into: $0) }
+        }
+        let quantizers = try activations.mapValues { try FakeQuantizer($0) }
+        if let tiles = try tiles(of: graph, fed) { return try compute(tiles, fed, quantizers) }
+        let model = SharedModel(graph)
+        let plan = try ModelLane(model, taps: Set(activations.keys))
+            .run(whole: fed, tap: { quantizers.apply(to: $0) })
+        let types = try model.specialized(fed.mapValues(\.shape)).types
+        return graph.outputs.compactMap { output in
+            types[output.name].map { (output.name, Tensor(shape: $0.shape, Array(plan.output(output.name)))) }
+        }
+    }
+
+    /// How arrays are cut along their first axis, which is of samples.
+    private struct Tiles {
+        let graph: Graph
+        /// Samples in all, and per forward pass.
+        let count, tile: Int
+        /// Extents of one sample of each output.
+        let outputs: [(name: String, dimensions: [Int])]
+    }
+
+    /// Nil where the first axis is not one of samples in all inputs and outputs, so that the arrays are computed whole.
+    private static func tiles(of graph: Graph, _ inputs: [String: Tensor]) throws -> Tiles? {
+        guard let count = inputs.values.first?.shape.dimensions.first, count > 0,
+            inputs.values.allSatisfy({ $0.shape.dimensions.first == count })
+        else { return nil }
+        let samples = inputs.mapValues { Shape(Array($0.shape.dimensions.dropFirst())) }
+        let open = graph.openingBatch(samples: samples)
+        // A model for one sample and no other computes one after the other.
+        guard open != nil || (graph.fixedBatch == 1 && count > 1) else { return nil }
+        let single = try (open ?? graph).specialized(inputShapes: samples.mapValues { Shape([1] + $0.dimensions) })
+        let outputs = graph.outputs.compactMap { output in
+            single.types[output.name].map { (name: output.name, dimensions: Array($0.shape.dimensions.dropFirst())) }
+        }
+        guard graph.outputs.allSatisfy({ single.types[$0.name]?.shape.dimensions.first == 1 }) else { return nil }
+        return Tiles(
+            graph: open ?? graph, count: count, tile: open == nil ? 1 : TileSize.samples(for: single, batch: count),
+            outputs: outputs)
+    }
+
+    private static func compute(
+        _ tiles: Tiles, _ inputs: [String: Tensor], _ quantizers: [String: FakeQuantizer]
+    ) throws -> [(name: String, tensor: Tensor)] {
+        let lane = ModelLane(SharedModel(tiles.graph), taps: Set(quantizers.keys))
+        var parts: [String: [Float]] = [:]
+        try lane.run(
+            inputs, count: tiles.count, tile: tiles.tile, tap: { quantizers.apply(to: $0) },
+            outputs: { _, plan in
+                for output in tiles.outputs { parts[output.name, default: []] += plan.output(output.name) }
+            })
+        return tiles.outputs.compactMap { name, dimensions in
+            parts[name].map { (name, Tensor(shape: Shape([tiles.count] + dimensions), $0)) }
+        }
+    }
+
+    private static func checkNames(
+        in graph: Graph, parameters: [String: TensorEncodings], activations: [String: TensorEncodings],
+        encodingsFile: String?
+    ) throws {
+        let values = Set(graph.inputs.map(\.name) + graph.nodes.flatMap(\.outputs))
+        let unknown =
+            parameters.keys.filter { graph.constants[$0] == nil } + activations.keys.filter { !values.contains($0) }
+        guard unknown.isEmpty else {
+            throw QuantizationError(
+                .unknownKey, file: encodingsFile, key: "tensor \(unknown.sorted().joined(separator: ", "))",
+                expected: "names of the model's tensors")
+        }
+    }
+}

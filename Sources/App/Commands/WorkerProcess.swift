@@ -1,0 +1,40 @@
+import Cluster
+import Execution
+import Foundation
+import Logging
+import Passes
+import Support
+
+/// `quantsim worker`: computes for a coordinator until its job is done.
+public enum WorkerProcess {
+    /// - Returns: why the worker ended; an error is thrown where it cannot begin.
+    public static func run(_ options: WorkerOptions) throws -> ExitReason {
+        var configuration = WorkerConfiguration(
+            endpoint: options.endpoint, lanes: options.lanes ?? ProcessInfo.processInfo.activeProcessorCount,
+            compute: ComputeIdentity(
+                library: ComputeLibrary.version,
+                supportedISAs: ComputeLibrary.supportedInstructionSets.map(\.rawValue)))
+        configuration.peerPort = options.peerPort
+        configuration.logger = Logger(label: "quantsim.worker") { StreamLogHandler.standardError(label: $0) }
+        // The launcher's own log tells of its workers' comings and goings.
+        if options.exitsWithParent { configuration.logger.logLevel = .warning }
+        let worker = Worker(configuration: configuration, factory: PassExecutors())
+        try TerminationSignals.watch { _ in worker.stop() }
+        if options.exitsWithParent { ParentWatch.onEnd { worker.stop() } }
+        switch try worker.run() {
+        case .finished: return .done
+        case .drained: return .drained
+        case .refused(let refusal):
+            throw ClusterError(.refused, expected: refusal.expected, found: refusal.found)
+        case .jobFailed(let code):
+            // The launcher says itself what went wrong.
+            if options.exitsWithParent { return .permanent }
+            throw ClusterError(
+                ClusterError.Code(rawValue: code) ?? .callback, found: "the coordinator has ended the job")
+        case .expelled(let reason):
+            throw ClusterError(.expelled, found: reason)
+        case .coordinatorLost:
+            throw ClusterError(.coordinatorLost, found: options.endpoint)
+        }
+    }
+}

@@ -1,0 +1,56 @@
+import Cluster
+import Datasets
+import Execution
+import Foundation
+import Graph
+import JobFile
+import ONNX
+import Quantization
+import Simulation
+import Support
+import Tensors
+import Training
+
+/// How a run that failed ends: one sentence for the user and an exit code for the launcher. This is the one place that
+/// knows every error type of the project; each type's words stand in a `Failure+...` file of its own.
+public struct Failure: Equatable, Sendable {
+    public var sentence: String
+    public var exitReason: ExitReason
+
+    /// - Parameter file: the file being worked on, for errors that do not know theirs.
+    public init(_ error: any Error, file: String? = nil) {
+        let (sentence, status) = Self.describe(error, file: file)
+        self.sentence = sentence.text
+        self.exitReason = status
+    }
+
+    package init(sentence: String, exitReason: ExitReason) {
+        self.sentence = sentence
+        self.exitReason = exitReason
+    }
+
+    /// The file that the sentence of an error names, if any.
+    package static func file(namedBy error: any Error) -> String? {
+        describe(error, file: nil).0.file
+    }
+
+    private static func describe(_ error: any Error, file: String?) -> (Sentence, ExitReason) {
+        var (sentence, status) =
+            switch error {
+            case let error as ErrorInFile: describe(error.underlying, file: error.file)
+            case let error as JobError: (error.sentence, error.exitReason)
+            case let error as GraphError: (error.sentence, ExitReason.permanent)
+            case let error as ONNXError: (error.sentence, ExitReason.permanent)
+            case let error as TensorFileError: (error.sentence, ExitReason.permanent)
+            case let error as DatasetError: (error.sentence, ExitReason.permanent)
+            case let error as QuantizationError: (error.sentence, ExitReason.permanent)
+            case let error as SimulationError: (error.sentence, ExitReason.permanent)
+            case let error as ExecutionError: (error.sentence, error.exitReason)
+            case let error as TrainingError: (error.sentence, error.exitReason)
+            case let error as ClusterError: (error.sentence, error.exitReason)
+            default: describe(systemError: error)
+            }
+        sentence.file = sentence.file ?? file
+        return (sentence, status)
+    }
+}

@@ -1,0 +1,97 @@
+import Datasets
+
+// The section `dataset`: where samples come from, and what becomes of them.
+extension JobFile {
+    public struct Dataset: Equatable, Sendable, Encodable {
+        public var calibration: Source
+        public var training: Source?
+        public var evaluation: Source?
+        /// Needed where samples are images.
+        public var image: Image?
+        /// Samples per forward pass in a lane.
+        public var batch: Int
+        public var onBadSample: BadSamplePolicy
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case calibration, training, evaluation, image, batch
+            case onBadSample = "on_bad_sample"
+        }
+    }
+
+    public struct Source: Equatable, Sendable, Encodable {
+        /// File, folder or glob pattern, as written.
+        public var path: String
+        /// The first so many samples; all where nil.
+        public var samples: Int?
+        /// Training samples only.
+        public var augment: Augmentation?
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case path, samples, augment
+        }
+    }
+
+    public struct Image: Equatable, Sendable, Encodable {
+        /// Pixels: height, width.
+        public var size: [Int]
+        /// Per channel (red, green, blue), of pixels divided by 255.
+        public var mean: [Double]
+        public var std: [Double]
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case size, mean, std
+        }
+
+        public var height: Int { size[0] }
+        public var width: Int { size[1] }
+    }
+
+    public enum BadSamplePolicy: String, CaseIterable, Sendable, Encodable {
+        case stop, skip
+    }
+}
+
+extension JobFile.Dataset {
+    init(_ value: YAMLValue) throws {
+        let section = try YAMLSection(value, keys: CodingKeys.self)
+        calibration = try JobFile.Source(section.required(.calibration))
+        training = try section[.training].map { try JobFile.Source($0, isForTraining: true) }
+        evaluation = try section[.evaluation].map { try JobFile.Source($0) }
+        image = try section[.image].map { try JobFile.Image($0) }
+        batch = try section[.batch]?.integer(in: 1...65_536) ?? 32
+        onBadSample = try section[.onBadSample]?.choice(of: JobFile.BadSamplePolicy.self) ?? .stop
+    }
+}
+
+extension JobFile.Source {
+    /// Only training samples are augmented.
+    init(_ value: YAMLValue, isForTraining: Bool = false) throws {
+        let section = try YAMLSection(value, keys: CodingKeys.self, except: isForTraining ? [] : [.augment])
+        path = try section.required(.path).text()
+        samples = try section[.samples]?.integer(in: 1...Int.max)
+        augment = try section[.augment].map { try Augmentation($0) }
+    }
+}
+
+extension Augmentation {
+    fileprivate init(_ value: YAMLValue) throws {
+        let section = try YAMLSection(value, keys: CodingKeys.self)
+        self.init(
+            cropPadding: try section[.cropPadding]?.integer(in: 0...4096) ?? 0,
+            horizontalFlip: try section[.horizontalFlip]?.boolean() ?? false)
+    }
+}
+
+extension JobFile.Image {
+    /// All three are required: preprocessing that differs from the model's training spoils accuracy without an error.
+    init(_ value: YAMLValue) throws {
+        let section = try YAMLSection(value, keys: CodingKeys.self)
+        size = try section.required(.size).list(count: 2, of: "pixel counts (height, width)").map {
+            try $0.integer(in: 1...16_384)
+        }
+        mean = try section.required(.mean).list(count: 3, of: "numbers (red, green, blue)").map { try $0.number() }
+        std = try section.required(.std).list(count: 3, of: "numbers (red, green, blue)").map {
+            try $0.number("a number above 0") { $0 > 0 }
+        }
+    }
+}

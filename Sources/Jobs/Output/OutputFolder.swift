@@ -1,0 +1,77 @@
+import Foundation
+import JobFile
+import Quantization
+import Support
+
+/// The folder that a job's results go to. Files appear whole or not at all: they are written under a temporary name,
+/// flushed to disk, and renamed.
+public struct OutputFolder: Equatable, Sendable {
+    public let url: URL
+
+    /// Makes the folder and its parents where they are absent.
+    /// - Throws: `JobError(.unwritableFile)`.
+    public init(creating url: URL) throws {
+        self.url = url
+        do {
+            try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        } catch {
+            throw JobError(unwritable: url.path, SystemError.number(in: error) ?? EEXIST)
+        }
+        // Found out now rather than after hours of work.
+        guard access(url.path, W_OK | X_OK) == 0 else { throw JobError(unwritable: url.path, errno) }
+    }
+
+    public var model: URL { url.appendingPathComponent("model.onnx") }
+    public var quantizedModel: URL { url.appendingPathComponent("model_qdq.onnx") }
+    public var report: URL { url.appendingPathComponent("report.json") }
+    /// The report for people, in one file that needs no network.
+    public var reportPage: URL { url.appendingPathComponent("report.html") }
+    /// What each quantizer does, where the job asks for it.
+    public var analysis: URL { url.appendingPathComponent("analysis.json") }
+    public var checkpoints: URL { url.appendingPathComponent("checkpoints", isDirectory: true) }
+    public var journal: URL { url.appendingPathComponent("journal.sqlite") }
+
+    /// Encodings in the first version that the job asks for.
+    public var encodings: URL { url.appendingPathComponent("model.encodings") }
+
+    public func encodings(_ version: EncodingsFile.Version) -> URL {
+        url.appendingPathComponent("model.\(version.rawValue).encodings")
+    }
+}
+
+/// Replaces the file at `url` with `data`; whoever reads meanwhile sees the old file or the new one, also after a crash.
+/// - Throws: `JobError(.unwritableFile)` naming the file; no temporary file is left.
+public func writeAtomically(_ data: Data, to url: URL) throws {
+    let name = url.lastPathComponent
+    let folder = url.deletingLastPathComponent()
+    let temporary = folder.appendingPathComponent(".\(name).\(getpid()).partial").path
+    func check(_ result: Int32) throws {
+        if result < 0 { throw JobError(unwritable: url.path, errno) }
+    }
+
+    let descriptor = open(temporary, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0o644)
+    try check(descriptor)
+    do {
+        defer { close(descriptor) }
+        try data.withUnsafeBytes { bytes in
+            var written = 0
+            while written < bytes.count {
+                let count = write(descriptor, bytes.baseAddress?.advanced(by: written), bytes.count - written)
+                if count < 0, errno == EINTR { continue }
+                try check(Int32(clamping: count))
+                written += count
+            }
+        }
+        try check(fsync(descriptor))
+        try check(rename(temporary, url.path))
+    } catch {
+        unlink(temporary)
+        throw error
+    }
+    // The rename itself is on disk once the folder is.
+    let folderDescriptor = open(folder.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    if folderDescriptor >= 0 {
+        fsync(folderDescriptor)
+        close(folderDescriptor)
+    }
+}

@@ -1,0 +1,98 @@
+import Cluster
+import Datasets
+import JobFile
+import Reports
+
+/// A job from its model to its output folder, over whatever workers the coordinator has: the order of the stages, each of which
+/// takes the model from the one before and returns what it makes of it.
+struct Pipeline {
+    let runner: PassRunner
+    let preparation: ModelPreparation
+    let sources: Sources
+    let checkpoints: TrainingCheckpoints?
+    let output: OutputFolder
+
+    /// Where samples come from.
+    struct Sources {
+        let calibration: DatasetSource
+        let training: DatasetSource?
+        let evaluation: DatasetSource?
+
+        var all: [DatasetSource] { [calibration, training, evaluation].compactMap(\.self) }
+    }
+
+    /// What a job comes to, for the report.
+    struct Outcome {
+        var stages: [Report.Stage] = []
+        var training: Report.Training?
+        var analysis: AnalysisReport?
+        /// Of what was exported.
+        var digest = Report.Digest(encodings: nil, weights: nil)
+    }
+
+    private var job: JobFile { runner.job }
+
+    /// Runs all stages and writes their results.
+    func run() throws -> Outcome {
+        var outcome = Outcome()
+        for taken in preparation.encodingsTaken { runner.progress.message(taken.text) }
+
+        let uncalibrated = QuantizedModel(preparation, on: runner.coordinator)
+        let calibrated = try CalibrationStage(runner: runner).run(uncalibrated, over: sources.calibration)
+        if let stage = calibrated.stage { outcome.stages.append(stage) }
+        var model = calibrated.model
+
+        let evaluation = EvaluationStage(runner: runner)
+        var quantized: Report.Stage?
+        if let source = sources.evaluation {
+            outcome.stages.append(try evaluation.run(model.fp32Evaluation(job), as: .fp32, over: source))
+            let stage = try evaluation.run(model.quantizedEvaluation(job), as: .quantized, over: source)
+            outcome.stages.append(stage)
+            quantized = stage
+        }
+
+        if let wanted = job.analysis {
+            let (analysis, stage) = try AnalysisStage(runner: runner, output: output).run(
+                model, over: try analyzedSource(wanted), isEvaluation: sources.evaluation != nil,
+                calibrated.statistics)
+            outcome.analysis = analysis
+            outcome.stages.append(stage)
+        }
+
+        if let training = job.training, let source = sources.training, let checkpoints {
+            let trained = try TrainingStage(runner: runner, training: training, checkpoints: checkpoints).run(
+                model, over: source, evaluatedOn: try labelledEvaluation(quantized))
+            outcome.training = trained.summary
+            outcome.stages += trained.stages
+            model = trained.model
+            if let stage = try BatchNormStage(runner, training, source: source) { model = try stage.run(model) }
+            if let source = sources.evaluation {
+                outcome.stages.append(
+                    try evaluation.run(
+                        model.quantizedEvaluation(job), as: .trained, over: source, known: trained.evaluation))
+            }
+        }
+
+        outcome.digest = try ExportStage(job: job, output: output).run(model)
+        return outcome
+    }
+
+    /// The first samples of evaluation, or of calibration where the job has no evaluation.
+    private func analyzedSource(_ wanted: JobFile.Analysis) throws -> DatasetSource {
+        let whole = job.dataset.evaluation ?? job.dataset.calibration
+        var first = whole
+        if let samples = wanted.samples { first.samples = min(samples, whole.samples ?? samples) }
+        return try job.source(first)
+    }
+
+    /// What epochs are evaluated with; nil where accuracy would mean nothing.
+    /// - Parameter quantized: how the evaluation before training went.
+    private func labelledEvaluation(_ quantized: Report.Stage?) throws -> DatasetSource? {
+        guard let source = sources.evaluation, let quantized else { return nil }
+        if quantized.correctTop1 != nil { return source }
+        guard job.training?.patience == nil else {
+            throw job.patienceError(found: "\(quantized.samples ?? 0) samples, some or all without one")
+        }
+        return nil
+    }
+}

@@ -1,0 +1,47 @@
+import Cluster
+import Datasets
+import Execution
+import Foundation
+import JobFile
+import Support
+
+extension JobFile {
+    /// What all workers compute with. `auto` is the widest that the coordinator's machine has: workers come later, and
+    /// those that lack it are refused.
+    func pinnedInstructionSet() throws -> Execution.InstructionSet {
+        switch instructionSet {
+        case .avx2: return .avx2
+        case .avx512: return .avx512
+        case .auto:
+            guard let widest = ComputeLibrary.supportedInstructionSets.last else {
+                throw ExecutionError(
+                    .missingInstructionSet, expected: Execution.InstructionSet.avx2.rawValue, found: "none")
+            }
+            return widest
+        }
+    }
+
+    /// Digest of everything that the job's results depend on: the job, what it is computed with, the model as workers compute
+    /// it, the config where it is a file, encodings files, and the names and sizes of the data's files.
+    func fingerprint(
+        _ preparation: ModelPreparation, sources: [DatasetSource], instructionSet: Execution.InstructionSet
+    ) throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        var bytes = try encoder.encode(self)
+        bytes.append(contentsOf: "\(ComputeLibrary.version) \(instructionSet.rawValue)\n".utf8)
+        bytes.append(SHA256Digest(of: preparation.artifact).bytes)
+        if let trained = preparation.loss?.artifact { bytes.append(SHA256Digest(of: trained).bytes) }
+        if case .path(let path) = quantization.config { bytes.append(try readFile(url(for: path))) }
+        for entry in quantization.encodings ?? [] {
+            bytes.append(SHA256Digest(of: try readFile(url(for: entry.file))).bytes)
+        }
+        for source in sources {
+            for file in source.files {
+                let size = try FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int
+                bytes.append(contentsOf: "\(file.lastPathComponent) \(size ?? 0)\n".utf8)
+            }
+        }
+        return SHA256Digest(of: bytes).bytes
+    }
+}

@@ -1,0 +1,96 @@
+import Datasets
+import JobFile
+
+extension JobFile {
+    /// - Throws: `DatasetError` where the path matches nothing, `JobError` where what it matches holds no sample.
+    func source(_ source: Source) throws -> DatasetSource {
+        let found: DatasetSource
+        do {
+            found = try DatasetSource(path: source.path, relativeTo: folder, limit: source.samples)
+        } catch var error as DatasetError where error.code == .noMatch {
+            error.found = "looked in \(folder.path)"
+            throw error
+        }
+        guard try found.count() > 0 else {
+            throw JobError(.outOfRange, file: file, key: source.path, expected: "at least one sample", found: "none")
+        }
+        return found
+    }
+
+    /// The samples to train on, where the job trains. Fits the size of the global batch to them where the job file leaves it
+    /// open.
+    /// - Throws: as `source`, and `JobError` where the samples are fewer than a step takes, lack the labels that the loss
+    ///   needs, or cannot be augmented as asked for.
+    mutating func trainingSource() throws -> DatasetSource? {
+        guard var training, let dataset = dataset.training else { return nil }
+        let found = try source(dataset)
+        let count = try found.count()
+        let isGiven = (batch: lines["training.global_batch"] != nil, slots: lines["training.slots"] != nil)
+        if !isGiven.batch {
+            (training.globalBatch, training.slots) = JobFile.Training.batch(
+                globalBatch: nil, slots: isGiven.slots ? training.slots : nil, samples: count)
+            self.training = training
+        }
+        guard count >= training.globalBatch else {
+            throw error(
+                .outOfRange, key: isGiven.batch ? "training.global_batch" : "training.slots",
+                expected: "at most the \(count) samples of dataset.training", found: "\(training.globalBatch)")
+        }
+        let steps = training.stepCount(stepsPerEpoch: count / training.globalBatch)
+        guard training.schedule.warmUpSteps <= steps else {
+            throw error(
+                .outOfRange, key: "training.schedule.warm_up_steps",
+                expected: "at most the \(steps) steps of the training",
+                found: "\(training.schedule.warmUpSteps)")
+        }
+        if dataset.augment != nil, self.dataset.image == nil {
+            throw error(
+                .conflictingKeys, key: "dataset.training.augment", expected: "images, and dataset.image for them",
+                found: "arrays")
+        }
+        if training.loss == .crossEntropy, let first = try firstSample(of: found), first.label == nil {
+            throw error(
+                .conflictingKeys, key: "dataset.training",
+                expected: "labels, which the loss cross_entropy needs (distillation does not)",
+                found: "sample \"\(first.key)\" of \(first.source) without one")
+        }
+        return found
+    }
+
+    /// The first good sample; nil where there is none.
+    func firstSample(of source: DatasetSource) throws -> Sample? {
+        try source.firstSample(skippingBad: dataset.onBadSample == .skip)
+    }
+
+    /// The samples to evaluate with, where the job does.
+    /// - Throws: as `source`, and `JobError` where training is to stop by their labels and they have none.
+    func evaluationSource() throws -> DatasetSource? {
+        guard let evaluation = dataset.evaluation else { return nil }
+        let found = try source(evaluation)
+        if training?.patience != nil,
+            let first = try firstSample(of: found), first.label == nil
+        {
+            throw patienceError(found: "sample \"\(first.key)\" of \(first.source) without one")
+        }
+        return found
+    }
+
+    func patienceError(found: String) -> JobError {
+        error(
+            .conflictingKeys, key: "training.patience", expected: "labels of all evaluation samples", found: found)
+    }
+}
+
+extension DatasetSource {
+    /// The first sample, or the first good one; nil where there is none.
+    fileprivate func firstSample(skippingBad: Bool) throws -> Sample? {
+        let stream = try open()
+        while true {
+            do {
+                return try stream.next()
+            } catch let error as DatasetError where error.isBadSample && skippingBad {
+                continue
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+import Datasets
+import Graph
+import JobFile
+import Passes
+import Tensors
+
+extension JobFile {
+    /// What the samples of a job become before they enter its model.
+    /// - Parameter source: where calibration samples come from; the first one tells the inputs' extents where samples hold arrays.
+    /// - Throws: `GraphError`, `JobError` or `DatasetError` where samples and model do not fit.
+    func inputs(of graph: Graph, from source: DatasetSource) throws -> [PassSpecification.Input] {
+        guard let image = dataset.image else { return try arrayInputs(of: graph, from: source) }
+        guard graph.inputs.count == 1, let input = graph.inputs.first else {
+            throw GraphError(
+                .inputShapeMismatch, expected: "one input for image samples",
+                found: graph.inputs.map(\.name).joined(separator: ", "))
+        }
+        let preprocessing = try ImagePreprocessing(
+            height: image.height, width: image.width, mean: image.mean.map(Float.init), std: image.std.map(Float.init))
+        return [
+            PassSpecification.Input(
+                name: input.name, dimensions: [3, image.height, image.width], preprocessing: preprocessing)
+        ]
+    }
+
+    private func arrayInputs(of graph: Graph, from source: DatasetSource) throws -> [PassSpecification.Input] {
+        guard let sample = try firstSample(of: source) else {
+            throw error(
+                .outOfRange, key: "dataset.calibration", expected: "at least one sample that can be read",
+                found: "none")
+        }
+        guard case .arrays(let arrays) = sample.content else {
+            throw error(.missingKey, key: "dataset.image", expected: "size, mean and std for image samples")
+        }
+        return try graph.inputs.map { input in
+            guard let array = arrays[input.name] else {
+                throw DatasetError(
+                    .missingContent, file: sample.source, key: sample.key, expected: "an array named \(input.name)",
+                    found: arrays.keys.sorted().joined(separator: ", "))
+            }
+            return PassSpecification.Input(name: input.name, dimensions: array.shape.dimensions, preprocessing: nil)
+        }
+    }
+}
+
+extension Graph {
+    /// The graph as it is computed in tiles: for any number of samples, or for one.
+    /// - Parameter loss: an output that has one element for any number of samples.
+    /// - Throws: `GraphError(.inputShapeMismatch)` for a graph that takes a fixed number of samples and no other: the last
+    ///   samples of a shard would not fill a tile.
+    func forTiles(_ inputs: [PassSpecification.Input], loss: String? = nil) throws -> Graph {
+        guard let fixed = fixedBatch else { return self }
+        let samples = Dictionary(uniqueKeysWithValues: inputs.map { ($0.name, Shape($0.dimensions)) })
+        if let open = openingBatch(samples: samples, loss: loss) { return open }
+        guard fixed == 1 else {
+            throw GraphError(
+                .inputShapeMismatch, tensor: self.inputs.first?.name, expected: "a batch of 1 or of any size",
+                found: "\(fixed)")
+        }
+        return self
+    }
+}

@@ -1,0 +1,101 @@
+import Datasets
+import Execution
+import Foundation
+import Graph
+import JobFile
+import ONNX
+import Passes
+import Quantization
+import Simulation
+import Support
+import Tensors
+
+/// A job's model made ready for calibration: imported, batch norms folded, quantizers placed, parameters encoded. All of it
+/// depends on the job file, the model and the first sample alone.
+struct ModelPreparation: Sendable {
+    /// The file as the user gave it; what is exported keeps its metadata.
+    let original: ONNXFile
+    /// With folded weights, as it is exported.
+    private(set) var graph: Graph
+    /// What workers compute: the graph for any number of samples where that is possible, as a file with its data inside.
+    private(set) var artifact: Data
+    let inputs: [PassSpecification.Input]
+    /// The graph output that is evaluated: the first.
+    let output: String
+    /// Samples per forward pass.
+    let tile: Int
+    private(set) var placement: QuantizerPlacement
+    /// Of the encodings files that the job names.
+    let encodingsTaken: [EncodingsTaken]
+    private(set) var parameterEncodings: [String: TensorEncodings]
+    /// Of the job's training, if it trains.
+    let loss: TrainingLoss?
+
+    /// - Parameters:
+    ///   - source: where calibration samples come from; the first one tells the inputs' extents.
+    ///   - training: where training samples come from, if the job trains.
+    init(_ job: JobFile, source: DatasetSource, training: DatasetSource?) throws {
+        let url = job.url(for: job.model)
+        let file = try ONNXFile.read(url)
+        original = file
+        (graph, artifact, inputs, tile, placement, encodingsTaken, parameterEncodings, loss) = try attributingErrors(
+            to: url.path
+        ) {
+            let whole = try job.wholeGraph(file)
+            let graph = try job.withoutLoss(whole)
+            try job.checkBatchNorms(of: graph)
+            let inputs = try job.inputs(of: graph, from: source)
+            let computed = try graph.forTiles(inputs)
+            let single = try computed.specialized(inputShapes: inputs.shapes(samples: 1))
+            try ExecutionSupport.check(single)
+            let tile = computed.fixedBatch ?? TileSize.samples(for: single, batch: job.dataset.batch)
+            _ = try computed.specialized(inputShapes: inputs.shapes(samples: tile))
+            let (placement, taken) = try job.placement(on: graph)
+            try job.checkVersions(of: placement)
+            return (
+                graph, try computed.exported(over: file).encoded(), inputs, tile, placement, taken,
+                ParameterEncodings.compute(graph: graph, placement: placement),
+                try training.map { try TrainingLoss(job, whole, over: file, evaluated: graph, inputs, source: $0) }
+            )
+        }
+        guard let first = graph.outputs.first else {
+            throw ErrorInFile(GraphError(.missingOutput, expected: "an output", found: "none"), file: url.path)
+        }
+        output = first.name
+    }
+
+    /// The same model with other values of some constants.
+    /// - Parameter encodings: of these constants, in place of what their values ask for.
+    func replacing(
+        _ constants: [(name: String, tensor: Tensor)], encodings: [String: TensorEncodings]
+    ) throws -> ModelPreparation {
+        var replaced = self
+        for (name, tensor) in constants { replaced.graph.constants[name] = tensor }
+        replaced.parameterEncodings.merge(encodings) { $1 }
+        replaced.artifact = try replaced.graph.forTiles(inputs).exported(over: original).encoded()
+        return replaced
+    }
+
+    /// The same model after a change of its graph.
+    func replacing(
+        _ graph: Graph, placement: QuantizerPlacement, parameterEncodings: [String: TensorEncodings]
+    ) throws -> ModelPreparation {
+        var replaced = self
+        replaced.graph = graph
+        replaced.placement = placement
+        replaced.parameterEncodings = parameterEncodings
+        replaced.artifact = try graph.forTiles(inputs).exported(over: original).encoded()
+        return replaced
+    }
+
+    /// Encodings of everything that is constant: parameters, and constants that have activation quantizers.
+    func constantEncodings(_ activations: [String: TensorEncodings]) -> [String: TensorEncodings] {
+        let constants = activations.filter { graph.constants[$0.key] != nil }
+        return parameterEncodings.merging(constants) { parameter, _ in parameter }
+    }
+
+    /// Encodings of what changes with the sample.
+    func valueEncodings(_ activations: [String: TensorEncodings]) -> [String: TensorEncodings] {
+        activations.filter { graph.constants[$0.key] == nil }
+    }
+}

@@ -1,0 +1,38 @@
+import Datasets
+import Foundation
+import Passes
+import Reports
+
+/// Counts how often a form of the model is right.
+struct EvaluationStage {
+    let runner: PassRunner
+
+    /// - Parameter known: what came of an evaluation in training; taken where it was of the same.
+    /// - Returns: the stage for the report.
+    func run(
+        _ evaluation: Evaluation, as form: Report.Stage.Model, over source: DatasetSource,
+        known: TrainingProgress.Evaluation? = nil
+    ) throws -> Report.Stage {
+        let name = "evaluate \(form.rawValue)"
+        let found: TrainingProgress.Evaluation
+        // The same pass has the same result, so that is not computed again.
+        if let known, known.specification == (try evaluation.digest()) {
+            found = known
+        } else {
+            found = try measured(evaluation, over: source, named: name)
+            runner.progress.end(note: found.result.top1Percent.map { String(format: "top-1 %.2f %%", $0) })
+        }
+        let result = found.result
+        return Report.Stage(
+            name, evaluating: form, samples: result.samples, skipped: result.skipped, seconds: found.seconds,
+            correctTop1: result.isLabelled ? result.top1 : nil, correctTop5: result.isLabelled ? result.top5 : nil)
+    }
+
+    /// - Parameter isPart: of a stage that runs.
+    func measured(
+        _ evaluation: Evaluation, over source: DatasetSource, named name: String, isPart: Bool = false
+    ) throws -> TrainingProgress.Evaluation {
+        let (result, seconds) = try runner.run(evaluation, over: source, named: name, isPart: isPart)
+        return TrainingProgress.Evaluation(result, seconds: seconds, specification: try evaluation.digest())
+    }
+}

@@ -1,0 +1,123 @@
+import Cluster
+import Quantization
+import Simulation
+
+/// Compares forms of the model in which a part of the quantizers is on with the FP32 model.
+package struct Analysis: SampleWorkload {
+    package typealias Result = AnalysisResult
+    package static let name = "analysis"
+
+    package var pass: PassSpecification
+    /// Encodings of what changes with the sample. Those of constants are the pass's parameters.
+    package var activations: [String: TensorEncodings]
+    package var quantizers: [AnalysisQuantizer]
+    /// Whether predictions are compared with labels.
+    package var countsLabels: Bool
+
+    /// Variants that a shard is computed in: the FP32 model is computed once for all of them, and samples are decoded once.
+    package static let variantsPerShard = 16
+
+    package init(
+        _ pass: PassSpecification, activations: [String: TensorEncodings], quantizers: [AnalysisQuantizer],
+        countsLabels: Bool
+    ) {
+        self.pass = pass
+        self.activations = activations
+        self.quantizers = quantizers
+        self.countsLabels = countsLabels
+    }
+
+    package func shards(of samples: sending SampleShards) -> sending AnalysisShards { AnalysisShards(samples, self) }
+
+    package func makeExecutor(_ worker: WorkerContext) throws -> any ShardExecutor {
+        try AnalysisExecutor(AnalysisModels(self, worker.graph(pass.model)))
+    }
+
+    package var variants: [AnalysisVariant] {
+        [.fp32, .quantized, .parametersOnly, .activationsOnly] + quantizers.indices.flatMap { [.on($0), .off($0)] }
+    }
+
+    /// Blocks of variants, each of which is computed with every shard of samples.
+    package var blockCount: Int {
+        (variants.count + Self.variantsPerShard - 1) / Self.variantsPerShard
+    }
+
+    package func variants(ofBlock block: Int) -> ArraySlice<AnalysisVariant> {
+        let variants = variants
+        let start = min(block * Self.variantsPerShard, variants.count)
+        return variants[start..<min(start + Self.variantsPerShard, variants.count)]
+    }
+
+    /// The tensors that are quantized in a variant.
+    package func tensors(in variant: AnalysisVariant) -> Set<String> {
+        func tensors(_ isOn: (Int, AnalysisQuantizer) -> Bool) -> Set<String> {
+            Set(quantizers.enumerated().filter { isOn($0.offset, $0.element) }.flatMap(\.element.tensors))
+        }
+        return switch variant {
+        case .fp32: []
+        case .quantized: tensors { _, _ in true }
+        case .parametersOnly: tensors { $1.role == .parameter }
+        case .activationsOnly: tensors { $1.role == .activation }
+        case .on(let index): tensors { place, _ in place == index }
+        case .off(let index): tensors { place, _ in place != index }
+        }
+    }
+}
+
+/// A form of the model.
+package enum AnalysisVariant: Hashable, Sendable {
+    case fp32
+    /// All quantizers on, as in the evaluation.
+    case quantized
+    case parametersOnly, activationsOnly
+    /// One quantizer alone, and all but one; by its place in the task.
+    case on(Int)
+    case off(Int)
+}
+
+/// A quantizer as an analysis turns it on and off: with all tensors that share it.
+package struct AnalysisQuantizer: Codable, Equatable, Sendable {
+    /// The tensor that it is named after.
+    package var tensor: String
+    package var role: Quantizer.Role
+    /// Those that it rounds, in the order of the graph.
+    package var tensors: [String]
+    package var bitwidth: Int
+
+    package init(tensor: String, role: Quantizer.Role, tensors: [String], bitwidth: Int) {
+        (self.tensor, self.role) = (tensor, role)
+        (self.tensors, self.bitwidth) = (tensors, bitwidth)
+    }
+
+    /// - Parameters:
+    ///   - activations: encodings of all activations, constants among them.
+    ///   - parameters: encodings of all parameters.
+    /// - Returns: those that have an encoding: activations in the order of the graph, then parameters.
+    package static func all(
+        _ placement: QuantizerPlacement, activations: [String: TensorEncodings],
+        parameters: [String: TensorEncodings]
+    ) -> [AnalysisQuantizer] {
+        var found: [AnalysisQuantizer] = []
+        var places: [String: Int] = [:]
+        for quantizer in placement.activations where quantizer.enabled {
+            guard let encoding = activations[quantizer.tensor] else { continue }
+            if let place = places[quantizer.group] {
+                found[place].tensors.append(quantizer.tensor)
+            } else {
+                places[quantizer.group] = found.count
+                found.append(
+                    .init(
+                        tensor: quantizer.group, role: .activation, tensors: [quantizer.tensor],
+                        bitwidth: encoding.bitwidth))
+            }
+        }
+        for quantizer in placement.parameters where quantizer.enabled {
+            guard let encoding = parameters[quantizer.tensor] else { continue }
+            found.append(
+                .init(
+                    tensor: quantizer.tensor, role: .parameter, tensors: [quantizer.tensor],
+                    bitwidth: encoding.bitwidth))
+        }
+        return found
+    }
+}

@@ -1,0 +1,96 @@
+import Cluster
+import Datasets
+import Foundation
+import Quantization
+
+/// Observes activations in FP32 while parameters are quantized: what encodings of activations are computed from.
+package struct Calibration: SampleWorkload {
+    package typealias Result = CalibrationResult
+    package static let name = "calibration"
+
+    package var pass: PassSpecification
+    /// Names of the values whose statistics are taken.
+    package var observed: [String]
+
+    package init(_ pass: PassSpecification, observed: [String]) {
+        self.pass = pass
+        self.observed = observed
+    }
+
+    package func makeExecutor(_ worker: WorkerContext) throws -> any ShardExecutor {
+        CalibrationExecutor(
+            task: self, model: SharedModel(try worker.graph(pass.model).simulatingParameters(pass.parameters)))
+    }
+}
+
+/// What a calibration found in some samples. Merging is exact: it does not matter how samples are split over results nor in which
+/// order results are merged.
+package struct CalibrationResult: Equatable, MergeableResult {
+    package var samples = 0
+    /// Samples that could not be decoded.
+    package var skipped = 0
+    package var statistics = StatisticsSet()
+
+    package init() {}
+
+    package init(samples: Int, skipped: Int, statistics: StatisticsSet) {
+        self.samples = samples
+        self.skipped = skipped
+        self.statistics = statistics
+    }
+
+    package mutating func merge(_ other: CalibrationResult) {
+        samples += other.samples
+        skipped += other.skipped
+        statistics.merge(other.statistics)
+    }
+
+    package func encoded() -> Data {
+        ResultCoding.encode([samples, skipped]) + statistics.encoded()
+    }
+
+    package init(decoding data: Data) throws {
+        guard let (counts, rest) = ResultCoding.decode(2, from: data) else {
+            throw QuantizationError(.malformed, key: "calibration result", found: "\(data.count) bytes")
+        }
+        self.init(samples: counts[0], skipped: counts[1], statistics: try StatisticsSet(decoding: rest))
+    }
+}
+
+private struct CalibrationExecutor: ShardExecutor {
+    let task: Calibration
+    let model: SharedModel
+
+    func prepare(shard: Int, payload: Data) throws -> SampleBatch {
+        try SampleBatch(decoding: ShardPayload(decoding: payload).samples, as: task.pass)
+    }
+
+    func makeLane() throws -> CalibrationLane { CalibrationLane(task, model) }
+}
+
+/// Observes the activations of one shard at a time. Belongs to one thread.
+private final class CalibrationLane: ShardLane {
+    private let lane: ModelLane
+    private let tile: Int
+    private let observers: [String: Observer]
+
+    init(_ task: Calibration, _ model: SharedModel) {
+        lane = ModelLane(model, taps: Set(task.observed))
+        tile = task.pass.tile
+        observers = Dictionary(uniqueKeysWithValues: task.observed.map { ($0, Observer()) })
+    }
+
+    func compute(_ batch: SampleBatch) throws -> Data {
+        for observer in observers.values { observer.reset() }
+        try lane.run(
+            batch.inputs, count: batch.count, tile: tile,
+            tap: { [observers] tap in
+                guard let start = tap.elements.baseAddress else { return }
+                observers[tap.name]?.observe(start, count: tap.elements.count, layoutZeros: tap.layoutZeros)
+            })
+        return CalibrationResult(
+            samples: batch.count, skipped: batch.skipped,
+            statistics: StatisticsSet(observers.mapValues { $0.statistics() })
+        ).encoded()
+    }
+}

@@ -1,0 +1,23 @@
+import Cluster
+
+/// A workload over the samples of a dataset, in their order, whose shards' results are merged: calibration and its like.
+package protocol SampleWorkload: Workload {
+    associatedtype Result: MergeableResult
+    associatedtype Shards: CountedShards = SampleShards
+
+    var pass: PassSpecification { get }
+    /// The shards of the pass, made of those of the samples.
+    func shards(of samples: sending SampleShards) -> sending Shards
+}
+
+extension SampleWorkload where Shards == SampleShards {
+    package func shards(of samples: sending SampleShards) -> sending SampleShards { samples }
+}
+
+/// Shards whose number is known ahead.
+package protocol CountedShards: ShardSource, SendableMetatype {
+    /// Shards in all.
+    var count: Int { get }
+    /// What there is to compute, for progress: samples, as often as the pass computes each.
+    var sampleCount: Int { get }
+}

@@ -1,0 +1,72 @@
+import Cluster
+import Datasets
+import Foundation
+import Training
+
+/// The samples of a slot, with their places in the dataset, which augmentation depends on.
+package struct SlotPayload: Equatable, Sendable {
+    /// Index in the dataset, one per sample.
+    package var indices: [Int]
+    package var samples: [Sample]
+
+    package init(indices: [Int], samples: [Sample]) {
+        precondition(indices.count == samples.count, "\(indices.count) indices of \(samples.count) samples")
+        self.indices = indices
+        self.samples = samples
+    }
+
+    package func encoded() -> Data {
+        ResultCoding.encode([indices.count] + indices) + ShardPayload(samples: samples).encoded()
+    }
+
+    /// - Throws: `DatasetError(.malformedPayload)`.
+    package init(decoding data: Data) throws {
+        guard let (counts, rest) = ResultCoding.decode(1, from: data), counts[0] <= rest.count / 8,
+            let (indices, payload) = ResultCoding.decode(counts[0], from: rest)
+        else {
+            throw DatasetError(.malformedPayload, found: "indices")
+        }
+        let samples = try ShardPayload(decoding: Data(payload)).samples
+        guard samples.count == indices.count else {
+            throw DatasetError(.malformedPayload, expected: "\(indices.count)", found: "\(samples.count) samples")
+        }
+        self.init(indices: indices, samples: samples)
+    }
+}
+
+/// The slots of one optimizer step as shards: samples by the epoch's order, whoever computes them.
+package struct SlotShards: ShardSource {
+    private let access: SampleAccess
+    private let composer: BatchComposer
+    private let order: EpochOrder
+    private let step: Int
+    private let skipsBadSamples: Bool
+    private var nextSlot = 0
+
+    package init(
+        _ index: SampleIndex, composer: BatchComposer, step: Int, seed: UInt64, skipsBadSamples: Bool
+    ) {
+        access = index.open()
+        self.composer = composer
+        self.step = step
+        order = EpochOrder(seed: seed, epoch: composer.epoch(ofStep: step), count: index.count)
+        self.skipsBadSamples = skipsBadSamples
+    }
+
+    package mutating func next() throws -> Shard? {
+        guard nextSlot < composer.slots else { return nil }
+        let indices = composer.positions(step: step, slot: nextSlot).map { order[$0] }
+        let samples = try indices.map { index in
+            do {
+                return try access.sample(at: index)
+            } catch let error as DatasetError where error.isBadSample && skipsBadSamples {
+                // Sent without content, so that the worker counts it as it counts every bad sample.
+                return Sample(key: error.key, source: error.file, content: .image(Data()))
+            }
+        }
+        defer { nextSlot += 1 }
+        return Shard(
+            index: nextSlot, sampleCount: samples.count,
+            payload: SlotPayload(indices: indices, samples: samples).encoded())
+    }
+}

@@ -1,0 +1,116 @@
+import Cluster
+import Execution
+import Foundation
+import Quantization
+import Tensors
+import Training
+
+/// Finds the statistics that batch norms are to have over batches, which shards are; values are quantized where encodings are
+/// given.
+package struct BatchNormStatistics: Workload {
+    package static let name = "batch norm statistics"
+
+    package var pass: PassSpecification
+    package var normalizations: [BatchNormPlan.Normalization]
+    /// Encodings of what changes with the sample. Those of constants are the pass's parameters.
+    package var activations: [String: TensorEncodings]
+
+    package init(
+        _ pass: PassSpecification, of normalizations: [BatchNormPlan.Normalization],
+        activations: [String: TensorEncodings]
+    ) {
+        self.pass = pass
+        self.normalizations = normalizations
+        self.activations = activations
+    }
+
+    /// Where the statistics of each lie.
+    package func layout() throws -> ParameterLayout { try ParameterLayout(normalizations.flatMap(\.entries)) }
+
+    package func makeExecutor(_ worker: WorkerContext) throws -> any ShardExecutor {
+        NormalizationExecutor(
+            task: self, model: SharedModel(try worker.graph(pass.model).simulatingParameters(pass.parameters)))
+    }
+}
+
+private struct NormalizationExecutor: ShardExecutor {
+    let task: BatchNormStatistics
+    let model: SharedModel
+
+    func prepare(shard: Int, payload: Data) throws -> SampleBatch {
+        try SampleBatch(decoding: SlotPayload(decoding: payload).samples, as: task.pass)
+    }
+
+    func makeLane() throws -> NormalizationLane { try NormalizationLane(task, model) }
+}
+
+/// Finds the statistics of one batch at a time, with those of the batch in every batch norm on the way: the mean, and in place
+/// of the variance the mean square of the distance from the running mean, of which the variance over many batches follows
+/// without loss. Belongs to one thread.
+private final class NormalizationLane: ShardLane {
+    private let model: SharedModel
+    private let outputs: Set<String>
+    private let layout: ParameterLayout
+    private let normalizations: [String: BatchNormPlan.Normalization]
+    /// Running means by output, around which mean squares are taken.
+    private let origins: [String: [Float]]
+    private let quantizers: [String: FakeQuantizer]
+    /// The last one made: batches differ in size only where samples are left out.
+    private var plan: (shapes: [String: Shape], plan: TrainingPlan)?
+
+    init(_ task: BatchNormStatistics, _ model: SharedModel) throws {
+        self.model = model
+        normalizations = Dictionary(uniqueKeysWithValues: task.normalizations.map { ($0.output, $0) })
+        outputs = Set(task.normalizations.map(\.output))
+        origins = normalizations.compactMapValues { model.graph.constants[$0.mean]?.elements(as: Float.self) }
+        layout = try task.layout()
+        quantizers = try task.activations.mapValues { try FakeQuantizer($0) }
+    }
+
+    func compute(_ batch: SampleBatch) throws -> Data {
+        guard batch.count > 0 else {
+            return NormalizationResult(skipped: batch.skipped, count: layout.count).encoded()
+        }
+        do {
+            return try NormalizationResult(
+                samples: batch.count, skipped: batch.skipped, statistics: statistics(of: batch)
+            ).encoded()
+        } catch let error as TrainingError {
+            throw error.located(in: layout)
+        }
+    }
+
+    private func statistics(of batch: SampleBatch) throws -> [Float] {
+        var vector = [Float](repeating: 0, count: layout.count)
+        try plan(batch.inputs.mapValues(\.shape)).run(
+            feed: { name, place in batch.inputs[name]?.copyAsFloats(into: place) },
+            parameter: { _, _ in },
+            tap: { [quantizers] tap in quantizers.apply(to: tap) },
+            statistics: { found in
+                guard let normalization = normalizations[found.output],
+                    let mean = layout.range(of: normalization.mean),
+                    let variance = layout.range(of: normalization.variance)
+                else { return }
+                vector.replaceSubrange(mean, with: found.mean)
+                let origin = origins[found.output] ?? []
+                vector.replaceSubrange(
+                    variance,
+                    with: origin.indices.map { channel in
+                        let distance = Double(found.mean[channel]) - Double(origin[channel])
+                        return Float(Double(found.variance[channel]) + distance * distance)
+                    })
+            },
+            loss: { _ in })
+        return vector
+    }
+
+    /// A plan that trains nothing, and so computes the forward pass alone.
+    private func plan(_ shapes: [String: Shape]) throws -> TrainingPlan {
+        if let plan, plan.shapes == shapes { return plan.plan }
+        let made = try TrainingPlan(
+            model.specialized(shapes), parameters: [], taps: Set(quantizers.keys), batchStatistics: outputs,
+            weights: model.weights)
+        plan = (shapes, made)
+        return made
+    }
+}

@@ -1,0 +1,77 @@
+import Cluster
+import Foundation
+import Quantization
+
+/// The state of a training on its way from the workers that hold it to the coordinator, which needs it for checkpoints,
+/// evaluation and workers that come new: a pass whose shards are stretches of the state's bytes. Any worker that holds the
+/// state can give any of them.
+package struct StateTransfer: Workload {
+    package static let name = "state"
+
+    /// Digest of the state.
+    package var state: Data
+
+    package init(of state: Data) { self.state = state }
+
+    package func makeExecutor(_ worker: WorkerContext) throws -> any ShardExecutor {
+        StateExecutor(bytes: try TrainingWorkspace.of(worker.memory).replica(state).encoded())
+    }
+}
+
+/// The stretches.
+package struct StateStretches: ShardSource {
+    /// In bytes: a fraction of a second on a slow network.
+    private static let stretch = 4 << 20
+    private let size: Int
+    private var index = 0
+
+    /// - Parameter size: of the state, in bytes.
+    package init(size: Int) {
+        self.size = size
+    }
+
+    package var count: Int { max(1, (size + Self.stretch - 1) / Self.stretch) }
+
+    package mutating func next() throws -> Shard? {
+        guard index < count else { return nil }
+        defer { index += 1 }
+        let start = index * Self.stretch
+        return Shard(
+            index: index, sampleCount: 0, payload: ResultCoding.encode([start, min(start + Self.stretch, size)]))
+    }
+}
+
+/// Puts the stretches together.
+package struct StateReducer: ResultReducer {
+    private var stretches: [Int: Data] = [:]
+
+    package init() {}
+
+    package mutating func merge(shard: Int, result: Data) throws { stretches[shard] = result }
+
+    package func state() -> Data {
+        stretches.sorted { $0.key < $1.key }.reduce(into: Data()) { $0.append($1.value) }
+    }
+
+    package mutating func restore(_ state: Data) throws {
+        throw QuantizationError(.malformed, key: "state", found: "a pass that is not journaled")
+    }
+}
+
+/// Gives stretches of the state that a worker holds.
+private struct StateExecutor: ShardExecutor, ShardLane {
+    let bytes: Data
+
+    func prepare(shard: Int, payload: Data) throws -> Range<Int> {
+        guard let (ends, _) = ResultCoding.decode(2, from: payload), ends[0] <= ends[1], ends[1] <= bytes.count else {
+            throw ShardFailure(permanent: true, code: "stretch")
+        }
+        return ends[0]..<ends[1]
+    }
+
+    func makeLane() throws -> StateExecutor { self }
+
+    func compute(_ stretch: Range<Int>) throws -> Data {
+        bytes[bytes.startIndex + stretch.lowerBound..<bytes.startIndex + stretch.upperBound]
+    }
+}

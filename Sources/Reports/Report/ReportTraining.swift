@@ -1,0 +1,80 @@
+import Foundation
+
+extension Report {
+    /// How training went.
+    public struct Training: Codable, Equatable, Sendable {
+        /// Optimizer steps.
+        public var steps: Int
+        /// In order; the last may have fewer steps than the others.
+        public var epochs: [Epoch]
+        /// The epoch, from 1, whose weights were exported: the best by evaluation top-1, of equal ones the earliest; the last
+        /// where none was evaluated with labels.
+        public var exportedEpoch: Int
+        /// The epoch, from 1, after which training stopped since `patience` epochs had brought nothing better.
+        public var stoppedEarlyAfterEpoch: Int?
+        public var lossCurve: LossCurve
+
+        enum CodingKeys: String, CodingKey {
+            case steps, epochs
+            case exportedEpoch = "exported_epoch"
+            case stoppedEarlyAfterEpoch = "stopped_early_after_epoch"
+            case lossCurve = "loss_curve"
+        }
+
+        public struct Epoch: Codable, Equatable, Sendable {
+            /// From 1.
+            public var epoch: Int
+            public var steps: Int
+            /// Of the epoch's first step.
+            public var learningRate: Double
+            /// Mean over the steps, each with the weights that it began with.
+            public var loss: Double
+            /// Top-1 of the training samples, as the steps saw them (augmented), in percent.
+            public var accuracy: Double?
+            /// Of the quantized model at the epoch's end with the evaluation samples, in percent.
+            public var evaluationAccuracy: Double?
+            public var evaluationAccuracyTop5: Double?
+
+            enum CodingKeys: String, CodingKey {
+                case epoch, steps, loss, accuracy
+                case learningRate = "learning_rate"
+                case evaluationAccuracy = "evaluation_accuracy"
+                case evaluationAccuracyTop5 = "evaluation_accuracy_top5"
+            }
+
+            public init(
+                epoch: Int, steps: Int, learningRate: Double, loss: Double, accuracy: Double?,
+                evaluationAccuracy: Double? = nil, evaluationAccuracyTop5: Double? = nil
+            ) {
+                self.epoch = epoch
+                self.steps = steps
+                self.learningRate = learningRate
+                self.loss = loss
+                self.accuracy = accuracy
+                self.evaluationAccuracy = evaluationAccuracy
+                self.evaluationAccuracyTop5 = evaluationAccuracyTop5
+            }
+        }
+
+        public init(
+            steps: Int, epochs: [Epoch], exportedEpoch: Int, stoppedEarlyAfterEpoch: Int?, lossCurve: LossCurve
+        ) {
+            self.steps = steps
+            self.epochs = epochs
+            self.exportedEpoch = exportedEpoch
+            self.stoppedEarlyAfterEpoch = stoppedEarlyAfterEpoch
+            self.lossCurve = lossCurve
+        }
+
+        /// How training ended, in a few words.
+        package var outcome: String {
+            guard let exported = epochs.first(where: { $0.epoch == exportedEpoch }) else { return "no steps" }
+            var text = "epoch \(exported.epoch) exported, loss \(String(format: "%.4f", exported.loss))"
+            if let accuracy = exported.evaluationAccuracy {
+                text += String(format: ", evaluation top-1 %.2f %%", accuracy)
+            }
+            if let epoch = stoppedEarlyAfterEpoch { text += ", stopped early after epoch \(epoch)" }
+            return text
+        }
+    }
+}
