@@ -67,7 +67,8 @@ let package = Package(
         module(
             "Jobs",
             [
-                "Cluster", "Datasets", "Execution", "Graph", "JobFile", "ONNX", "Passes", "PostTraining", "Quantization",
+                "Cluster", "Datasets", "Execution", "Graph", "JobFile", "ONNX", "Passes", "PostTraining",
+                "Quantization",
                 "Reports", "Simulation", "Support", "Tensors", "Training",
             ]),
         module(
@@ -78,7 +79,9 @@ let package = Package(
             ], resources: [.copy("Demo")]),
         .executableTarget(
             name: "quantsim",
-            dependencies: ["App", "JobFile", "Support", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "App", "JobFile", "Support", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: strict),
         .executableTarget(
             name: "lanes",
@@ -109,22 +112,24 @@ let package = Package(
         tests(
             "PassesTests",
             [
-                "Cluster", "Datasets", "Execution", "Graph", "ONNX", "Passes", "Quantization", "Simulation", "Support",
-                "Tensors", "Training",
+                "App", "Cluster", "Datasets", "Execution", "Graph", "ONNX", "Passes", "Quantization", "Simulation",
+                "Support", "Tensors", "Training",
             ]),
-        tests("JobFileTests", ["JobFile", "Quantization", "Simulation", "Support", "Training"]),
-        tests("ReportsTests", ["JobFile", "Quantization", "Reports", "Support", "Tensors"]),
+        tests("JobFileTests", ["App", "JobFile", "Quantization", "Simulation", "Support", "Training"]),
+        tests("ReportsTests", ["JobFile", "Quantization", "Reports", "Simulation", "Support", "Tensors"]),
         tests(
             "JobsTests",
             [
-                "Cluster", "Datasets", "Graph", "JobFile", "Jobs", "ONNX", "Passes", "Quantization", "Simulation",
-                "Support", "Tensors", "Training",
+                "App", "Cluster", "Datasets", "Graph", "JobFile", "Jobs", "ONNX", "Passes", "Quantization", "Reports",
+                "Simulation", "Support", "Tensors", "Training",
             ]),
         tests(
             "AppTests",
             [
-                "App", "Graph", "JobFile", "Jobs", "ONNX", "Quantization", "Simulation", "Support", "Tensors", logging,
+                "App", "Graph", "JobFile", "Jobs", "ONNX", "Passes", "Quantization", "Simulation", "Support", "Tensors",
+                logging,
             ]),
-        tests("EndToEndTests", ["App", "Messaging", "ONNX", "Quantization", "Support", "Tensors", "quantsim"]),
+        tests(
+            "EndToEndTests", ["App", "Messaging", "ONNX", "Quantization", "Reports", "Support", "Tensors", "quantsim"]),
     ]
 )

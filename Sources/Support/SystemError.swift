@@ -6,8 +6,7 @@ package enum SystemError {
     package static func number(in error: any Error) -> Int32? {
         if let error = error as? POSIXError { return error.code.rawValue }
         let error = error as NSError
-        if let underlying = error.userInfo[NSUnderlyingErrorKey] as? any Error, let number = number(in: underlying)
-        {
+        if let underlying = error.userInfo[NSUnderlyingErrorKey] as? any Error, let number = number(in: underlying) {
             return number
         }
         if error.domain == NSPOSIXErrorDomain { return Int32(error.code) }

@@ -1,7 +1,7 @@
 import Foundation
-import Jobs
-import TestSupport
 import Testing
+import Reports
+import TestSupport
 
 /// `analysis.json` is the same bytes whatever the workers do. Real processes, real kills.
 @Suite(.serialized) struct AnalysisTests {
@@ -26,7 +26,7 @@ import Testing
         }
         #expect(runs[0].1 == runs[1].1)
         // Over all samples, the whole models are those of the evaluations.
-        let found = try JSONDecoder().decode(Analysis.self, from: runs[0].1)
+        let found = try JSONDecoder().decode(AnalysisReport.self, from: runs[0].1)
         let report = try TestJob.report(runs[0].0.output)
         #expect(found.samples == 2000 && found.dataset == "evaluation")
         #expect(found.fp32.top1 == report.accuracy.fp32)

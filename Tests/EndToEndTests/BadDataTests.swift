@@ -1,7 +1,6 @@
 import Foundation
-import Jobs
-import TestSupport
 import Testing
+import TestSupport
 
 /// Data that cannot be used ends the job with one sentence that names the file and the sample.
 @Suite struct BadDataTests {
@@ -110,7 +109,7 @@ extension SpoiledJob {
             dataset: "on_bad_sample: \(policy)\n  image: {size: [16, 16], mean: [0.5, 0.5, 0.5], std: [1, 1, 1]}")
     }
 
-    func finished(workers: Int) throws -> Report {
+    func finished(workers: Int) throws -> RunReport {
         let process = try QuantSimProcess(
             ["run", file.path, "--workers", "\(workers)", "--output", output.path], in: folder)
         #expect(try process.exitCode() == 0, "\(process.standardError)")

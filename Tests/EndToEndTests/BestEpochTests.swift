@@ -1,14 +1,13 @@
 import Foundation
-import Jobs
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 /// Training with an evaluation after every epoch: what is exported is the best epoch, whatever the workers and the
 /// coordinator go through. Real processes, real kills.
 @Suite(.serialized)
 struct BestEpochTests {
-    private func report(_ run: ClusterRun) throws -> Report {
+    private func report(_ run: ClusterRun) throws -> RunReport {
         #expect(try run.coordinator.exitCode() == 0, "\(run.coordinator.standardError)")
         return try TestJob.report(run.output)
     }
@@ -24,7 +23,7 @@ struct BestEpochTests {
     @Test func theBestEpochIsExportedForAnyNumberOfWorkers() throws {
         let scratch = try ScratchFolder()
         let job = try spoilingJob(scratch, steps: 23)
-        var reports: [Report] = []
+        var reports: [RunReport] = []
         for (workers, lanes) in [(1, 1), (2, 1), (3, 2)] {
             reports.append(try report(ClusterRun(job.file, in: scratch.url, workers: workers, lanes: lanes)))
         }

@@ -1,7 +1,6 @@
 import Foundation
-import Jobs
-import TestSupport
 import Testing
+import TestSupport
 
 /// What the demo promises: few bits cost accuracy, and training regains most of it.
 @Suite(.serialized)

@@ -1,9 +1,8 @@
 import Foundation
-import Jobs
 import ONNX
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 /// Batch norms that train with the statistics of slots. Real processes.
 @Suite(.serialized)

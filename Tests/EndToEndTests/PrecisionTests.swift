@@ -1,8 +1,8 @@
 import Foundation
-import Jobs
 import Quantization
-import TestSupport
+import Support
 import Testing
+import TestSupport
 
 /// Mixed precision by hand, and jobs that begin with encodings of another. Real processes.
 @Suite(.serialized)
@@ -15,7 +15,7 @@ struct PrecisionTests {
     /// Runs a job with other keys in its section `quantization`.
     private static func run(
         _ job: URL, _ quantization: String, in folder: URL, to name: String, workers: Int = 1
-    ) throws -> (output: URL, report: Report, log: String) {
+    ) throws -> (output: URL, report: RunReport, log: String) {
         let text = try String(contentsOf: job, encoding: .utf8)
         let file = folder.appendingPathComponent("\(name).yml")
         let changed = text.replacing(

@@ -1,5 +1,5 @@
 import Foundation
-import Jobs
+import Reports
 import Tensors
 import TestSupport
 
@@ -7,7 +7,7 @@ import TestSupport
 struct TestJob {
     static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("../..").standardizedFileURL
-    static let model = repository.appendingPathComponent("Sources/Jobs/Demo/demo.onnx")
+    static let model = repository.appendingPathComponent("Sources/App/Demo/demo.onnx")
 
     let folder: URL
     var file: URL { folder.appendingPathComponent("job.yml") }
@@ -32,8 +32,8 @@ struct TestJob {
     }
 
     /// The report in an output folder.
-    static func report(_ output: URL) throws -> Report {
-        try JSONDecoder().decode(Report.self, from: Data(contentsOf: output.appendingPathComponent("report.json")))
+    static func report(_ output: URL) throws -> RunReport {
+        try JSONDecoder().decode(RunReport.self, from: Data(contentsOf: output.appendingPathComponent("report.json")))
     }
 
     /// A TCP port of this machine that is free now.

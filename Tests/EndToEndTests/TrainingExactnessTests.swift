@@ -1,7 +1,7 @@
 import Foundation
-import Jobs
-import TestSupport
+import Reports
 import Testing
+import TestSupport
 
 /// The trained weights are the same bits whatever the workers and the coordinator go through. Real processes, real kills.
 @Suite(.serialized)

@@ -1,13 +1,12 @@
 import Foundation
-import Jobs
 import Tensors
 import TestSupport
 
 /// The demo's network trained on digits for a few steps: W4A8, global batches of 32 samples in 8 slots.
 struct TrainingJob {
-    static let samples = TestJob.repository.appendingPathComponent("Sources/Jobs/Demo/training.npz")
+    static let samples = TestJob.repository.appendingPathComponent("Sources/App/Demo/training.npz")
 
-    static let evaluationSamples = TestJob.repository.appendingPathComponent("Sources/Jobs/Demo/evaluation.npz")
+    static let evaluationSamples = TestJob.repository.appendingPathComponent("Sources/App/Demo/evaluation.npz")
 
     let folder: URL
     var file: URL { folder.appendingPathComponent("job.yml") }

@@ -1,7 +1,10 @@
+import App
 import Foundation
 import Graph
+import JobFile
 import Jobs
 import ONNX
+import Passes
 import Quantization
 import Simulation
 import Tensors
@@ -11,7 +14,7 @@ import Training
 @Suite struct KeptBatchNormTests {
     private static func graph() throws -> Graph {
         let model = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .appendingPathComponent("../../Sources/Jobs/Demo/demo.onnx")
+            .appendingPathComponent("../../Sources/App/Demo/demo.onnx")
         return try Graph(importing: ONNXFile.read(model)).foldingConstants()
     }
 
@@ -239,8 +242,8 @@ import Training
         ] {
             let job = try Self.job(training, rest)
             #expect(job.training?.batchNorms == expected && job.postTraining == stages, "\(training) \(rest)")
-            let copy = try JSONDecoder().decode(JobFile.self, from: JSONEncoder().encode(job))
-            #expect(copy.training == job.training)
+            let json = try JSONSerialization.jsonObject(with: JSONEncoder().encode(job)) as? [String: Any]
+            #expect((json?["training"] as? [String: Any])?["batch_norms"] as? String == expected.rawValue)
         }
         #expect(try Self.job(", batch_norms: kept, batch_norm_momentum: 0.01").training?.batchNormMomentum == 0.01)
         for (training, rest, key) in [

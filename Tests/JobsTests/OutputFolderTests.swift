@@ -1,4 +1,6 @@
+import App
 import Foundation
+import JobFile
 import Jobs
 import Testing
 
@@ -16,8 +18,8 @@ import Testing
         #expect(try OutputFolder(creating: deep) == output)
         #expect(output.model.lastPathComponent == "model.onnx")
         #expect(output.encodings.lastPathComponent == "model.encodings")
-        #expect(output.encodings(.v0).lastPathComponent == "model.0.6.1.encodings")
-        #expect(output.encodings(.v1).lastPathComponent == "model.1.0.0.encodings")
+        #expect(output.encodings(.v0_6_1).lastPathComponent == "model.0.6.1.encodings")
+        #expect(output.encodings(.v1_0_0).lastPathComponent == "model.1.0.0.encodings")
         #expect(output.report.lastPathComponent == "report.json")
         #expect(output.journal.lastPathComponent == "journal.sqlite")
     }

@@ -1,8 +1,9 @@
 import Foundation
-import Jobs
+import JobFile
+import Passes
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 import Training
 
 /// What a job file asks for is what a step does: PyTorch's results, bit for bit what the documented formulas give.
@@ -13,11 +14,11 @@ import Training
     }
 
     private func replica(_ lines: String, of weights: [Float]) throws -> (TrainingReplica, learningRate: Double) {
-        let text = "\(JobFileTests.minimal)\n  training: {path: x}\ntraining: {\(lines)}"
+        let text = "\(SmallJob.minimal)\n  training: {path: x}\ntraining: {\(lines)}"
         let training = try #require(try JobFile(decoding: text, file: "job.yml").training)
         let plan = ReplicaPlan(
             parameters: [.init(name: "weight", dimensions: [weights.count], quantizer: nil)], activations: [],
-            optimizer: try training.optimizer.settings(), ranges: .learned, weightEncodings: .follow,
+            optimizer: training.optimizer, ranges: .learned, weightEncodings: .follow,
             clipNorm: training.clipNorm)
         let replica = try TrainingReplica(plan, of: ["weight": Tensor(shape: [weights.count], weights)])
         return (replica, training.optimizer.learningRate)

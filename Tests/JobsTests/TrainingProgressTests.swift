@@ -1,5 +1,7 @@
 import Foundation
 import Jobs
+import Passes
+import Reports
 import Testing
 
 /// Which epoch is the best, and when training stops: pure functions of the progress.
@@ -74,7 +76,7 @@ import Testing
         #expect(report.epochs.map(\.evaluationAccuracyTop5) == [100, nil, 100])
         #expect(report.exportedEpoch == 1)
         #expect(report.stoppedEarlyAfterEpoch == 3)
-        #expect(report.lossCurve == .init(stepsPerPoint: 1, losses: [0, 1, 1, 2, 2, 3]))
+        #expect(report.lossCurve.stepsPerPoint == 1 && report.lossCurve.losses == [0, 1, 1, 2, 2, 3])
     }
 
     /// What a resumed job reads is what was written.
@@ -96,28 +98,5 @@ import Testing
         #expect(
             progress.note(loss: 0.25, epochCount: 15, stepCount: 1200)
                 == "epoch 2/15  step 4/1,200  loss 0.2500  evaluation top-1 87.00 %")
-    }
-}
-
-@Suite struct LossCurveTests {
-    @Test(arguments: [1, 1999, 2000, 2001, 4000, 4001, 123_457])
-    func pointsAreBounded(_ steps: Int) {
-        var curve = LossCurve(stepCount: steps)
-        for step in 0..<steps { curve.append(Float(step)) }
-        #expect(curve.points.count <= LossCurve.maximumPoints)
-        #expect(curve.points.count == (steps + curve.stepsPerPoint - 1) / curve.stepsPerPoint)
-        // As fine as the bound allows.
-        #expect(curve.stepsPerPoint == 1 || (steps - 1) / (curve.stepsPerPoint - 1) >= LossCurve.maximumPoints)
-    }
-
-    @Test func aPointIsAMean() {
-        var curve = LossCurve(stepCount: 4001)
-        #expect(curve.stepsPerPoint == 3)
-        for loss in [1, 2, 6, 5] as [Float] { curve.append(loss) }
-        #expect(curve.points == [3, 5])
-        curve.append(7)
-        #expect(curve.points == [3, 6])
-        curve.append(9)
-        #expect(curve.points == [3, 7])
     }
 }

@@ -22,7 +22,8 @@ import Training
         ] {
             let expected = try #require(golden[name])
             for (step, (left, right)) in zip(
-                Self.rates(schedule, of: 0.3, steps: 42, expected.count), expected).enumerated() {
+                Self.rates(schedule, of: 0.3, steps: 42, expected.count), expected
+            ).enumerated() {
                 #expect(abs(left - right) <= 1e-14, "\(name), step \(step): \(left), \(right)")
             }
         }

@@ -151,7 +151,7 @@ extension TrainingProgress {
 }
 
 extension Report.Training {
-    init(_ progress: TrainingProgress, isStoppedEarly: Bool) {
+    package init(_ progress: TrainingProgress, isStoppedEarly: Bool) {
         let last = progress.epochs.last?.epoch ?? 0
         self.init(
             steps: progress.steps,

@@ -70,5 +70,7 @@ package struct NormalizationReducer: ResultReducer {
 
     package func state() -> Data { result.encoded() }
 
-    package mutating func restore(_ state: Data) throws { result = try NormalizationResult(decoding: state, count: count) }
+    package mutating func restore(_ state: Data) throws {
+        result = try NormalizationResult(decoding: state, count: count)
+    }
 }

@@ -42,7 +42,8 @@ package struct TrainingTask: Codable, Equatable, Sendable {
     package var precision: GradientPrecision
 
     package init(
-        _ pass: PassSpecification, replica: ReplicaPlan, loss: Loss, globalBatch: Int, seed: UInt64, augmentation: Augmentation?,
+        _ pass: PassSpecification, replica: ReplicaPlan, loss: Loss, globalBatch: Int, seed: UInt64,
+        augmentation: Augmentation?,
         precision: GradientPrecision
     ) {
         self.pass = pass

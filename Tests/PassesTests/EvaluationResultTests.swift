@@ -1,5 +1,5 @@
 import Foundation
-import Jobs
+import Passes
 import Quantization
 import Tensors
 import Testing

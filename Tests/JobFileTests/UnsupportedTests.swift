@@ -1,5 +1,6 @@
+import App
 import Foundation
-import Jobs
+import JobFile
 import Testing
 
 @Suite struct UnsupportedTests {

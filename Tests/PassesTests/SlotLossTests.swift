@@ -2,10 +2,10 @@ import Cluster
 import Datasets
 import Execution
 import Foundation
-import Jobs
+import Passes
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 import Training
 
 /// Losses and gradients of slots, as workers compute them, against the losses' definitions in double precision.
@@ -103,7 +103,8 @@ import Training
             parameters: [
                 .init(name: "weight", dimensions: layer.weight, quantizer: nil),
                 .init(name: "bias", dimensions: [classes], quantizer: nil),
-            ], activations: [], optimizer: try OptimizerSettings(.sgd(momentum: 0, nesterov: false), learningRate: 0.1), ranges: .static,
+            ], activations: [], optimizer: try OptimizerSettings(.sgd(momentum: 0, nesterov: false), learningRate: 0.1),
+            ranges: .static,
             weightEncodings: .follow, clipNorm: nil)
     }
 
@@ -127,23 +128,21 @@ import Training
         if layer.hasLoss {
             inputs.append(PassSpecification.Input(name: "targets", dimensions: layer.output, preprocessing: nil))
         }
-        let specification = try PassSpecification(
-            task: .training(
-                TrainingTask(
-                    replica: plan, loss: loss, globalBatch: Self.globalBatch, seed: 1, augmentation: nil,
-                    precision: .full)),
-            model: ArtifactID(of: model).bytes, inputs: inputs, output: "output", parameters: [:], tile: 2,
-            skipsBadSamples: false
+        let task = try TrainingTask(
+            PassSpecification(
+                model: ArtifactID(of: model).bytes, inputs: inputs, output: "output", parameters: [:], tile: 2,
+                skipsBadSamples: false),
+            replica: plan, loss: loss, globalBatch: Self.globalBatch, seed: 1, augmentation: nil, precision: .full
         ).encoded()
         let state = replica.encoded()
         let artifacts = Dictionary(
-            uniqueKeysWithValues: [model, specification, state].map { (ArtifactID(of: $0), $0) })
-        let step = TrainingStep(
-            specification: ArtifactID(of: specification).bytes, step: 0, epoch: 0, learningRate: 1,
+            uniqueKeysWithValues: [model, task, state].map { (ArtifactID(of: $0), $0) })
+        let step = OptimizerStep(
+            task: ArtifactID(of: task).bytes, step: 0, epoch: 0, learningRate: 1,
             state: replica.digest, snapshot: ArtifactID(of: state).bytes, isReduced: false)
         let isa = try #require(ComputeLibrary.supportedInstructionSets.last).rawValue
         let executor = try PassExecutors().makeExecutor(
-            descriptor: WorkerTask.step(step).encoded(), isa: isa,
+            descriptor: step.encoded(), isa: isa,
             artifacts: { try #require(artifacts[$0]) })
         let payloads = samples.map { SlotPayload(indices: Array($0.indices), samples: $0).encoded() }
         return try results(executor, payloads).map {

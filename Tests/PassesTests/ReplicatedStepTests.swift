@@ -1,10 +1,11 @@
 import Cluster
 import Foundation
-import Jobs
+import Passes
 import Testing
+import Training
 
 /// Attempts of one step by one worker: those of a session that it has lost may end when another one has begun.
-@Suite struct StepReductionTests {
+@Suite struct ReplicatedStepTests {
     /// The output is 1 + 2, and its gradient 2 * 3 / 2 samples; nothing comes from the second sample.
     private static let x: [[Float]] = [[1, 2], [0, 0]]
     /// 3 times the activation, and 3 times x for each column.
@@ -26,11 +27,25 @@ import Testing
         return reduction
     }
 
+    /// The digest of the state that a worker tells of.
+    private static func state(_ outcome: Data) throws -> Data { try StepOutcome(decoding: outcome).state() }
+
+    /// A digest is any 32 bytes: none of them is taken for something else.
+    @Test func outcomesAreToldApart() throws {
+        let encoder = JSONEncoder()
+        for first in [UInt8(ascii: "{"), UInt8(ascii: "["), 0, 255] {
+            let digest = Data([first] + [UInt8](repeating: 0x7D, count: 31))
+            let outcome = try encoder.encode(StepOutcome.state(digest))
+            #expect(try Self.state(outcome) == digest)
+        }
+        #expect(throws: DecodingError.self) { try StepOutcome(decoding: Data("{}".utf8)) }
+    }
+
     @Test(arguments: [[0, 1], [1, 0], [0, 0, 1, 0]])
     func `attempts of one step end in any order`(_ order: [Int]) throws {
         let training = try training()
         let reductions = try [reduction(training), reduction(training)]
-        let digests = try order.map { try reductions[$0].finish() }
+        let digests = try order.map { try Self.state(reductions[$0].finish()) }
         let expected = try training.stepped(gradient: Self.gradient)
         #expect(digests == order.map { _ in expected.digest })
         #expect(try training.state(expected.digest) == expected.encoded())
@@ -40,11 +55,11 @@ import Testing
     @Test func `an attempt that begins when another has ended`() throws {
         let training = try training()
         let late = try reduction(training)
-        let digest = try reduction(training).finish()
+        let digest = try Self.state(reduction(training).finish())
         // The worker gets the state before the step anew.
         let again = try reduction(training)
-        #expect(try late.finish() == digest)
-        #expect(try again.finish() == digest)
+        #expect(try Self.state(late.finish()) == digest)
+        #expect(try Self.state(again.finish()) == digest)
         #expect(try training.state(digest) == training.stepped(gradient: Self.gradient).encoded())
     }
 
@@ -54,10 +69,11 @@ import Testing
         let reductions = try (0..<2).map { _ in try reduction(training, learningRate: 1e39) }
         let outcomes = try [0, 1, 0].map { try reductions[$0].finish() }
         #expect(Set(outcomes).count == 1)
-        #expect(String(decoding: outcomes[0], as: UTF8.self).contains("second"))
+        let error = try #require(throws: TrainingError.self) { try Self.state(outcomes[0]) }
+        #expect(error.code == .notFinite && error.key == "second")
         #expect(throws: ShardFailure.self) { try training.state(outcomes[0]) }
         // From the state before the step, as it was.
-        let digest = try reduction(training).finish()
+        let digest = try Self.state(reduction(training).finish())
         #expect(try digest == training.stepped(gradient: Self.gradient).digest)
     }
 }

@@ -1,10 +1,10 @@
+import App
 import Foundation
-import Jobs
 import Quantization
 import Simulation
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 /// `quantsim inspect MODEL --config …`.
 struct PlacementInspectionTests {

@@ -1,17 +1,18 @@
 import Foundation
-import Jobs
+import JobFile
+import Reports
+import TestSupport
 import Testing
 
 @Suite struct ReportTests {
     private func report(stages: [Report.Stage]) throws -> Report {
         Report(
-            job: try JobFile(decoding: JobFileTests.minimal, file: ""), stages: stages,
+            job: try JobFile(decoding: SmallJob.minimal, file: ""), stages: stages,
             digest: .init(encodings: "ab12", weights: nil), instructionSet: "avx2", workersSeen: 3,
             peakMemory: .init(coordinator: 1024, worker: nil), libraries: ["oneDNN": "2.6.3"])
     }
 
     private let stages: [Report.Stage] = [
-        Report.Stage("fold batch norms", seconds: 0.5),
         Report.Stage(
             "evaluate fp32", evaluating: .fp32, samples: 10_000, skipped: 2, seconds: 30, correctTop1: 8830,
             correctTop5: 9950),
@@ -79,9 +80,14 @@ import Testing
         #expect(String(decoding: json, as: UTF8.self).contains("\"fp32\" : 88.3,\n"))
         #expect(json.last == UInt8(ascii: "\n"))
 
-        var read = report
-        read.job.file = ""
-        read.job.lines = [:]
-        #expect(try JSONDecoder().decode(Report.self, from: json) == read)
+        struct Parts: Decodable {
+            var samples: Report.PerStage<Int>
+            var accuracy: Report.PerModel<Double>
+            var digest: Report.Digest
+            var stages: [Report.Stage]
+        }
+        let parts = try JSONDecoder().decode(Parts.self, from: json)
+        #expect(parts.stages == report.stages && parts.samples == report.samples)
+        #expect(parts.accuracy == report.accuracy && parts.digest == report.digest)
     }
 }

@@ -1,7 +1,10 @@
+import App
 import Foundation
-import Jobs
+import JobFile
 import Quantization
+import TestSupport
 import Testing
+import Training
 
 @Suite struct JobFileTests {
     /// Every key of the format.
@@ -37,12 +40,7 @@ import Testing
         instruction_set: avx2
         """
 
-    /// The least that a job is.
-    static let minimal = """
-        model: m.onnx
-        dataset:
-          calibration: {path: data.npz}
-        """
+    static let minimal = SmallJob.minimal
 
     @Test func everyKeyIsRead() throws {
         let job = try JobFile(decoding: Self.full, file: "jobs/job.yml")
@@ -68,13 +66,12 @@ import Testing
         let training = try #require(job.training)
         #expect(training.duration == .epochs(15))
         #expect(training.loss == .mse)
-        #expect(training.optimizer.name == .sgd)
-        #expect((training.optimizer.learningRate, training.optimizer.momentum) == (1e-4, 0.9))
-        #expect(training.schedule.divideBy == 10)
-        #expect(training.schedule.everyEpochs == 5)
+        #expect(training.optimizer.rule == .sgd(momentum: 0.9, nesterov: false))
+        #expect(training.optimizer.learningRate == 1e-4)
+        #expect(training.schedule.decay == .divide(by: 10, everyEpochs: 5))
         #expect((training.globalBatch, training.slots, training.seed) == (128, 16, 7))
         #expect((training.patience, training.evaluateEveryEpochs) == (4, 2))
-        #expect(job.export.encodings == [.v1, .v0, .v2])
+        #expect(job.export.encodings == [.v1_0_0, .v0_6_1, .v2_0_0])
         #expect(job.export.onnxQDQ)
         #expect(job.instructionSet == .avx2)
         #expect(job.lines["model"] == 1)
@@ -95,7 +92,7 @@ import Testing
         #expect(job.quantization.parameterBitwidth == 8)
         #expect(job.postTraining == [.foldBatchNorms])
         #expect(job.training == nil)
-        #expect(job.export.encodings == [.v1])
+        #expect(job.export.encodings == [.v1_0_0])
         #expect(!job.export.onnxQDQ)
         #expect(job.instructionSet == .auto)
     }
@@ -141,14 +138,41 @@ import Testing
         #expect(job.error(.missingKey, key: "dataset.image").line == nil)
     }
 
-    @Test func aJobSurvivesJSON() throws {
-        for text in [Self.full, Self.minimal, Self.full.replacingOccurrences(of: "epochs: 15", with: "steps: 15")] {
-            var job = try JobFile(decoding: text, file: "job.yml")
-            let encoded = try JSONEncoder().encode(job)
-            job.file = ""
-            job.lines = [:]
-            #expect(try JSONDecoder().decode(JobFile.self, from: encoded) == job)
+    /// As the report repeats it: in the keys of the job file, with what was left open.
+    @Test func aJobIsWrittenInItsOwnKeys() throws {
+        func json(_ text: String) throws -> [String: Any] {
+            let data = try JSONEncoder().encode(JobFile(decoding: text, file: "job.yml"))
+            return try #require(JSONSerialization.jsonObject(with: data) as? [String: Any])
         }
+        let full = try json(Self.full)
+        #expect(
+            full.keys.sorted() == [
+                "dataset", "export", "instruction_set", "model", "post_training", "quantization", "training",
+            ])
+        let training = try #require(full["training"] as? [String: Any])
+        #expect(
+            training as NSDictionary == [
+                "epochs": 15, "loss": "mse",
+                "optimizer": [
+                    "name": "sgd", "learning_rate": 1e-4, "momentum": 0.9, "nesterov": false, "weight_decay": 0,
+                ],
+                "schedule": ["decay": "divide", "divide_by": 10, "every_epochs": 5, "warm_up_steps": 0],
+                "global_batch": 128, "slots": 16, "seed": 7, "patience": 4, "evaluate_every_epochs": 2,
+                "ranges": "learned", "weight_encodings": "follow", "gradient_bits": 32, "batch_norms": "folded",
+            ] as NSDictionary)
+        let dataset = try #require(full["dataset"] as? [String: Any])
+        #expect(
+            (dataset["training"] as? [String: Any] ?? [:]) as NSDictionary == [
+                "path": "cifar10/train-*.tar", "augment": ["crop_padding": 4, "horizontal_flip": true],
+            ] as NSDictionary)
+        #expect(
+            (full["export"] as? [String: Any] ?? [:]) as NSDictionary
+                == ["encodings": ["1.0.0", "0.6.1", "2.0.0"], "onnx_qdq": true] as NSDictionary)
+        let steps = try json(Self.full.replacingOccurrences(of: "epochs: 15", with: "steps: 15"))
+        #expect((steps["training"] as? [String: Any])?["steps"] as? Int == 15)
+        let minimal = try json(Self.minimal)
+        #expect(minimal["training"] == nil && minimal["instruction_set"] as? String == "auto")
+        #expect((minimal["dataset"] as? [String: Any])?["batch"] as? Int == 32)
     }
 
     @Test func anchorsAreFollowed() throws {
@@ -178,5 +202,21 @@ import Testing
         let error = #expect(throws: JobError.self) { try JobFile.read("/nowhere/job.yml") }
         #expect(error.map { Failure($0).sentence } == "/nowhere/job.yml: cannot be read: No such file or directory")
         #expect(error.map { Failure($0).exitReason } == .permanent)
+    }
+
+    @Test func theAnalysisSection() throws {
+        func job(_ text: String) throws -> JobFile {
+            try JobFile(decoding: Self.minimal + "\n" + text, file: "job.yml")
+        }
+        #expect(try job("").analysis == nil)
+        #expect(try job("analysis: {}").analysis != nil)
+        #expect(try job("analysis: {samples: 500}").analysis?.samples == 500)
+        for (text, code) in [
+            ("analysis: {samples: 0}", JobError.Code.outOfRange), ("analysis: {sample: 5}", .unknownKey),
+            ("analysis: {samples: many}", .wrongType), ("analysis: yes", .wrongType),
+        ] {
+            #expect(throws: JobError.self) { try job(text) }
+            do { _ = try job(text) } catch let error as JobError { #expect(error.code == code, "\(text)") }
+        }
     }
 }

@@ -1,7 +1,9 @@
+import App
 import Cluster
 import Foundation
-import Jobs
+import Support
 import Testing
+import Training
 
 /// What a worker says of a slot whose numbers have diverged.
 @Suite struct DivergenceDiagnosisTests {
@@ -13,11 +15,12 @@ import Testing
     ) throws -> String {
         let executor = try SmallTraining(first: first, second: second).executor(isReduced: isReduced)
         let payload = try SmallTraining.payload(x, targets: targets)
-        let failure = #expect(throws: ShardFailure.self) {
+        let error = try #require(throws: TrainingError.self) {
             _ = try SmallTraining.compute(executor, payload, shard: 3)
         }
-        #expect(failure?.permanent == true)
-        return failure?.fields["sentence"] ?? ""
+        let failure = Failure(error)
+        #expect(failure.exitReason == .permanent)
+        return failure.sentence
     }
 
     @Test(arguments: [false, true]) func `a weight that is no number`(_ isReduced: Bool) throws {

@@ -2,10 +2,10 @@ import Cluster
 import Datasets
 import Foundation
 import Graph
-import Jobs
+import Passes
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct SampleShardsTests {
     private func source(_ scratch: ScratchFolder, samples: Int, limit: Int? = nil) throws -> DatasetSource {

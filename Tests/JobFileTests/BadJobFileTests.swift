@@ -1,5 +1,6 @@
+import App
 import Foundation
-import Jobs
+import JobFile
 import Testing
 
 /// A line of a job file made wrong, the error that must follow, and the sentence that the user must read.

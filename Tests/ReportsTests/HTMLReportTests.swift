@@ -1,7 +1,8 @@
 import Foundation
-import Jobs
-import TestSupport
+import JobFile
+import Reports
 import Testing
+import TestSupport
 
 #if canImport(FoundationXML)
     import FoundationXML
@@ -20,7 +21,7 @@ import Testing
 
     private func report(model: String = "m.onnx", losses: [Float] = [2, 1.5, 1, 0.5], epochs: Int = 2) throws -> Report
     {
-        let text = JobFileTests.minimal.replacingOccurrences(of: "m.onnx", with: "'\(model)'")
+        let text = SmallJob.minimal.replacingOccurrences(of: "m.onnx", with: "'\(model)'")
             .replacingOccurrences(
                 of: "dataset:", with: "dataset:\n  training: {path: t.npz}\n  evaluation: {path: e.npz}")
         let job = try JobFile(decoding: text + Self.training, file: "job.yml")
@@ -44,9 +45,15 @@ import Testing
                         accuracy: 80 + Double(epoch),
                         evaluationAccuracy: 90 - Double(epoch), evaluationAccuracyTop5: 99)
                 },
-                exportedEpoch: 1, stoppedEarlyAfterEpoch: 2, lossCurve: .init(stepsPerPoint: 1, losses: losses)),
+                exportedEpoch: 1, stoppedEarlyAfterEpoch: 2, lossCurve: curve(losses)),
             digest: .init(encodings: "ab12", weights: "cd34"), instructionSet: "avx2", workersSeen: 3,
             peakMemory: .init(coordinator: 1 << 20, worker: nil), libraries: ["oneDNN": "2.6.3"])
+    }
+
+    private func curve(_ losses: [Float]) -> LossCurve {
+        var curve = LossCurve(stepCount: losses.count)
+        for loss in losses { curve.append(loss) }
+        return curve
     }
 
     private func page(_ report: Report) -> String { String(decoding: HTMLReport(report).page(), as: UTF8.self) }

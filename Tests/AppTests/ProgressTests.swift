@@ -1,5 +1,5 @@
+import App
 import Foundation
-import Jobs
 import Logging
 import Synchronization
 import Testing

@@ -1,6 +1,7 @@
+import App
 import Foundation
 import Graph
-import Jobs
+import JobFile
 import Support
 import Testing
 

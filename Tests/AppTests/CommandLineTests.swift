@@ -1,7 +1,7 @@
 import Foundation
-import Jobs
-import TestSupport
+import Support
 import Testing
+import TestSupport
 
 @Suite struct CommandLineTests {
     private let quantsim = BuiltProgram(named: "quantsim")

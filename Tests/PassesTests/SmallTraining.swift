@@ -2,10 +2,10 @@ import Cluster
 import Datasets
 import Execution
 import Foundation
-import Jobs
+import Passes
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 import Training
 
 /// A training of two layers on arrays, as a worker is told of it: x [2] -> hidden [2] -> ReLU -> output [1], and the squared
@@ -13,7 +13,7 @@ import Training
 struct SmallTraining {
     private let replica: TrainingReplica
     private let artifacts: [ArtifactID: Data]
-    private let specification: Data
+    private let task: Data
     private let snapshot: Data
     private let executors = PassExecutors()
 
@@ -25,7 +25,8 @@ struct SmallTraining {
             parameters: [
                 .init(name: "second", dimensions: [2, 1], quantizer: nil),
                 .init(name: "first", dimensions: [2, 2], quantizer: nil),
-            ], activations: learned, optimizer: try OptimizerSettings(.sgd(momentum: 0, nesterov: false), learningRate: 0.1),
+            ], activations: learned,
+            optimizer: try OptimizerSettings(.sgd(momentum: 0, nesterov: false), learningRate: 0.1),
             ranges: learned.isEmpty ? .static : .learned, weightEncodings: .follow, clipNorm: nil)
         replica = try TrainingReplica(plan, of: constants)
         var model = ModelBuilder()
@@ -38,32 +39,31 @@ struct SmallTraining {
         let file = try model.file.encoded()
         let loss = TrainingTask.Loss.meanSquaredError(
             targets: PassSpecification.Input(name: "output", dimensions: [1], preprocessing: nil))
-        specification = try PassSpecification(
-            task: .training(
-                TrainingTask(
-                    replica: plan, loss: loss, globalBatch: 2, seed: 1, augmentation: nil, precision: .full)),
-            model: ArtifactID(of: file).bytes,
-            inputs: [PassSpecification.Input(name: "x", dimensions: [2], preprocessing: nil)], output: "output",
-            parameters: [:], tile: 2, skipsBadSamples: false
+        task = try TrainingTask(
+            PassSpecification(
+                model: ArtifactID(of: file).bytes,
+                inputs: [PassSpecification.Input(name: "x", dimensions: [2], preprocessing: nil)], output: "output",
+                parameters: [:], tile: 2, skipsBadSamples: false),
+            replica: plan, loss: loss, globalBatch: 2, seed: 1, augmentation: nil, precision: .full
         ).encoded()
         snapshot = replica.encoded()
         artifacts = Dictionary(
-            uniqueKeysWithValues: [file, specification, snapshot].map { (ArtifactID(of: $0), $0) })
+            uniqueKeysWithValues: [file, task, snapshot].map { (ArtifactID(of: $0), $0) })
     }
 
     /// What the worker takes a step with, one attempt of it.
     func executor(isReduced: Bool, learningRate: Double = 0.5) throws -> any ShardExecutor {
-        let step = TrainingStep(
-            specification: ArtifactID(of: specification).bytes, step: 7, epoch: 0, learningRate: learningRate,
+        let step = OptimizerStep(
+            task: ArtifactID(of: task).bytes, step: 7, epoch: 0, learningRate: learningRate,
             state: replica.digest, snapshot: ArtifactID(of: snapshot).bytes, isReduced: isReduced)
-        return try executor(.step(step))
+        return try executor(step)
     }
 
     /// The worker's state of a digest.
     func state(_ digest: Data) throws -> Data {
         var stretches = StateStretches(size: try TrainingReplica.size(of: replica.plan))
         let whole = try #require(try stretches.next())
-        return try Self.compute(executor(.state(digest: digest)), whole.payload, shard: 0)
+        return try Self.compute(executor(StateTransfer(of: digest)), whole.payload, shard: 0)
     }
 
     /// The state after a step.
@@ -73,9 +73,9 @@ struct SmallTraining {
         return replica
     }
 
-    private func executor(_ task: WorkerTask) throws -> any ShardExecutor {
+    private func executor(_ workload: some Workload) throws -> any ShardExecutor {
         let isa = try #require(ComputeLibrary.supportedInstructionSets.last).rawValue
-        return try executors.makeExecutor(descriptor: task.encoded(), isa: isa) { try #require(artifacts[$0]) }
+        return try executors.makeExecutor(descriptor: workload.encoded(), isa: isa) { try #require(artifacts[$0]) }
     }
 
     /// Two samples: rows of x, and targets.

@@ -1,16 +1,16 @@
 import Datasets
 import Foundation
-import Jobs
+import Passes
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct SampleBatchTests {
     private func specification(
         _ dimensions: [String: [Int]], preprocessing: ImagePreprocessing? = nil, skips: Bool = false
     ) -> PassSpecification {
         PassSpecification(
-            task: .calibration(observed: []), model: Data(),
+            model: Data(),
             inputs: dimensions.sorted { $0.key < $1.key }.map {
                 PassSpecification.Input(name: $0.key, dimensions: $0.value, preprocessing: preprocessing)
             }, output: "output", parameters: [:], tile: 1, skipsBadSamples: skips)
@@ -103,7 +103,13 @@ import Testing
     @Test func specificationsCode() throws {
         let preprocessing = try ImagePreprocessing(height: 4, width: 5, mean: [0, 0.5, 0], std: [1, 2, 1])
         let original = specification(["x": [3, 4, 5]], preprocessing: preprocessing, skips: true)
-        #expect(try PassSpecification(decoding: original.encoded()) == original)
-        #expect(try original.encoded() == original.encoded())
+        let workload = Calibration(original, observed: ["a", "b"])
+        #expect(try Calibration(decoding: workload.encoded()) == workload)
+        // Two workloads of the same form are not taken for each other.
+        #expect(throws: DecodingError.self) { try Evaluation(decoding: workload.encoded()) }
+        let step = StateTransfer(of: Data([1, 2, 3]))
+        #expect(try StateTransfer(decoding: step.encoded()) == step)
+        #expect(try step.digest() != workload.digest())
+        #expect(try workload.encoded() == workload.encoded())
     }
 }

@@ -1,15 +1,16 @@
+import App
 import Foundation
 import Graph
-import Jobs
 import ONNX
+import Passes
 import Quantization
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct TilingTests {
     private static let demo = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .appendingPathComponent("../../Sources/Jobs/Demo/demo.onnx")
+        .appendingPathComponent("../../Sources/App/Demo/demo.onnx")
 
     private func graph() throws -> Graph { try Graph(importing: ONNXFile.read(Self.demo)) }
 

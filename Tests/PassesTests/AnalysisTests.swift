@@ -2,11 +2,12 @@ import Cluster
 import Datasets
 import Execution
 import Foundation
-import Jobs
+import Passes
 import Quantization
+import Simulation
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 /// An analysis of x [2] -> MatMul -> ReLU -> MatMul -> output [2], beside the same computed by hand. All numbers are
 /// short enough for every order of operations to give the same bits.
@@ -22,12 +23,21 @@ import Testing
         TensorEncodings(Encoding(bitwidth: 8, delta: Double(delta), offset: -128, steps: 255, symmetric: true))
     }
 
-    private static let task = AnalysisTask(
-        activations: ["x": encoding(0.5), "activation": encoding(1)],
-        quantizers: names.map { name in
-            let role: AnalysisQuantizer.Role = ["first", "second"].contains(name) ? .parameter : .activation
-            return AnalysisQuantizer(tensor: name, role: role, tensors: [name], bitwidth: 8)
-        }, countsLabels: true)
+    private static func task(_ model: ArtifactID) -> Analysis {
+        Analysis(
+            PassSpecification(
+                model: model.bytes,
+                inputs: [PassSpecification.Input(name: "x", dimensions: [2], preprocessing: nil)], output: "output",
+                parameters: ["first": encoding(0.5), "second": encoding(0.5)], tile: 2, skipsBadSamples: false),
+            activations: ["x": encoding(0.5), "activation": encoding(1)],
+            quantizers: names.map { name in
+                let role: Quantizer.Role = ["first", "second"].contains(name) ? .parameter : .activation
+                return AnalysisQuantizer(tensor: name, role: role, tensors: [name], bitwidth: 8)
+            }, countsLabels: true)
+    }
+
+    /// Of no model.
+    private static let task = task(ArtifactID(of: Data()))
 
     /// Activation and output of one sample with some tensors rounded.
     private func byHand(_ sample: [Float], _ on: Set<String>) -> (activation: [Float], output: [Float]) {
@@ -53,12 +63,8 @@ import Testing
         model.node("MatMul", ["activation", "second"], ["output"])
         model.output("output", ["n", "2"])
         let file = try model.file.encoded()
-        let specification = PassSpecification(
-            task: .analysis(Self.task), model: ArtifactID(of: file).bytes,
-            inputs: [PassSpecification.Input(name: "x", dimensions: [2], preprocessing: nil)], output: "output",
-            parameters: ["first": Self.encoding(0.5), "second": Self.encoding(0.5)], tile: 2, skipsBadSamples: false)
         let executor = try PassExecutors().makeExecutor(
-            descriptor: WorkerTask.pass(specification).encoded(),
+            descriptor: Self.task(ArtifactID(of: file)).encoded(),
             isa: try #require(ComputeLibrary.supportedInstructionSets.last).rawValue
         ) { _ in file }
         let samples = zip(Self.samples, Self.labels).map { row, label in
@@ -122,8 +128,8 @@ import Testing
             [("x", Tensor(shape: [70, 2], (0..<140).map { Float($0) }))],
             to: scratch.url.appendingPathComponent("data.npz"))
         let source = try DatasetSource(path: "data.npz", relativeTo: scratch.url)
-        let task = AnalysisTask(
-            activations: [:],
+        let task = Analysis(
+            Self.task.pass, activations: [:],
             quantizers: (0..<20).map { .init(tensor: "\($0)", role: .activation, tensors: ["\($0)"], bitwidth: 8) },
             countsLabels: false)
         func shards() throws -> AnalysisShards {
@@ -146,22 +152,6 @@ import Testing
                 }
             }
             #expect(try shards.next() == nil)
-        }
-    }
-
-    @Test func theSectionOfTheJob() throws {
-        func job(_ text: String) throws -> JobFile {
-            try JobFile(decoding: JobFileTests.minimal + "\n" + text, file: "job.yml")
-        }
-        #expect(try job("").analysis == nil)
-        #expect(try job("analysis: {}").analysis != nil)
-        #expect(try job("analysis: {samples: 500}").analysis?.samples == 500)
-        for (text, code) in [
-            ("analysis: {samples: 0}", JobError.Code.outOfRange), ("analysis: {sample: 5}", .unknownKey),
-            ("analysis: {samples: many}", .wrongType), ("analysis: yes", .wrongType),
-        ] {
-            #expect(throws: JobError.self) { try job(text) }
-            do { _ = try job(text) } catch let error as JobError { #expect(error.code == code, "\(text)") }
         }
     }
 }

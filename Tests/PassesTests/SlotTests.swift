@@ -1,10 +1,11 @@
+import App
 import Datasets
 import Foundation
-import Jobs
+import Passes
 import Quantization
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 import Training
 
 @Suite struct SlotTests {

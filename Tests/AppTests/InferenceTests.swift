@@ -1,10 +1,10 @@
+import App
 import Foundation
 import Graph
-import Jobs
 import ONNX
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 /// `quantsim infer` on small models, written to files as a user has them.
 struct InferenceTests {
