@@ -129,6 +129,7 @@ let package = Package(
                 "App", "Graph", "JobFile", "Jobs", "ONNX", "Passes", "Quantization", "Simulation", "Support", "Tensors",
                 logging,
             ]),
+        tests("ArchitectureTests", []),
         tests(
             "EndToEndTests", ["App", "Messaging", "ONNX", "Quantization", "Reports", "Support", "Tensors", "quantsim"]),
     ]
