@@ -4,7 +4,7 @@ import Passes
 import Training
 
 /// The checkpoints of a job: when they are written, and which of them it goes on from.
-struct TrainingCheckpoints {
+package struct TrainingCheckpoints {
     private static let kept = 2
     /// The least time between two within an epoch: what a crash may cost.
     private let interval = Duration.seconds(20)
@@ -20,7 +20,7 @@ struct TrainingCheckpoints {
     private var lastBest: Int?
 
     /// - Parameter resume: whether to go on from what the folder holds; it is cleared otherwise.
-    init(_ folder: URL, job fingerprint: Data, seed: UInt64, resume: Bool) throws {
+    package init(_ folder: URL, job fingerprint: Data, seed: UInt64, resume: Bool) throws {
         if !resume { try? FileManager.default.removeItem(at: folder) }
         store = try CheckpointStore(folder: folder, keeping: Self.kept)
         job = SHA256Digest(of: fingerprint).description
@@ -28,18 +28,18 @@ struct TrainingCheckpoints {
     }
 
     /// What a training goes on from.
-    struct Saved {
-        let replica: TrainingReplica
-        let progress: TrainingProgress
+    package struct Saved {
+        package let replica: TrainingReplica
+        package let progress: TrainingProgress
         /// Why newer checkpoints are not gone on from, newest first.
-        let passedOver: [TrainingError]
+        package let passedOver: [TrainingError]
     }
 
     /// The newest checkpoint that can be gone on from. An older one gives the same weights in the end, so one that the disk has
     /// spoilt is passed over.
     /// - Returns: nil where the folder has none.
     /// - Throws: the newest one's error where none can be gone on from: to begin anew would lose them without a word.
-    mutating func latest(_ plan: ReplicaPlan) throws -> Saved? {
+    package mutating func latest(_ plan: ReplicaPlan) throws -> Saved? {
         var passedOver: [TrainingError] = []
         for step in try store.steps().reversed() {
             do {
@@ -89,7 +89,7 @@ struct TrainingCheckpoints {
 
     /// Writes the newest checkpoint; it and the one before stay, and the best ones that they go with.
     /// - Parameter epoch: of the next step.
-    mutating func write(_ replica: TrainingReplica, _ progress: TrainingProgress, epoch: Int) throws {
+    package mutating func write(_ replica: TrainingReplica, _ progress: TrainingProgress, epoch: Int) throws {
         let note = String(decoding: try JSONEncoder().encode(progress), as: UTF8.self)
         try store.write(
             replica.checkpoint(
