@@ -1,6 +1,7 @@
 import Foundation
 import Jobs
 import Quantization
+import Support
 import Testing
 
 @Suite struct JobFileTests {
@@ -97,7 +98,18 @@ import Testing
         #expect(job.training == nil)
         #expect(job.export.encodings == [.v1])
         #expect(!job.export.onnxQDQ)
-        #expect(job.instructionSet == .auto)
+        #expect(job.instructionSet == nil)
+    }
+
+    @Test func anInstructionSetIsWrittenAsItIsRead() throws {
+        for (word, expected) in [("auto", nil), ("avx2", InstructionSet.avx2), ("avx512", .avx512)] {
+            let job = try JobFile(decoding: Self.minimal + "\ninstruction_set: \(word)", file: "job.yml")
+            #expect(job.instructionSet == expected)
+            let bytes = try JSONEncoder().encode(job)
+            let object = try #require(try JSONSerialization.jsonObject(with: bytes) as? [String: Any])
+            #expect(object["instruction_set"] as? String == word)
+            #expect(try JSONDecoder().decode(JobFile.self, from: bytes).instructionSet == expected)
+        }
     }
 
     @Test func aSchemeIsForBothKindsUnlessOneHasItsOwn() throws {

@@ -2,6 +2,7 @@ import Graph
 
 /// An operator and what is fused behind it: the smallest thing that is compiled.
 package struct Unit {
+    /// The first node, whose operator is compiled.
     package var node: Node
     var `operator`: any Operator
     /// The values that the unit defines: the node's outputs, or the last follower's where something is fused.

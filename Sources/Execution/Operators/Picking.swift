@@ -1,7 +1,7 @@
 import Graph
 import Tensors
 
-extension Expand: ExecutableOperator {
+extension Expand: PickingOperator {
     func build(_ unit: Unit, in plan: PlanBuilder) throws {
         let strides = try plan.shape(unit.outputs[0]).strides
         let indices = BroadcastIndices(of: try plan.shape(unit.node.inputs[0]), in: try plan.shape(unit.outputs[0]))
@@ -11,7 +11,7 @@ extension Expand: ExecutableOperator {
     }
 }
 
-extension Tile: ExecutableOperator {
+extension Tile: PickingOperator {
     func build(_ unit: Unit, in plan: PlanBuilder) throws {
         let shape = try plan.shape(unit.node.inputs[0])
         let strides = shape.strides
@@ -21,7 +21,7 @@ extension Tile: ExecutableOperator {
     }
 }
 
-extension Slice: ExecutableOperator {
+extension Slice: PickingOperator {
     func build(_ unit: Unit, in plan: PlanBuilder) throws {
         let ranges = try ranges(inputs: plan.operatorInputs(unit))
         let strides = try plan.shape(unit.node.inputs[0]).strides
@@ -31,7 +31,7 @@ extension Slice: ExecutableOperator {
     }
 }
 
-extension Gather: ExecutableOperator {
+extension Gather: PickingOperator {
     func build(_ unit: Unit, in plan: PlanBuilder) throws {
         let inputs = plan.operatorInputs(unit)
         let picks = try indices(inputs: inputs)
@@ -49,7 +49,7 @@ extension Gather: ExecutableOperator {
     }
 }
 
-extension Pad: ExecutableOperator {
+extension Pad: PickingOperator {
     func build(_ unit: Unit, in plan: PlanBuilder) throws {
         let inputs = plan.operatorInputs(unit)
         let begin = try amounts(inputs: inputs).begin
@@ -74,9 +74,17 @@ extension Pad: ExecutableOperator {
     }
 }
 
+/// An operator that only picks elements: each output element is one element of its first input, or a fill value.
+protocol PickingOperator: DifferentiableOperator {}
+
+extension PickingOperator {
+    func buildGradient(_ unit: Unit, of outputs: [Operand?], in gradients: GradientBuilder) throws -> [Operand?] {
+        try outputs.map { try $0.map { try gradients.scattered(unit, $0) } }
+    }
+}
+
 extension PlanBuilder {
-    /// Compiles an operator that only picks elements: each output element is one input element or a fill value, by a table
-    /// that is made now.
+    /// Compiles a picking operator, by a table that is made now.
     /// - Parameter source: for the output element at `position` (one index per axis), the row-major index of the input
     ///   element, or nil for the fill value.
     func buildIndexedCopy(_ unit: Unit, fill: Float = 0, source: ([Int]) -> Int?) throws {
@@ -105,7 +113,7 @@ extension PlanBuilder {
 }
 
 extension GradientBuilder {
-    /// The gradient of an operator that only picks elements: each output element's gradient is added to that of the element
+    /// The gradient of a picking operator: each output element's gradient is added to that of the element
     /// that was picked, in the order of the output.
     fileprivate func scattered(_ unit: Unit, _ gradient: Operand) throws -> Operand {
         guard let sources = tape.sources[unit.outputs[0]] else {
@@ -120,35 +128,5 @@ extension GradientBuilder {
             }
         }
         return target
-    }
-}
-
-extension Slice: DifferentiableOperator {
-    func buildGradient(_ unit: Unit, of outputs: [Operand?], in gradients: GradientBuilder) throws -> [Operand?] {
-        try outputs.map { try $0.map { try gradients.scattered(unit, $0) } }
-    }
-}
-
-extension Gather: DifferentiableOperator {
-    func buildGradient(_ unit: Unit, of outputs: [Operand?], in gradients: GradientBuilder) throws -> [Operand?] {
-        try outputs.map { try $0.map { try gradients.scattered(unit, $0) } }
-    }
-}
-
-extension Pad: DifferentiableOperator {
-    func buildGradient(_ unit: Unit, of outputs: [Operand?], in gradients: GradientBuilder) throws -> [Operand?] {
-        try outputs.map { try $0.map { try gradients.scattered(unit, $0) } }
-    }
-}
-
-extension Expand: DifferentiableOperator {
-    func buildGradient(_ unit: Unit, of outputs: [Operand?], in gradients: GradientBuilder) throws -> [Operand?] {
-        try outputs.map { try $0.map { try gradients.scattered(unit, $0) } }
-    }
-}
-
-extension Tile: DifferentiableOperator {
-    func buildGradient(_ unit: Unit, of outputs: [Operand?], in gradients: GradientBuilder) throws -> [Operand?] {
-        try outputs.map { try $0.map { try gradients.scattered(unit, $0) } }
     }
 }

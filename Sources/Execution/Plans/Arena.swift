@@ -1,10 +1,13 @@
 /// Places buffers that are needed at different times in the same memory.
 package enum Arena {
+    /// A buffer that wants a place.
     package struct Request {
+        /// Bytes; empty buffers get a place too.
         package var byteCount: Int
         /// First and last instruction that touches the buffer.
         package var lifetime: ClosedRange<Int>
 
+        /// - Parameter lifetime: in instructions; -1 is before the first.
         package init(byteCount: Int, lifetime: ClosedRange<Int>) {
             self.byteCount = byteCount
             self.lifetime = lifetime

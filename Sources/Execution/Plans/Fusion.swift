@@ -14,6 +14,8 @@ package struct Fusion {
     /// The unit that defines a value, for values defined by steps.
     private var producers: [String: Int] = [:]
 
+    /// The units of a graph, in the order of their first steps.
+    /// - Parameter taps: values that the caller wants to see, behind which nothing is fused.
     package static func units(of graph: SpecializedGraph, taps: Set<String>) -> [Unit] {
         var fusion = Fusion(graph: graph, taps: taps)
         for step in graph.steps { fusion.take(step) }

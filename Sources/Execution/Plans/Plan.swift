@@ -7,6 +7,7 @@ import Tensors
 public final class Plan {
     /// A value on its way through a plan, as its producer left it.
     public struct Tap {
+        /// Name of the value in the graph.
         public let name: String
         /// All elements in memory order, which may be a blocked layout. The receiver may change them, but zero must stay zero.
         public let elements: UnsafeMutableBufferPointer<Float>

@@ -3,6 +3,7 @@ import Datasets
 import Execution
 import Foundation
 import Logging
+import Support
 
 /// A job that is ready for workers.
 struct JobService {
@@ -15,7 +16,7 @@ struct JobService {
     private let checkpoints: TrainingCheckpoints?
     private let folder: OutputFolder
     private let lock: FolderLock
-    private let instructionSet: Execution.InstructionSet
+    private let instructionSet: InstructionSet
     private let display: ProgressDisplay
     private let monitor: ProgressMonitor
 

@@ -35,7 +35,7 @@ extension JobFile {
         analysis = try section[.analysis].map { try Analysis($0) }
         postTraining = try section[.postTraining].map(stages) ?? []
         export = try section[.export].map { try Export($0) } ?? Export()
-        instructionSet = try section[.instructionSet]?.choice(of: InstructionSet.self) ?? .auto
+        instructionSet = try section[.instructionSet]?.choice(of: InstructionSetWord.self).instructionSet
         try settleBatchNorms(stagesAreGiven: section[.postTraining] != nil)
         if training != nil, dataset.training == nil {
             throw error(.missingKey, key: "dataset.training")

@@ -1,6 +1,7 @@
 import Foundation
 import Quantization
 import Simulation
+import Support
 
 /// What the user asks for: one model, its data, how to quantize it and what to write. Values are as in the file, with
 /// defaults filled in; they have been checked one by one, but no file that they name has been touched.
@@ -15,7 +16,9 @@ public struct JobFile: Equatable, Sendable, Codable {
     /// Nil where the job analyzes nothing.
     public var analysis: Analysis?
     public var export: Export
-    public var instructionSet: InstructionSet
+    /// The vector instructions that workers compute with; nil (`auto` in the file and in reports) is the widest that the
+    /// coordinator's machine has.
+    public var instructionSet: InstructionSet?
 
     /// The job file's own path as the user gave it; relative paths in the job are relative to its folder.
     public var file = ""
@@ -189,8 +192,28 @@ public struct JobFile: Equatable, Sendable, Codable {
         case v2 = "2.0.0"
     }
 
-    /// The widest vector instructions that workers compute with; `auto` is the widest that all workers have.
-    public enum InstructionSet: String, CaseIterable, Sendable, Codable {
+    /// The words that an instruction set is written as.
+    enum InstructionSetWord: String, CaseIterable, Codable {
         case auto, avx2, avx512
+
+        init(_ instructionSet: InstructionSet?) {
+            self = instructionSet.flatMap { Self(rawValue: $0.rawValue) } ?? .auto
+        }
+
+        var instructionSet: InstructionSet? { InstructionSet(rawValue: rawValue) }
+    }
+}
+
+// What the compiler makes of `Codable` for `JobFile` calls these: its instruction set is the only one there.
+
+extension KeyedEncodingContainer<JobFile.CodingKeys> {
+    mutating func encodeIfPresent(_ value: InstructionSet?, forKey key: Key) throws {
+        try encode(JobFile.InstructionSetWord(value), forKey: key)
+    }
+}
+
+extension KeyedDecodingContainer<JobFile.CodingKeys> {
+    func decodeIfPresent(_ type: InstructionSet.Type, forKey key: Key) throws -> InstructionSet? {
+        try decode(JobFile.InstructionSetWord.self, forKey: key).instructionSet
     }
 }

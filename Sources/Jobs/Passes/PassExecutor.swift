@@ -6,6 +6,7 @@ import Graph
 import ONNX
 import Quantization
 import Simulation
+import Support
 import Tensors
 
 /// Makes what a worker computes passes with: what `Cluster` moves as bytes has a meaning here.
@@ -18,7 +19,7 @@ package final class PassExecutors: PassExecutorFactory {
         descriptor: Data, isa: String, artifacts: (ArtifactID) throws -> Data
     ) throws -> any ShardExecutor {
         try reportingFailure {
-            guard let instructionSet = Execution.InstructionSet(rawValue: isa) else {
+            guard let instructionSet = InstructionSet(rawValue: isa) else {
                 throw ExecutionError(
                     .missingInstructionSet, expected: isa,
                     found: ComputeLibrary.supportedInstructionSets.map(\.rawValue).joined(separator: ", "))
