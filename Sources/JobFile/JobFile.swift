@@ -1,5 +1,6 @@
 import Foundation
 import Quantization
+import Support
 
 /// What the user asks for: one model, its data, how to quantize it and what to write. Values are as in the file, with
 /// defaults filled in; they have been checked one by one, but no file that they name has been touched.
@@ -14,7 +15,9 @@ public struct JobFile: Equatable, Sendable, Encodable {
     /// Nil where the job analyzes nothing.
     public var analysis: Analysis?
     public var export: Export
-    public var instructionSet: InstructionSet
+    /// The vector instructions that workers compute with; nil (`auto` in the file and in reports) is the widest that the
+    /// coordinator's machine has.
+    public var instructionSet: InstructionSet?
 
     /// The job file's own path as the user gave it; relative paths in the job are relative to its folder.
     public var file = ""
@@ -75,9 +78,28 @@ public struct JobFile: Equatable, Sendable, Encodable {
         }
     }
 
-    /// The widest vector instructions that workers compute with; `auto` is the widest that all workers have.
-    public enum InstructionSet: String, CaseIterable, Sendable, Encodable {
+    /// The words that an instruction set is written as.
+    enum InstructionSetWord: String, CaseIterable, Encodable {
         case auto, avx2, avx512
+
+        init(_ instructionSet: InstructionSet?) {
+            self = instructionSet.flatMap { Self(rawValue: $0.rawValue) } ?? .auto
+        }
+
+        var instructionSet: InstructionSet? { InstructionSet(rawValue: rawValue) }
+    }
+
+    /// In the keys of the job file, with what was left open.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(model, forKey: .model)
+        try container.encode(dataset, forKey: .dataset)
+        try container.encode(quantization, forKey: .quantization)
+        try container.encode(postTraining, forKey: .postTraining)
+        try container.encodeIfPresent(training, forKey: .training)
+        try container.encodeIfPresent(analysis, forKey: .analysis)
+        try container.encode(export, forKey: .export)
+        try container.encode(InstructionSetWord(instructionSet), forKey: .instructionSet)
     }
 }
 
@@ -113,7 +135,7 @@ extension JobFile {
         analysis = try section[.analysis].map { try Analysis($0) }
         postTraining = try section[.postTraining].map(stages) ?? []
         export = try section[.export].map { try Export($0) } ?? Export()
-        instructionSet = try section[.instructionSet]?.choice(of: InstructionSet.self) ?? .auto
+        instructionSet = try section[.instructionSet]?.choice(of: InstructionSetWord.self).instructionSet
         try settleBatchNorms(stagesAreGiven: section[.postTraining] != nil)
         if training != nil, dataset.training == nil {
             throw error(.missingKey, key: "dataset.training")

@@ -12,7 +12,7 @@ package struct JobService {
     package let coordinator: Coordinator
     private let pipeline: Pipeline
     private let lock: FolderLock
-    private let instructionSet: Execution.InstructionSet
+    private let instructionSet: InstructionSet
 
     /// What a job's process adds to the job.
     package struct Surroundings {

@@ -1,6 +1,7 @@
 import Cluster
 import Execution
 import Foundation
+import Support
 
 /// Makes what a worker computes passes with: what `Cluster` moves as bytes has a meaning here.
 package final class PassExecutors: PassExecutorFactory {

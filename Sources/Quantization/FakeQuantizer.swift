@@ -1,4 +1,5 @@
 import CKernels
+import Support
 import Tensors
 
 /// Rounds values to the grid of their encoding and back, in `Float`; or to half precision, ties to even, where that is what the
@@ -11,7 +12,7 @@ import Tensors
 /// NaN becomes the least grid point; infinities become the nearest end.
 public struct FakeQuantizer: Sendable {
     public let encodings: TensorEncodings
-    private let instructionSet: InstructionSet
+    package let instructionSet: InstructionSet
     private let runs: GridRuns
     private let grids: [Grid]
 
@@ -30,7 +31,7 @@ public struct FakeQuantizer: Sendable {
     ///   - shape: of the tensors it will be applied to, row-major, where there are several encodings.
     /// - Throws: `QuantizationError(.lengthMismatch)` where there are several encodings and no axis, or where the
     ///   channels of the shape are not as many as the encodings.
-    public init(_ encodings: TensorEncodings, shape: Shape? = nil, instructionSet: InstructionSet = .best)
+    public init(_ encodings: TensorEncodings, shape: Shape? = nil, instructionSet: InstructionSet = .pinned)
         throws(QuantizationError)
     {
         runs = try GridRuns(encodings, shape: shape)

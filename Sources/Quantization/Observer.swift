@@ -1,4 +1,5 @@
 import CKernels
+import Support
 
 /// Counts the elements of one tensor in one lane. Not `Sendable`: it is mutable memory of the lane's thread.
 public final class Observer {
@@ -6,7 +7,7 @@ public final class Observer {
     private static let blockSize = 1 << 16
     private static let lanes = Int(QS_HISTOGRAM_LANES)
 
-    private let instructionSet: InstructionSet
+    package let instructionSet: InstructionSet
     /// The counters are summed up before they hold more elements than this; one of them could hold them all.
     private let flushLimit: Int
     /// Everything but the histogram.
@@ -20,7 +21,7 @@ public final class Observer {
     /// [2 * binsPerSign][lanes], negative bins first. Allocated with the first value.
     private var counters: UnsafeMutableBufferPointer<UInt32>?
 
-    public convenience init(instructionSet: InstructionSet = .best) {
+    public convenience init(instructionSet: InstructionSet = .pinned) {
         self.init(instructionSet: instructionSet, flushLimit: Int(UInt32.max))
     }
 

@@ -1,29 +1,60 @@
 import Execution
 import Foundation
 import Graph
+import Support
 import Tensors
 import Testing
 
 /// Pinning holds for the life of a process, so each test pins in a process of its own.
 struct InstructionSetTests {
+    private static let sets = ComputeLibrary.supportedInstructionSets
+
     @Test func weakerSetsComeFirst() {
-        #expect(InstructionSet.avx2 < .avx512)
-        #expect(ComputeLibrary.supportedInstructionSets == ComputeLibrary.supportedInstructionSets.sorted())
+        #expect(Self.sets == Self.sets.sorted())
+        #expect(!Self.sets.contains(.scalar))
+        #expect(Self.sets.allSatisfy { $0 <= .best })
         #expect(ComputeLibrary.version.hasPrefix("oneDNN "))
     }
 
-    @Test func pinningTwiceToTheSameSet() async {
+    @Test(.enabled(if: !sets.isEmpty, "this machine has less than AVX2"))
+    func pinningTwiceToTheSameSet() async {
         await #expect(processExitsWith: .success) {
-            guard let weakest = ComputeLibrary.supportedInstructionSets.first else { return }
+            let weakest = try #require(ComputeLibrary.supportedInstructionSets.first)
             try ComputeLibrary.pin(weakest)
             try ComputeLibrary.pin(weakest)
         }
     }
 
-    @Test func pinningToAnotherSetAfterComputing() async {
+    @Test(.enabled(if: sets.count > 1, "this machine can be pinned to one instruction set at most"))
+    func kernelsKeepToTheSameSet() async {
+        await #expect(processExitsWith: .success) {
+            let weakest = try #require(ComputeLibrary.supportedInstructionSets.first)
+            guard InstructionSet.pinned == .best else { exit(1) }
+            try ComputeLibrary.pin(weakest)
+            exit(InstructionSet.pinned == weakest ? 0 : 2)
+        }
+    }
+
+    @Test(.enabled(if: sets.count > 1, "this machine can be pinned to one instruction set at most"))
+    func pinningToAnotherSetThanTheKernels() async {
         await #expect(processExitsWith: .success) {
             let sets = ComputeLibrary.supportedInstructionSets
-            guard sets.count > 1, let weakest = sets.first, let widest = sets.last else { return }
+            let (weakest, widest) = (try #require(sets.first), try #require(sets.last))
+            _ = InstructionSet.pin(weakest)
+            do {
+                try ComputeLibrary.pin(widest)
+                exit(1)
+            } catch let error as ExecutionError {
+                exit(error.code == .library && error.found == weakest.rawValue ? 0 : 2)
+            }
+        }
+    }
+
+    @Test(.enabled(if: sets.count > 1, "this machine can be pinned to one instruction set at most"))
+    func pinningToAnotherSetAfterComputing() async {
+        await #expect(processExitsWith: .success) {
+            let sets = ComputeLibrary.supportedInstructionSets
+            let (weakest, widest) = (try #require(sets.first), try #require(sets.last))
             try ComputeLibrary.pin(widest)
             let graph = Graph(
                 name: "relu", inputs: [.init(name: "x", elementType: .float32, dimensions: nil)],
@@ -41,9 +72,13 @@ struct InstructionSetTests {
         }
     }
 
-    @Test func missingSetIsRefused() {
-        for missing in InstructionSet.allCases where !ComputeLibrary.supportedInstructionSets.contains(missing) {
-            #expect(throws: ExecutionError.self) { try ComputeLibrary.pin(missing) }
+    /// The scalar one among them: oneDNN has no such setting.
+    @Test(arguments: InstructionSet.allCases.filter { !sets.contains($0) })
+    func missingSetIsRefused(_ missing: InstructionSet) {
+        #expect {
+            try ComputeLibrary.pin(missing)
+        } throws: {
+            ($0 as? ExecutionError)?.code == .missingInstructionSet
         }
     }
 }

@@ -2,6 +2,7 @@ import App
 import Foundation
 import JobFile
 import Quantization
+import Support
 import TestSupport
 import Testing
 import Training
@@ -94,7 +95,17 @@ import Training
         #expect(job.training == nil)
         #expect(job.export.encodings == [.v1_0_0])
         #expect(!job.export.onnxQDQ)
-        #expect(job.instructionSet == .auto)
+        #expect(job.instructionSet == nil)
+    }
+
+    @Test func anInstructionSetIsWrittenAsItIsRead() throws {
+        for (word, expected) in [("auto", nil), ("avx2", InstructionSet.avx2), ("avx512", .avx512)] {
+            let job = try JobFile(decoding: Self.minimal + "\ninstruction_set: \(word)", file: "job.yml")
+            #expect(job.instructionSet == expected)
+            let bytes = try JSONEncoder().encode(job)
+            let object = try #require(try JSONSerialization.jsonObject(with: bytes) as? [String: Any])
+            #expect(object["instruction_set"] as? String == word)
+        }
     }
 
     @Test func aSchemeIsForBothKindsUnlessOneHasItsOwn() throws {

@@ -1,4 +1,5 @@
 import Quantization
+import Support
 import Tensors
 import Testing
 

@@ -1,6 +1,7 @@
 import CKernels
 import Foundation
 import Quantization
+import Support
 import Tensors
 import Testing
 import Training

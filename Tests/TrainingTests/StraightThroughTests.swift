@@ -1,5 +1,6 @@
 import Foundation
 import Quantization
+import Support
 import Tensors
 import Testing
 import Training

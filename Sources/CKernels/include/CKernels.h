@@ -5,8 +5,9 @@
 #include <stdint.h>
 
 /// The hot loops that oneDNN lacks. Each has a scalar version, which is the definition, and vector versions that give
-/// the same bits. None allocates or keeps state. All run in the default floating-point environment (round to nearest,
-/// ties to even, denormals kept), whatever the caller's is, and restore the caller's.
+/// the same bits; those that take no instruction set have the scalar version alone. None allocates or keeps state. All run
+/// in the default floating-point environment (round to nearest, ties to even, denormals kept), whatever the caller's is,
+/// and restore the caller's.
 
 /// Instruction sets in ascending order; each needs those before it.
 enum qs_isa {

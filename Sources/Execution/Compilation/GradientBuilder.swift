@@ -1,4 +1,3 @@
-import COneDNN
 import Graph
 import Tensors
 
@@ -105,11 +104,89 @@ final class GradientBuilder {
         if !canOverwrite(sum) || sum.layout != preferred { swap(&sum, &other) }
         if !canOverwrite(sum) { sum = try moved(sum, to: preferred) }
         if sum.layout == other.layout {
-            try plan.emitBinary(dnnl_binary_add, sum, other, to: sum, post: [])
+            try plan.emitBinary(.add, sum, other, to: sum, post: [])
         } else {
             try plan.reorder(other, to: sum, accumulating: true)
         }
         release(other)
         return sum
+    }
+
+    // MARK: What gradients of several operators are made of
+
+    /// The gradient in `layout`, copied into it if need be.
+    func converted(_ gradient: Operand, to layout: MemoryDescriptor) throws -> Operand {
+        guard gradient.layout != layout else { return gradient }
+        let copy = plan.allocate(layout)
+        try plan.reorder(gradient, to: copy)
+        return copy
+    }
+
+    /// The gradient in row-major order.
+    func plain(_ gradient: Operand) throws -> Operand {
+        try converted(gradient, to: MemoryDescriptor(plain: gradient.layout.shape))
+    }
+
+    /// The row-major gradient under another shape of as many elements.
+    func reshaped(_ gradient: Operand, _ shape: Shape) throws -> Operand {
+        Operand(buffer: try plain(gradient).buffer, layout: try MemoryDescriptor(plain: shape))
+    }
+
+    /// Memory that is all zeros until something is added.
+    func zeros(_ layout: MemoryDescriptor) -> Operand {
+        let operand = plan.allocate(layout)
+        let count = layout.byteCount / MemoryLayout<Float>.stride
+        plan.emit([operand]) { $0[0].update(repeating: 0, count: count) }
+        return operand
+    }
+
+    /// `factor * gradient`, in new memory.
+    func scaled(_ gradient: Operand, by factor: Float) throws -> Operand {
+        guard factor != 1 else { return gradient }
+        let target = plan.allocate(gradient.layout)
+        try plan.emitEltwise(.linear, alpha: factor, beta: 0, from: gradient, to: target)
+        return target
+    }
+
+    /// `gradient (op) value` element by element, the value broadcast onto the gradient's shape, in new memory.
+    func combined(_ algorithm: Algorithm.Binary, _ gradient: Operand, _ value: String) throws -> Operand {
+        let target = plan.allocate(gradient.layout)
+        let operand = try plan.broadcastOperand(value, onto: gradient.layout)
+        try plan.emitBinary(algorithm, gradient, operand, to: target, post: [])
+        return target
+    }
+
+    /// `function(gradient, first, second)` for each element in row-major order, the operands broadcast.
+    func mapped(
+        _ gradient: Operand, _ first: Operand, _ second: Operand, _ function: @escaping (Float, Float, Float) -> Float
+    ) throws -> Operand {
+        let full = gradient.layout.shape
+        let target = plan.allocate(try MemoryDescriptor(plain: full))
+        let indices = [first, second].map { operand -> [Int32]? in
+            guard operand.layout.shape != full else { return nil }
+            let indices = BroadcastIndices(of: operand.layout.shape, in: full)
+            return (0..<full.count).map { Int32(indices[$0]) }
+        }
+        plan.emit([try plain(gradient), try plain(first), try plain(second), target]) { pointers in
+            for index in 0..<full.count {
+                let a = indices[0].map { Int($0[index]) } ?? index
+                let b = indices[1].map { Int($0[index]) } ?? index
+                pointers[3][index] = function(pointers[0][index], pointers[1][a], pointers[2][b])
+            }
+        }
+        return target
+    }
+
+    /// The first output of a unit as it was computed, row-major.
+    func producedOutput(_ unit: Unit) throws -> Operand {
+        let output = unit.outputs[0]
+        guard let produced = tape.beforeTap[output] else { return try plan.plainOperand(output) }
+        return try plain(produced)
+    }
+
+    /// The gradient, summed to the shape of the unit's input at `index`, then scaled: fewer elements than the other way.
+    func scaledSum(of gradient: Operand, by factor: Float, _ unit: Unit, _ index: Int) throws -> Operand? {
+        guard isNeeded(unit, index) else { return nil }
+        return try scaled(reduced(gradient, to: plan.shape(unit.node.inputs[index])), by: factor)
     }
 }

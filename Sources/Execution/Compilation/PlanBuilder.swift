@@ -1,57 +1,5 @@
-import COneDNN
 import Graph
 import Tensors
-
-/// Memory of a plan: the index of a buffer, and how a value lies in it.
-struct Operand {
-    let buffer: Int
-    let layout: MemoryDescriptor
-    /// Where the value begins in the buffer, in elements: not zero for a sample of a batch.
-    var offset = 0
-}
-
-/// What a buffer is while a plan is being built.
-enum Buffer {
-    /// A place in the arena, shared over time with others.
-    case arena(byteCount: Int)
-    /// Read only: other lanes compute with the same memory.
-    case constant(TensorStorage)
-}
-
-/// One thing that a plan does.
-enum Instruction {
-    case primitive(Primitive, [(argument: Int32, operand: Operand)])
-    /// Computes with a loop of our own; gets one pointer per operand.
-    case native([Operand], ([UnsafeMutablePointer<Float>]) -> Void)
-    /// Shows a value to the caller, who may change it.
-    case tap(String, Operand)
-    /// Has the caller write a parameter, row-major.
-    case parameter(String, Operand)
-    /// Shows the statistics of a batch to the caller: the mean and variance of each channel.
-    case statistics(String, mean: Operand, variance: Operand, valuesPerChannel: Int)
-    /// Has the caller read the outputs and write their gradients: outputs first, then gradients.
-    case loss([Operand])
-    /// Shows the gradient of a tapped value to the caller, who may change it.
-    case gradientTap(String, Operand)
-    /// Has the caller read the finished gradient of a parameter, row-major.
-    case gradient(String, Operand)
-
-    var buffers: [Int] {
-        switch self {
-        case .primitive(_, let arguments): arguments.map(\.operand.buffer)
-        case .native(let operands, _): operands.map(\.buffer)
-        case .tap(_, let operand), .parameter(_, let operand), .gradientTap(_, let operand), .gradient(_, let operand):
-            [operand.buffer]
-        case .statistics(_, let mean, let variance, _): [mean.buffer, variance.buffer]
-        case .loss(let operands): operands.map(\.buffer)
-        }
-    }
-}
-
-/// An operator that can be compiled. Each conformance is in a file of the operator's name.
-protocol ExecutableOperator: Operator {
-    func build(_ unit: Unit, in plan: PlanBuilder) throws
-}
 
 /// Collects the instructions and buffers of a plan, unit by unit.
 final class PlanBuilder {
@@ -129,7 +77,7 @@ final class PlanBuilder {
     func constant(_ value: String) -> Tensor? { graph.constants[value] }
 
     /// How primitives of the forward pass are to be made.
-    var propagation: dnnl_prop_kind_t { tape == nil ? dnnl_forward_inference : dnnl_forward_training }
+    var propagation: Propagation { tape == nil ? .inference : .training }
 
     /// Whether the unit is a batch normalization that computes with the statistics of its input.
     func usesBatchStatistics(_ unit: Unit) -> Bool { tape?.batchStatistics.contains(unit.outputs[0]) == true }
@@ -257,7 +205,7 @@ final class PlanBuilder {
 
     /// - Parameter unit: the unit whose gradient needs to know the primitive and its memories.
     func emit(
-        _ primitive: Primitive, _ arguments: [(argument: Int32, operand: Operand)], for unit: Unit? = nil
+        _ primitive: Primitive, _ arguments: [(argument: Argument, operand: Operand)], for unit: Unit? = nil
     ) {
         scratchpadByteCount = max(scratchpadByteCount, primitive.scratchpadByteCount)
         instructions.append(.primitive(primitive, arguments))
@@ -286,9 +234,9 @@ final class PlanBuilder {
 
     /// - Parameter accumulating: whether the elements are added to what the target holds.
     func reorder(_ source: Operand, to target: Operand, accumulating: Bool = false) throws {
-        let primitive = try Primitive(
-            reorder: source.layout, to: target.layout, accumulating: accumulating, engine: engine)
-        emit(primitive, [(DNNL_ARG_FROM, source), (DNNL_ARG_TO, target)])
+        let primitive = try Primitive.reorder(
+            from: source.layout, to: target.layout, accumulating: accumulating, engine: engine)
+        emit(primitive, [(.source, source), (.target, target)])
     }
 
     // MARK: Constants
@@ -315,30 +263,11 @@ final class PlanBuilder {
                 guard let target = bytes.baseAddress else { return }
                 try elements.withUnsafeMutableBytes { source in
                     guard let start = source.baseAddress else { return }
-                    try Self.reorderNow(start, natural, to: target, layout, engine: engine)
+                    try Primitive.copy(start, natural, to: target, layout, engine: engine)
                 }
             }
         }
         buffers.append(.constant(storage))
         return Operand(buffer: buffers.count - 1, layout: layout)
-    }
-
-    private static func reorderNow(
-        _ source: UnsafeMutableRawPointer, _ from: MemoryDescriptor, to target: UnsafeMutableRawPointer,
-        _ layout: MemoryDescriptor, engine: Engine
-    ) throws {
-        let primitive = try Primitive(reorder: from, to: layout, engine: engine)
-        let source = try Memory(from, at: source, engine: engine)
-        let target = try Memory(layout, at: target, engine: engine)
-        let scratchpad = UnsafeMutableRawPointer.allocate(
-            byteCount: max(primitive.scratchpadByteCount, 1), alignment: Arena.alignment)
-        defer { scratchpad.deallocate() }
-        let scratch = try Memory(
-            MemoryDescriptor(plain: [max(primitive.scratchpadByteCount / 4, 1)]), at: scratchpad, engine: engine)
-        try primitive.execute([
-            dnnl_exec_arg_t(arg: DNNL_ARG_FROM, memory: source.handle),
-            dnnl_exec_arg_t(arg: DNNL_ARG_TO, memory: target.handle),
-            dnnl_exec_arg_t(arg: DNNL_ARG_SCRATCHPAD, memory: scratch.handle),
-        ])
     }
 }

@@ -3,10 +3,10 @@ final class Tape {
     /// A primitive of the forward pass and the memories that it worked on.
     struct Record {
         let primitive: Primitive
-        fileprivate let operands: [Int32: Operand]
+        fileprivate let operands: [Argument: Operand]
 
-        /// - Parameter argument: `DNNL_ARG_*`
-        subscript(argument: Int32) -> Operand {
+        /// - Throws: `ExecutionError` `.library` where the primitive had no such memory.
+        subscript(argument: Argument) -> Operand {
             get throws {
                 guard let operand = operands[argument] else {
                     throw ExecutionError(.library, operation: "argument \(argument) of the forward pass")
@@ -34,7 +34,7 @@ final class Tape {
         self.keptBeforeTap = keptBeforeTap
     }
 
-    func record(_ unit: Unit, _ primitive: Primitive, _ arguments: [(argument: Int32, operand: Operand)]) {
+    func record(_ unit: Unit, _ primitive: Primitive, _ arguments: [(argument: Argument, operand: Operand)]) {
         let operands = Dictionary(arguments.map { ($0.argument, $0.operand) }) { $1 }
         records[unit.outputs[0]] = Record(primitive: primitive, operands: operands)
     }

@@ -27,6 +27,7 @@ public final class WeightStore: Sendable {
 
     private let entries = Mutex<[Key: Entry]>([:])
 
+    /// An empty store.
     public init() {}
 
     /// The memory that is stored for the constant in a layout, or what `make` gives, which is then stored. Two lanes may make

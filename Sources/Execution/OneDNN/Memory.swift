@@ -2,6 +2,9 @@ import COneDNN
 
 /// oneDNN's handle for a piece of memory that someone else owns.
 final class Memory {
+    /// Memory starts on cache lines, in bytes.
+    static let alignment = 64
+
     let handle: dnnl_memory_t
 
     init(_ layout: MemoryDescriptor, at address: UnsafeMutableRawPointer, engine: Engine) throws {

@@ -3,8 +3,10 @@ import Tensors
 
 /// How the float32 elements of a tensor lie in memory: oneDNN's memory descriptor.
 package struct MemoryDescriptor: Equatable, CustomStringConvertible {
+    /// As oneDNN takes it.
     package private(set) var raw: dnnl_memory_desc_t
 
+    /// Takes a descriptor that oneDNN has made.
     package init(_ raw: dnnl_memory_desc_t) {
         self.raw = raw
     }
@@ -114,12 +116,14 @@ package struct MemoryDescriptor: Equatable, CustomStringConvertible {
         withUnsafeBytes(of: raw) { Array($0) }
     }
 
+    /// Whether both are the same layout of the same shape, as oneDNN says.
     package static func == (left: MemoryDescriptor, right: MemoryDescriptor) -> Bool {
         withUnsafePointer(to: left.raw) { a in
             withUnsafePointer(to: right.raw) { b in dnnl_memory_desc_equal(a, b) != 0 }
         }
     }
 
+    /// For errors: shape, strides in elements, and extents of the inner blocks.
     package var description: String {
         let blocking = raw.format_desc.blocking
         let strides = withUnsafeBytes(of: blocking.strides) {

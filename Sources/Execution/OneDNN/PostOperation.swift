@@ -3,7 +3,7 @@ import COneDNN
 /// What is done to each output element before a primitive stores it.
 package enum PostOperation: Equatable {
     /// `x -> f(x)`, with oneDNN's meaning of alpha and beta.
-    case eltwise(dnnl_alg_kind_t, alpha: Float, beta: Float)
+    case eltwise(Algorithm.Elementwise, alpha: Float, beta: Float)
     /// Adds what the destination held before.
     case sum
 }
@@ -43,7 +43,7 @@ final class Attributes {
         for operation in post {
             switch operation {
             case .eltwise(let algorithm, let alpha, let beta):
-                try check(dnnl_post_ops_append_eltwise(chain, 1, algorithm, alpha, beta), "post-operation")
+                try check(dnnl_post_ops_append_eltwise(chain, 1, algorithm.raw, alpha, beta), "post-operation")
             case .sum:
                 try check(dnnl_post_ops_append_sum(chain, 1), "post-operation sum")
             }

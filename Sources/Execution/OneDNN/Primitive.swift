@@ -1,6 +1,7 @@
 import COneDNN
 
-/// A primitive for fixed shapes and layouts, and the layouts that it chose.
+/// A primitive for fixed shapes and layouts, and the layouts that it chose. The factories, by what they compute, stand in the
+/// files of this folder that are named `...Primitives`.
 final class Primitive {
     /// Memory that the primitive needs while it runs, in bytes.
     let scratchpadByteCount: Int
@@ -27,33 +28,8 @@ final class Primitive {
         try self.init(descriptor: descriptor, named: name, engine: engine)
     }
 
-    /// A copy from one layout to another.
-    /// - Parameter accumulating: whether the elements are added to what the target holds.
-    convenience init(
-        reorder from: MemoryDescriptor, to: MemoryDescriptor, accumulating: Bool = false, engine: Engine
-    ) throws {
-        let attributes = try Attributes(post: accumulating ? [.sum] : [])
-        var descriptor: dnnl_primitive_desc_t?
-        var (source, target) = (from.raw, to.raw)
-        let name = "reorder from \(from) to \(to)"
-        try check(
-            dnnl_reorder_primitive_desc_create(
-                &descriptor, &source, engine.engine, &target, engine.engine, attributes.handle), name)
-        try self.init(descriptor: descriptor, named: name, engine: engine)
-    }
-
-    /// Memories one behind the other along an axis, in a layout that oneDNN chooses.
-    convenience init(concatenating sources: [MemoryDescriptor], axis: Int, engine: Engine) throws {
-        let attributes = try Attributes(post: [])
-        var descriptor: dnnl_primitive_desc_t?
-        try check(
-            dnnl_concat_primitive_desc_create(
-                &descriptor, nil, Int32(sources.count), Int32(axis), sources.map(\.raw), attributes.handle,
-                engine.engine), "concatenation")
-        try self.init(descriptor: descriptor, named: "concatenation", engine: engine)
-    }
-
-    private init(descriptor: dnnl_primitive_desc_t?, named name: String, engine: Engine) throws {
+    /// Takes a primitive descriptor over, also where it throws.
+    init(descriptor: dnnl_primitive_desc_t?, named name: String, engine: Engine) throws {
         guard let descriptor else { throw ExecutionError(.library, operation: name) }
         var primitive: dnnl_primitive_t?
         do {
@@ -77,9 +53,9 @@ final class Primitive {
     }
 
     /// The layout that the primitive chose for one of its memories.
-    func layout(_ query: dnnl_query_t, _ index: Int32 = 0) throws -> MemoryDescriptor {
-        guard let chosen = dnnl_primitive_desc_query_md(descriptor, query, index) else {
-            throw ExecutionError(.library, operation: "layout query \(query.rawValue)")
+    func layout(_ argument: Argument) throws -> MemoryDescriptor {
+        guard let query = argument.query, let chosen = dnnl_primitive_desc_query_md(descriptor, query, 0) else {
+            throw ExecutionError(.library, operation: "layout of \(argument) of \(name)")
         }
         return MemoryDescriptor(chosen.pointee)
     }

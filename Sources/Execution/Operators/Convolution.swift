@@ -1,4 +1,3 @@
-import COneDNN
 import Graph
 import Tensors
 
@@ -15,33 +14,20 @@ extension Convolution: PostOperable, ExecutableOperator {
         let kernel = Array(weightShape.dimensions.dropFirst(2))
         let grouped = groupedShape(weightShape)
         let padding = window.resolvedPadding(input: Array(inputShape.dimensions.dropFirst(2)), kernel: kernel)
+        let primitive = try Primitive.convolution(
+            .init(source: inputShape, weights: grouped, target: outputShape, hasBias: bias != nil),
+            window: WindowGeometry(
+                kernel: kernel, strides: kernel.indices.map(window.stride),
+                dilations: kernel.indices.map(window.dilation), begin: padding.begin, end: padding.end),
+            propagation: plan.propagation, post: unit.post, engine: plan.engine)
 
-        var source = try MemoryDescriptor(any: inputShape).raw
-        var weights = try MemoryDescriptor(any: grouped).raw
-        var target = try MemoryDescriptor(any: outputShape).raw
-        var biases = try MemoryDescriptor(plain: [outputShape[1]]).raw
-        var operation = dnnl_convolution_desc_t()
-        try withUnsafePointer(to: &biases) { biases in
-            try check(
-                dnnl_dilated_convolution_forward_desc_init(
-                    &operation, plan.propagation, dnnl_convolution_direct, &source, &weights,
-                    bias == nil ? nil : biases, &target,
-                    kernel.indices.map { Int64(window.stride($0)) },
-                    kernel.indices.map { Int64(window.dilation($0) - 1) },
-                    padding.begin.map(Int64.init), padding.end.map(Int64.init)), "convolution")
-        }
-        let primitive = try Primitive(&operation, named: "convolution", post: unit.post, engine: plan.engine)
-
-        var arguments: [(argument: Int32, operand: Operand)] = [
-            (DNNL_ARG_SRC, try plan.operand(input, as: primitive.layout(dnnl_query_src_md))),
-            (
-                DNNL_ARG_WEIGHTS,
-                try plan.parameter(weight, reshaped: grouped, as: primitive.layout(dnnl_query_weights_md))
-            ),
+        var arguments: [(argument: Argument, operand: Operand)] = [
+            (.source, try plan.operand(input, as: primitive.layout(.source))),
+            (.weights, try plan.parameter(weight, reshaped: grouped, as: primitive.layout(.weights))),
         ]
-        if let bias { arguments.append((DNNL_ARG_BIAS, try plan.plainOperand(bias))) }
-        let output = try plan.destination(primitive.layout(dnnl_query_dst_md), of: unit)
-        plan.emit(primitive, arguments + [(DNNL_ARG_DST, output)], for: unit)
+        if let bias { arguments.append((.bias, try plan.plainOperand(bias))) }
+        let output = try plan.destination(primitive.layout(.target), of: unit)
+        plan.emit(primitive, arguments + [(.target, output)], for: unit)
         plan.define(unit.outputs[0], at: output)
     }
 
@@ -49,5 +35,72 @@ extension Convolution: PostOperable, ExecutableOperator {
     func groupedShape(_ weight: Shape) -> Shape {
         groups == 1
             ? weight : Shape([groups, weight[0] / groups, weight[1]] + weight.dimensions.dropFirst(2))
+    }
+}
+
+extension Convolution: DifferentiableOperator {
+    func buildGradient(_ unit: Unit, of outputs: [Operand?], in gradients: GradientBuilder) throws -> [Operand?] {
+        guard let gradient = outputs[0] else { return [] }
+        let forward = try gradients.tape.record(of: unit).primitive
+        var result = [Operand?](repeating: nil, count: unit.node.inputs.count)
+        if gradients.isNeeded(unit, 1) || gradients.isNeeded(unit, 2) {
+            let (weight, bias) = try weightGradient(unit, gradient, forward, gradients)
+            result[1] = weight
+            if let bias { result[2] = bias }
+        }
+        if gradients.isNeeded(unit, 0) {
+            result[0] = try inputGradient(unit, gradient, forward, gradients)
+        }
+        return result
+    }
+
+    private func inputGradient(
+        _ unit: Unit, _ gradient: Operand, _ forward: Primitive, _ gradients: GradientBuilder
+    ) throws -> Operand {
+        let plan = gradients.plan
+        let weight = unit.node.inputs[1]
+        let grouped = try groupedShape(plan.shape(weight))
+        let primitive = try Primitive.convolutionSourceGradient(
+            .init(
+                source: plan.shape(unit.node.inputs[0]), weights: grouped, target: plan.shape(unit.outputs[0]),
+                hasBias: false), forward: forward, engine: plan.engine)
+        let layout = try primitive.layout(.weights)
+        let used = try gradients.tape.record(of: unit)[.weights]
+        let result = plan.allocate(try primitive.layout(.sourceGradient))
+        plan.emit(
+            primitive,
+            [
+                (.targetGradient, try gradients.converted(gradient, to: primitive.layout(.targetGradient))),
+                (
+                    .weights,
+                    try used.layout == layout ? used : plan.parameter(weight, reshaped: grouped, as: layout)
+                ),
+                (.sourceGradient, result),
+            ])
+        return result
+    }
+
+    private func weightGradient(
+        _ unit: Unit, _ gradient: Operand, _ forward: Primitive, _ gradients: GradientBuilder
+    ) throws -> (weight: Operand?, bias: Operand?) {
+        let plan = gradients.plan
+        let (input, weight) = (unit.node.inputs[0], unit.node.inputs[1])
+        let outputShape = try plan.shape(unit.outputs[0])
+        let hasBias = gradients.isNeeded(unit, 2)
+        let primitive = try Primitive.convolutionWeightsGradient(
+            .init(
+                source: plan.shape(input), weights: groupedShape(plan.shape(weight)), target: outputShape,
+                hasBias: hasBias), forward: forward, engine: plan.engine)
+        let weightResult = plan.allocate(try primitive.layout(.weightsGradient))
+        let biasResult = hasBias ? plan.allocate(try MemoryDescriptor(plain: [outputShape[1]])) : nil
+        var arguments: [(argument: Argument, operand: Operand)] = [
+            (.source, try plan.operand(input, as: primitive.layout(.source))),
+            (.targetGradient, try gradients.converted(gradient, to: primitive.layout(.targetGradient))),
+            (.weightsGradient, weightResult),
+        ]
+        if let biasResult { arguments.append((.biasGradient, biasResult)) }
+        plan.emit(primitive, arguments)
+        guard gradients.isNeeded(weight) else { return (nil, biasResult) }
+        return (try gradients.reshaped(weightResult, plan.shape(weight)), biasResult)
     }
 }

@@ -1,4 +1,3 @@
-import COneDNN
 import Graph
 import Tensors
 
@@ -12,10 +11,10 @@ extension Pooling: ExecutableOperator {
         }
         let outputShape = try plan.shape(unit.outputs[0])
         let (begin, end) = window.resolvedPadding(input: extents, kernel: kernel)
-        let algorithm =
+        let algorithm: Algorithm.Pooling =
             switch kind {
-            case .max: dnnl_pooling_max
-            case .average: countsPadding ? dnnl_pooling_avg_include_padding : dnnl_pooling_avg_exclude_padding
+            case .max: .max
+            case .average: countsPadding ? .averageIncludingPadding : .averageExcludingPadding
             }
         // oneDNN wants output = (input + padding - window) / stride + 1 exactly, so what ceil mode adds at the end is
         // stated as padding.
@@ -24,8 +23,10 @@ extension Pooling: ExecutableOperator {
             return (outputShape[axis + 2] - 1) * window.stride(axis) + covered - extents[axis] - begin[axis]
         }
         let output = try plan.pool(
-            unit, algorithm, kernel: kernel, strides: kernel.indices.map(window.stride),
-            dilations: kernel.indices.map(window.dilation), begin: begin, end: exactEnd)
+            unit, algorithm,
+            WindowGeometry(
+                kernel: kernel, strides: kernel.indices.map(window.stride),
+                dilations: kernel.indices.map(window.dilation), begin: begin, end: exactEnd))
         if kind == .average, countsPadding, zip(exactEnd, end).contains(where: { $0 > $1 }) {
             try correctAverages(output, to: output, plan, input: extents, kernel: kernel, begin: begin, end: end)
         }
@@ -74,32 +75,65 @@ extension Pooling: ExecutableOperator {
         plan.emit([correction]) { [factors] pointers in
             for (index, factor) in factors.enumerated() { pointers[0][index] = factor }
         }
-        try plan.emitBinary(dnnl_binary_mul, output, correction, to: target, post: [])
+        try plan.emitBinary(.multiply, output, correction, to: target, post: [])
     }
 }
 
 extension PlanBuilder {
-    func pool(
-        _ unit: Unit, _ algorithm: dnnl_alg_kind_t, kernel: [Int], strides: [Int], dilations: [Int], begin: [Int],
-        end: [Int]
-    ) throws -> Operand {
+    /// The output of a pooling unit.
+    fileprivate func pool(_ unit: Unit, _ algorithm: Algorithm.Pooling, _ window: WindowGeometry) throws -> Operand {
         let source = try operand(unit.node.inputs[0])
-        var sourceLayout = source.layout.raw
-        var target = try MemoryDescriptor(any: shape(unit.outputs[0])).raw
-        var operation = dnnl_pooling_v2_desc_t()
-        try check(
-            dnnl_pooling_v2_forward_desc_init(
-                &operation, propagation, algorithm, &sourceLayout, &target, strides.map(Int64.init),
-                kernel.map(Int64.init), dilations.map { Int64($0 - 1) }, begin.map(Int64.init), end.map(Int64.init)),
-            "pooling")
-        let primitive = try Primitive(&operation, named: "pooling", engine: engine)
-        let output = try allocate(primitive.layout(dnnl_query_dst_md))
-        var arguments: [(argument: Int32, operand: Operand)] = [(DNNL_ARG_SRC, source), (DNNL_ARG_DST, output)]
-        if tape != nil, algorithm == dnnl_pooling_max {
+        let primitive = try Primitive.pooling(
+            algorithm, from: source.layout, to: shape(unit.outputs[0]), window: window, propagation: propagation,
+            engine: engine)
+        let output = try allocate(primitive.layout(.target))
+        var arguments: [(argument: Argument, operand: Operand)] = [(.source, source), (.target, output)]
+        if tape != nil, algorithm == .max {
             // Where each maximum came from, for the gradient.
-            arguments.append((DNNL_ARG_WORKSPACE, try allocate(primitive.layout(dnnl_query_workspace_md))))
+            arguments.append((.workspace, try allocate(primitive.layout(.workspace))))
         }
         emit(primitive, arguments, for: unit)
         return output
+    }
+}
+
+extension GlobalPooling: ExecutableOperator {
+    func build(_ unit: Unit, in plan: PlanBuilder) throws {
+        let extents = Array(try plan.shape(unit.node.inputs[0]).dimensions.dropFirst(2))
+        let ones = extents.map { _ in 1 }
+        let zeros = extents.map { _ in 0 }
+        let output = try plan.pool(
+            unit, kind == .max ? .max : .averageExcludingPadding,
+            WindowGeometry(kernel: extents, strides: ones, dilations: ones, begin: zeros, end: zeros))
+        plan.define(unit.outputs[0], at: output)
+    }
+}
+
+extension Pooling: DifferentiableOperator {
+    /// A maximum passes the gradient to the first element that has it.
+    func buildGradient(_ unit: Unit, of outputs: [Operand?], in gradients: GradientBuilder) throws -> [Operand?] {
+        guard let gradient = outputs[0] else { return [] }
+        return [
+            try gradients.ofPooling(unit, gradient) { try correctAverageGradient($0, unit, gradients.plan) }
+        ]
+    }
+}
+
+extension GlobalPooling: DifferentiableOperator {
+    func buildGradient(_ unit: Unit, of outputs: [Operand?], in gradients: GradientBuilder) throws -> [Operand?] {
+        guard let gradient = outputs[0] else { return [] }
+        return [try gradients.ofPooling(unit, gradient) { $0 }]
+    }
+}
+
+extension GradientBuilder {
+    /// - Parameter correct: what is to be done to the gradient first.
+    fileprivate func ofPooling(
+        _ unit: Unit, _ gradient: Operand, correct: (Operand) throws -> Operand
+    ) throws -> Operand {
+        let record = try tape.record(of: unit)
+        let workspace = try? record[.workspace]
+        let corrected = try correct(converted(gradient, to: record[.target].layout))
+        return try pooled(corrected, forward: record.primitive, workspace: workspace, onto: record[.source].layout)
     }
 }

@@ -1,4 +1,3 @@
-import COneDNN
 import Graph
 import Tensors
 
@@ -11,16 +10,33 @@ extension Softmax: ExecutableOperator {
         let rows = flattens ? Shape([outer, shape.count / max(outer, 1)]) : shape
         let layout = try MemoryDescriptor(plain: rows)
         let source = Operand(buffer: try plan.plainOperand(unit.node.inputs[0]).buffer, layout: layout)
-        var (from, to) = (layout.raw, layout.raw)
-        var operation = dnnl_softmax_v2_desc_t()
-        try check(
-            dnnl_softmax_v2_forward_desc_init(
-                &operation, plan.propagation, logarithmic ? dnnl_softmax_log : dnnl_softmax_accurate, &from, &to,
-                Int32(flattens ? 1 : start)), "softmax")
-        let primitive = try Primitive(&operation, named: "softmax", engine: plan.engine)
+        let primitive = try Primitive.softmax(
+            layout, axis: flattens ? 1 : start, logarithmic: logarithmic, propagation: plan.propagation,
+            engine: plan.engine)
         let target = plan.allocate(layout)
-        plan.emit(primitive, [(DNNL_ARG_SRC, source), (DNNL_ARG_DST, target)], for: unit)
+        plan.emit(primitive, [(.source, source), (.target, target)], for: unit)
         plan.define(
             unit.outputs[0], at: Operand(buffer: target.buffer, layout: try MemoryDescriptor(plain: shape)))
+    }
+}
+
+extension Softmax: DifferentiableOperator {
+    func gradientReadsOutput(_ unit: Unit, in graph: SpecializedGraph) -> Bool { true }
+
+    func buildGradient(_ unit: Unit, of outputs: [Operand?], in gradients: GradientBuilder) throws -> [Operand?] {
+        guard let gradient = outputs[0] else { return [] }
+        let plan = gradients.plan
+        let record = try gradients.tape.record(of: unit)
+        let layout = try record[.target].layout
+        let primitive = try Primitive.softmaxGradient(layout, forward: record.primitive, engine: plan.engine)
+        let target = plan.allocate(layout)
+        plan.emit(
+            primitive,
+            [
+                (.target, Operand(buffer: try gradients.producedOutput(unit).buffer, layout: layout)),
+                (.targetGradient, try gradients.reshaped(gradient, layout.shape)),
+                (.sourceGradient, target),
+            ])
+        return [try gradients.reshaped(target, plan.shape(unit.node.inputs[0]))]
     }
 }

@@ -3,6 +3,7 @@ public struct FreshNames: Sendable {
     private var values: Set<String>
     private var nodes: Set<String>
 
+    /// For a graph as it is now.
     public init(_ graph: Graph) {
         values = Set(graph.constants.keys).union(graph.inputs.map(\.name)).union(graph.nodes.flatMap(\.outputs))
         nodes = Set(graph.nodes.map(\.name))
@@ -11,6 +12,7 @@ public struct FreshNames: Sendable {
     /// `base`, or with the first number that makes it unlike all others: `base_1`.
     public mutating func value(_ base: String) -> String { Self.fresh(base, &values) }
 
+    /// The same for the name of a node.
     public mutating func node(_ base: String) -> String { Self.fresh(base, &nodes) }
 
     private static func fresh(_ base: String, _ taken: inout Set<String>) -> String {

@@ -5,16 +5,20 @@ import Tensors
 /// What a legal graph is: every name is defined once (as input, constant or output of one node); every node uses only
 /// names defined before it, or the empty name for an absent optional input; every graph output is defined.
 public struct Graph: Sendable {
+    /// As in the file; no meaning.
     public var name: String
     /// What the caller feeds; constants are not among them.
     public var inputs: [ValueInfo]
+    /// What the caller reads; inputs and constants may be among them.
     public var outputs: [ValueInfo]
+    /// In topological order.
     public var nodes: [Node]
     /// Initializers by name.
     public var constants: [String: Tensor]
     /// Version of the default operator set that node semantics follow.
     public var opsetVersion: Int
 
+    /// The parts are taken as they are; `validate` checks them.
     public init(
         name: String, inputs: [ValueInfo], outputs: [ValueInfo], nodes: [Node], constants: [String: Tensor],
         opsetVersion: Int
@@ -32,6 +36,7 @@ public struct Graph: Sendable {
 public struct Node: Sendable, Equatable {
     /// The ONNX node name; made unique at import where the file leaves it empty.
     public var name: String
+    /// ONNX operator type, as "Conv".
     public var opType: String
     /// Empty for the default ONNX operator set.
     public var domain: String
@@ -39,8 +44,10 @@ public struct Node: Sendable, Equatable {
     public var inputs: [String]
     /// Value names; empty where an optional output is not wanted.
     public var outputs: [String]
+    /// By ONNX name; those left out have the operator's defaults.
     public var attributes: [String: Attribute]
 
+    /// A node of the default operator set unless `domain` says otherwise.
     public init(
         name: String, opType: String, domain: String = "", inputs: [String], outputs: [String],
         attributes: [String: Attribute] = [:]
@@ -54,6 +61,7 @@ public struct Node: Sendable, Equatable {
     }
 }
 
+/// The value of a node's attribute, of the types that operators of this project take.
 public enum Attribute: Sendable, Equatable {
     case int(Int)
     case float(Float)
@@ -66,6 +74,7 @@ public enum Attribute: Sendable, Equatable {
 
 /// A declared input or output.
 public struct ValueInfo: Sendable, Equatable {
+    /// The extent of one axis.
     public enum Dimension: Sendable, Equatable {
         case fixed(Int)
         /// Known when the graph is specialized; the name ties equal extents together.
@@ -73,11 +82,14 @@ public struct ValueInfo: Sendable, Equatable {
         case unknown
     }
 
+    /// Name of the value.
     public var name: String
+    /// Type of the elements.
     public var elementType: ElementType
     /// Nil where the file does not declare a shape.
     public var dimensions: [Dimension]?
 
+    /// A declaration with or without a shape.
     public init(name: String, elementType: ElementType, dimensions: [Dimension]?) {
         self.name = name
         self.elementType = elementType

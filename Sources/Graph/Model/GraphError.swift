@@ -1,21 +1,27 @@
 /// A graph that is not legal, or an operator that does not fit its inputs. Data only: the command line turns it into a
 /// sentence.
 public struct GraphError: Error, Equatable, Sendable {
+    /// What is wrong.
     public enum Code: String, Sendable {
         case undefinedValue, duplicateValue, cycle, missingOutput
         case unsupportedOperators, unsupportedOpset, unsupportedElementType
         case invalidAttribute, invalidInput, shapeMismatch, inputShapeMismatch
     }
 
+    /// What is wrong.
     public var code: Code
     /// Node name and op type, where one node is concerned.
     public var node: String?
+    /// ONNX operator type of the node.
     public var opType: String?
     /// The tensor concerned.
     public var tensor: String?
+    /// What would have been legal, in words.
     public var expected: String?
+    /// What stands there instead.
     public var found: String?
 
+    /// An error with the operands that are known.
     public init(
         _ code: Code, node: String? = nil, opType: String? = nil, tensor: String? = nil, expected: String? = nil,
         found: String? = nil
@@ -28,6 +34,7 @@ public struct GraphError: Error, Equatable, Sendable {
         self.found = found
     }
 
+    /// An error about a node.
     public init(
         _ code: Code, at node: Node, tensor: String? = nil, expected: String? = nil, found: String? = nil
     ) {

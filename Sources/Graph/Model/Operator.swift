@@ -2,9 +2,12 @@ import Tensors
 
 /// Element type and shape of a value in a specialized graph.
 public struct ValueType: Sendable, Equatable {
+    /// Type of the elements.
     public var elementType: ElementType
+    /// Extents of the axes; rank 0 for a scalar.
     public var shape: Shape
 
+    /// A type of known shape.
     public init(_ elementType: ElementType, _ shape: Shape) {
         self.elementType = elementType
         self.shape = shape
@@ -12,8 +15,8 @@ public struct ValueType: Sendable, Equatable {
 }
 
 /// The meaning of a node: its attributes, parsed and checked, and the rule for the types of its outputs. Each conforming
-/// type is one ONNX operator (or a family that shares attributes and shape rule) in a file of its own. How it is computed
-/// stands in the module Execution, in a file of the same name.
+/// type is one ONNX operator (or a family that shares attributes and shape rule) in a file of its own, and stands in the list
+/// of `Operators`. How it is computed, and its gradient, stand in the module Execution; conforming there is all it takes.
 public protocol Operator: Sendable {
     /// ONNX op types of the default domain that this operator implements.
     static var opTypes: [String] { get }
@@ -32,11 +35,14 @@ public protocol Operator: Sendable {
 
 /// What is known of a node's input at specialization.
 public struct OperatorInput: Sendable {
+    /// Name of the value.
     public var name: String
+    /// Element type and shape.
     public var type: ValueType
     /// The value, where it is known before any sample is seen.
     public var constant: Tensor?
 
+    /// - Parameter constant: of that type; nil where only a run gives the value.
     public init(name: String, type: ValueType, constant: Tensor?) {
         self.name = name
         self.type = type
@@ -46,10 +52,14 @@ public struct OperatorInput: Sendable {
 
 /// A graph for one set of input shapes: every value has a type, and whatever depended on shapes alone is a constant.
 public struct SpecializedGraph: Sendable {
+    /// A node with its meaning.
     public struct Step: Sendable {
+        /// Names and attributes; what stays of the graph's node.
         public var node: Node
+        /// The node's attributes, parsed and checked.
         public var `operator`: any Operator
 
+        /// - Parameter operator: made of `node`.
         public init(node: Node, operator: any Operator) {
             self.node = node
             self.operator = `operator`
@@ -58,6 +68,7 @@ public struct SpecializedGraph: Sendable {
 
     /// Inputs in the graph's order.
     public var inputs: [String]
+    /// Outputs in the graph's order; each is an input, a constant or the output of a step.
     public var outputs: [String]
     /// Nodes that remain to be computed for each sample, in topological order; none is without use.
     public var steps: [Step]
@@ -66,6 +77,7 @@ public struct SpecializedGraph: Sendable {
     /// The type of every input, constant and step output.
     public var types: [String: ValueType]
 
+    /// The parts are taken as they are; specialization makes them fit.
     public init(
         inputs: [String], outputs: [String], steps: [Step], constants: [String: Tensor], types: [String: ValueType]
     ) {

@@ -4,8 +4,10 @@ public struct ValueUses: Sendable {
     public let producers: [String: Int]
     /// Indices of the nodes that use the value, ascending; a node that uses it twice is listed once.
     public let consumers: [String: [Int]]
+    /// Names of the graph's outputs.
     public let outputs: Set<String>
 
+    /// Takes time in proportion to the graph.
     public init(_ graph: Graph) {
         var producers: [String: Int] = [:]
         var consumers: [String: [Int]] = [:]
@@ -41,7 +43,9 @@ extension Graph {
         value.isEmpty ? nil : nodes.firstIndex { $0.outputs.contains(value) }
     }
 
+    /// Whether the value is one of the graph's outputs.
     public func isOutput(_ value: String) -> Bool { outputs.contains { $0.name == value } }
 
+    /// Whether the value is one of the graph's inputs; constants are none.
     public func isInput(_ value: String) -> Bool { inputs.contains { $0.name == value } }
 }

@@ -5,7 +5,8 @@ import Tensors
 public struct BatchNormalization: Operator {
     public static let opTypes = ["BatchNormalization"]
 
-    public let node: Node
+    let node: Node
+    /// Added to the variance.
     public let epsilon: Float
 
     public init(node: Node, opsetVersion: Int) throws {

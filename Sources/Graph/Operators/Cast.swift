@@ -5,7 +5,8 @@ import Tensors
 public struct Cast: Operator {
     public static let opTypes = ["Cast"]
 
-    public let node: Node
+    let node: Node
+    /// Type of the output's elements.
     public let target: ElementType
 
     public init(node: Node, opsetVersion: Int) throws {

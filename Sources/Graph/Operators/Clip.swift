@@ -4,7 +4,7 @@ import Tensors
 public struct Clip: Operator {
     public static let opTypes = ["Clip"]
 
-    public let node: Node
+    let node: Node
     /// Bounds that are attributes; nil where they are inputs.
     private let attributeBounds: (minimum: Float, maximum: Float)?
 

@@ -2,6 +2,7 @@ import Tensors
 
 /// Comparisons and logical functions of elements; inputs broadcast, the output is bool. Only for constants.
 public struct Comparison: Operator {
+    /// What is compared, or how truth values are joined, by ONNX name.
     public enum Function: String, Sendable, Equatable, CaseIterable {
         case equal = "Equal"
         case greater = "Greater"
@@ -15,7 +16,8 @@ public struct Comparison: Operator {
 
     public static let opTypes = Function.allCases.map(\.rawValue)
 
-    public let node: Node
+    let node: Node
+    /// What is computed of each pair of elements.
     public let function: Function
 
     public init(node: Node, opsetVersion: Int) throws {

@@ -4,7 +4,7 @@ import Tensors
 public struct Concat: Operator {
     public static let opTypes = ["Concat"]
 
-    public let node: Node
+    let node: Node
     /// May count from the end.
     public let axis: Int
 
@@ -18,6 +18,8 @@ public struct Concat: Operator {
         self.node = node
     }
 
+    /// The axis counted from the front.
+    /// - Parameter rank: of the input.
     public func resolvedAxis(rank: Int) -> Int { axis < 0 ? axis + rank : axis }
 
     public func outputTypes(inputs: [OperatorInput?]) throws -> [ValueType] {

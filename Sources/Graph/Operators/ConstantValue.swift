@@ -4,6 +4,7 @@ import Tensors
 public struct ConstantValue: Operator {
     public static let opTypes = ["Constant"]
 
+    /// The node's only output.
     public let value: Tensor
 
     public init(node: Node, opsetVersion: Int) throws {

@@ -4,8 +4,10 @@ import Tensors
 public struct Convolution: Operator {
     public static let opTypes = ["Conv"]
 
-    public let node: Node
+    let node: Node
+    /// Groups of channels that do not mix; at least one.
     public let groups: Int
+    /// Strides, dilations and padding; the kernel may be left to the weight's shape.
     public let window: Window
 
     public init(node: Node, opsetVersion: Int) throws {

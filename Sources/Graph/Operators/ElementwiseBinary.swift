@@ -2,11 +2,13 @@ import Tensors
 
 /// A function of the elements of two tensors that broadcast to one shape. PRelu's slope (input 1) broadcasts to input 0.
 public struct ElementwiseBinary: Operator {
+    /// What is computed of two elements.
     public enum Function: Sendable, Equatable { case add, sub, mul, div, pow, prelu }
 
     public static let opTypes = ["Add", "Sub", "Mul", "Div", "Pow", "PRelu"]
 
-    public let node: Node
+    let node: Node
+    /// What is computed of each pair of elements.
     public let function: Function
 
     public init(node: Node, opsetVersion: Int) throws {

@@ -2,6 +2,7 @@ import Tensors
 
 /// A function of each element.
 public struct ElementwiseUnary: Operator {
+    /// What is computed of an element.
     public enum Function: Sendable, Equatable {
         case relu, leakyRelu(alpha: Float), elu(alpha: Float)
         case sigmoid, tanh, exp, log, sqrt, abs, neg, reciprocal, erf
@@ -22,7 +23,8 @@ public struct ElementwiseUnary: Operator {
         "HardSigmoid", "HardSwish", "Softplus", "Gelu", "Floor", "Ceil", "Round", "Sign",
     ]
 
-    public let node: Node
+    let node: Node
+    /// What is computed of each element.
     public let function: Function
 
     public init(node: Node, opsetVersion: Int) throws {

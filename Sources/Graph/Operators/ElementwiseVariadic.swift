@@ -2,11 +2,13 @@ import Tensors
 
 /// A function of the elements of one or more tensors that broadcast to one shape.
 public struct ElementwiseVariadic: Operator {
+    /// What is computed of one element of each input.
     public enum Function: Sendable, Equatable { case sum, max, min, mean }
 
     public static let opTypes = ["Sum", "Max", "Min", "Mean"]
 
-    public let node: Node
+    let node: Node
+    /// What is computed of the elements at each place.
     public let function: Function
 
     public init(node: Node, opsetVersion: Int) throws {

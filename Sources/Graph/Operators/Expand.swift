@@ -4,7 +4,7 @@ import Tensors
 public struct Expand: Operator {
     public static let opTypes = ["Expand"]
 
-    public let node: Node
+    let node: Node
 
     public init(node: Node, opsetVersion: Int) throws {
         try node.checkArity(inputs: 2...2)

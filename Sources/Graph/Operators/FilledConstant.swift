@@ -4,7 +4,7 @@ import Tensors
 public struct FilledConstant: Operator {
     public static let opTypes = ["ConstantOfShape"]
 
-    public let node: Node
+    let node: Node
     /// One element; float32 zero where the file gives none.
     public let value: Tensor
 

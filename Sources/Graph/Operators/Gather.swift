@@ -4,7 +4,7 @@ import Tensors
 public struct Gather: Operator {
     public static let opTypes = ["Gather"]
 
-    public let node: Node
+    let node: Node
     /// May count from the end.
     public let axis: Int
 
@@ -16,6 +16,8 @@ public struct Gather: Operator {
         self.node = node
     }
 
+    /// The axis counted from the front.
+    /// - Parameter rank: of the input.
     public func resolvedAxis(rank: Int) -> Int { axis < 0 ? axis + rank : axis }
 
     /// The indices, which must be constant, counted from the front.

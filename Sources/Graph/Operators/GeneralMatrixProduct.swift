@@ -5,10 +5,14 @@ import Tensors
 public struct GeneralMatrixProduct: Operator {
     public static let opTypes = ["Gemm"]
 
-    public let node: Node
+    let node: Node
+    /// Factor of the product.
     public let alpha: Float
+    /// Factor of C.
     public let beta: Float
+    /// Whether A is given as [inner, rows].
     public let transposesA: Bool
+    /// Whether B is given as [columns, inner].
     public let transposesB: Bool
 
     public init(node: Node, opsetVersion: Int) throws {

@@ -4,7 +4,8 @@ import Tensors
 public struct GlobalPooling: Operator {
     public static let opTypes = ["GlobalMaxPool", "GlobalAveragePool"]
 
-    public let node: Node
+    let node: Node
+    /// What is left of a channel's elements.
     public let kind: Pooling.Kind
 
     public init(node: Node, opsetVersion: Int) throws {

@@ -5,9 +5,10 @@ import Tensors
 public struct LayerNormalization: Operator {
     public static let opTypes = ["LayerNormalization"]
 
-    public let node: Node
+    let node: Node
     /// The first axis that is normalized over; may count from the end.
     public let axis: Int
+    /// Added to the variance.
     public let epsilon: Float
 
     public init(node: Node, opsetVersion: Int) throws {
@@ -20,6 +21,8 @@ public struct LayerNormalization: Operator {
         self.node = node
     }
 
+    /// The axis counted from the front.
+    /// - Parameter rank: of the input.
     public func resolvedAxis(rank: Int) -> Int { axis < 0 ? axis + rank : axis }
 
     public func outputTypes(inputs: [OperatorInput?]) throws -> [ValueType] {

@@ -4,11 +4,14 @@ import Tensors
 public struct LocalResponseNormalization: Operator {
     public static let opTypes = ["LRN"]
 
-    public let node: Node
+    let node: Node
     /// How many channels are summed, the channel itself in the middle.
     public let size: Int
+    /// Factor of the sum of squares, times `size`.
     public let alpha: Float
+    /// The exponent.
     public let beta: Float
+    /// Added to the scaled sum of squares.
     public let bias: Float
 
     public init(node: Node, opsetVersion: Int) throws {

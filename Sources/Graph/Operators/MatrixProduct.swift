@@ -5,7 +5,7 @@ import Tensors
 public struct MatrixProduct: Operator {
     public static let opTypes = ["MatMul"]
 
-    public let node: Node
+    let node: Node
 
     public init(node: Node, opsetVersion: Int) throws {
         try node.checkArity(inputs: 2...2)

@@ -7,7 +7,7 @@ public struct NumberRange: Operator {
     /// Ranges are indices and positions; longer ones would only fill the memory.
     private static let maximumCount = 1 << 24
 
-    public let node: Node
+    let node: Node
 
     public init(node: Node, opsetVersion: Int) throws {
         try node.checkArity(inputs: 3...3)

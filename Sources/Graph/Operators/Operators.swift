@@ -1,5 +1,6 @@
-/// The operators that are known, by ONNX op type.
+/// The operators that are known, by ONNX op type: the one place beside its own file where the rule of an operator stands.
 public enum Operators {
+    /// Swift cannot list the conforming types by itself.
     private static let all: [any Operator.Type] = [
         BatchNormalization.self, Cast.self, Clip.self, Comparison.self, Concat.self, ConstantValue.self,
         Convolution.self, ElementwiseBinary.self, ElementwiseUnary.self, ElementwiseVariadic.self, Expand.self,

@@ -2,11 +2,13 @@ import Tensors
 
 /// Pad: elements added before and after each axis; a negative amount removes elements.
 public struct Pad: Operator {
+    /// Where the elements that are added come from, by ONNX name.
     public enum Mode: String, Sendable, Equatable { case constant, reflect, edge, wrap }
 
     public static let opTypes = ["Pad"]
 
-    public let node: Node
+    let node: Node
+    /// Where the elements that are added come from.
     public let mode: Mode
     private let attributePads: [Int]?
     private let attributeValue: Float

@@ -2,12 +2,15 @@ import Tensors
 
 /// MaxPool and AveragePool: input [batch, channels, spatial...]. The indices that MaxPool can give are not computed.
 public struct Pooling: Operator {
+    /// What is left of a window.
     public enum Kind: Sendable, Equatable { case max, average }
 
     public static let opTypes = ["MaxPool", "AveragePool"]
 
-    public let node: Node
+    let node: Node
+    /// What is left of a window.
     public let kind: Kind
+    /// Kernel, strides, dilations and padding; the kernel is given.
     public let window: Window
     /// Whether elements of the padding count in an average.
     public let countsPadding: Bool

@@ -2,6 +2,7 @@ import Tensors
 
 /// A reduction over some axes. The axes are an attribute before opset 18 (ReduceSum: 13), an input since.
 public struct Reduce: Operator {
+    /// What is left of the elements along the reduced axes, by ONNX name.
     public enum Function: String, Sendable, Equatable, CaseIterable {
         case mean = "ReduceMean"
         case sum = "ReduceSum"
@@ -15,7 +16,8 @@ public struct Reduce: Operator {
 
     public static let opTypes = Function.allCases.map(\.rawValue)
 
-    public let node: Node
+    let node: Node
+    /// What is left of the elements along the reduced axes.
     public let function: Function
     /// Whether a reduced axis stays with extent 1.
     public let keepsAxes: Bool

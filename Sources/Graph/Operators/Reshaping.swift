@@ -3,6 +3,7 @@ import Tensors
 /// Operators that give the same elements another shape and move no data: Reshape, Flatten, Squeeze, Unsqueeze, Identity,
 /// and Dropout, which passes its input through at inference.
 public struct Reshaping: Operator {
+    /// How the new shape is found.
     public enum Kind: Sendable, Equatable {
         /// - Parameter allowsZero: a zero in the wanted shape is an extent of zero, not the input's extent.
         case reshape(allowsZero: Bool)
@@ -16,7 +17,8 @@ public struct Reshaping: Operator {
 
     public static let opTypes = ["Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout"]
 
-    public let node: Node
+    let node: Node
+    /// How the new shape is found.
     public let kind: Kind
 
     public init(node: Node, opsetVersion: Int) throws {

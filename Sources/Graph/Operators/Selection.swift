@@ -5,7 +5,7 @@ import Tensors
 public struct Selection: Operator {
     public static let opTypes = ["Where"]
 
-    public let node: Node
+    let node: Node
 
     public init(node: Node, opsetVersion: Int) throws {
         try node.checkArity(inputs: 3...3)

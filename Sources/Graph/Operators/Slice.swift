@@ -14,7 +14,7 @@ public struct Slice: Operator {
 
     public static let opTypes = ["Slice"]
 
-    public let node: Node
+    let node: Node
     private let attributeBounds: (starts: [Int], ends: [Int], axes: [Int]?)?
 
     public init(node: Node, opsetVersion: Int) throws {

@@ -4,9 +4,10 @@ import Tensors
 public struct Softmax: Operator {
     public static let opTypes = ["Softmax", "LogSoftmax"]
 
-    public let node: Node
+    let node: Node
     /// May count from the end.
     public let axis: Int
+    /// Whether the output is the logarithm of the softmax.
     public let logarithmic: Bool
     /// Whether the sum goes over all axes from `axis` on.
     public let flattens: Bool
@@ -21,6 +22,8 @@ public struct Softmax: Operator {
         self.node = node
     }
 
+    /// The axis counted from the front.
+    /// - Parameter rank: of the input.
     public func resolvedAxis(rank: Int) -> Int { axis < 0 ? axis + rank : axis }
 
     public func outputTypes(inputs: [OperatorInput?]) throws -> [ValueType] {

@@ -4,7 +4,7 @@ import Tensors
 public struct Split: Operator {
     public static let opTypes = ["Split"]
 
-    public let node: Node
+    let node: Node
     /// May count from the end.
     public let axis: Int
     /// Extents that are an attribute (before opset 13).
@@ -29,6 +29,8 @@ public struct Split: Operator {
         self.node = node
     }
 
+    /// The axis counted from the front.
+    /// - Parameter rank: of the input.
     public func resolvedAxis(rank: Int) -> Int { axis < 0 ? axis + rank : axis }
 
     /// The extent of each output along the axis.

@@ -4,7 +4,7 @@ import Tensors
 public struct Transpose: Operator {
     public static let opTypes = ["Transpose"]
 
-    public let node: Node
+    let node: Node
     /// Nil where the axes are reversed.
     public let permutation: [Int]?
 
@@ -16,6 +16,8 @@ public struct Transpose: Operator {
         self.node = node
     }
 
+    /// The permutation, which reverses the axes where none is given: axis `i` of the output is axis `resolved[i]` of the
+    /// input.
     public func resolved(rank: Int) -> [Int] { permutation ?? Array((0..<rank).reversed()) }
 
     public func outputTypes(inputs: [OperatorInput?]) throws -> [ValueType] {

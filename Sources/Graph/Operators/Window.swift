@@ -2,6 +2,7 @@ import Tensors
 
 /// A window that slides over the spatial axes: the attributes that convolutions and poolings share.
 public struct Window: Sendable, Equatable {
+    /// What stands around the input; no element of it is the maximum of a window.
     public enum Padding: Sendable, Equatable {
         /// Elements added before and after each spatial axis; empty where the file gives none (all zero).
         case explicit(begin: [Int], end: [Int])
@@ -18,10 +19,14 @@ public struct Window: Sendable, Equatable {
     public let strides: [Int]
     /// One for each spatial axis. Empty only where no attribute tells the number of axes; then all are 1.
     public let dilations: [Int]
+    /// What stands around the input.
     public let padding: Padding
     /// Whether a last window that is not wholly inside counts.
     public let ceilMode: Bool
 
+    /// - Parameters:
+    ///   - kernel: extents; nil where they are left to the weight's shape.
+    ///   - strides: one for each spatial axis, as `dilations`, or none for all 1.
     public init(kernel: [Int]?, strides: [Int], dilations: [Int], padding: Padding, ceilMode: Bool) {
         self.kernel = kernel
         self.strides = strides
@@ -63,8 +68,10 @@ public struct Window: Sendable, Equatable {
         }
     }
 
+    /// Distance of neighbouring windows along a spatial axis, in elements.
     public func stride(_ axis: Int) -> Int { strides.isEmpty ? 1 : strides[axis] }
 
+    /// Distance of neighbours in the window along a spatial axis, in elements.
     public func dilation(_ axis: Int) -> Int { dilations.isEmpty ? 1 : dilations[axis] }
 
     /// Whether the attributes fit this number of spatial axes.

@@ -6,25 +6,20 @@ import JobFile
 import Support
 
 extension JobFile {
-    /// What all workers compute with. `auto` is the widest that the coordinator's machine has: workers come later, and
+    /// What all workers compute with. `auto` (nil) is the widest that the coordinator's machine has: workers come later, and
     /// those that lack it are refused.
-    func pinnedInstructionSet() throws -> Execution.InstructionSet {
-        switch instructionSet {
-        case .avx2: return .avx2
-        case .avx512: return .avx512
-        case .auto:
-            guard let widest = ComputeLibrary.supportedInstructionSets.last else {
-                throw ExecutionError(
-                    .missingInstructionSet, expected: Execution.InstructionSet.avx2.rawValue, found: "none")
-            }
-            return widest
+    /// - Throws: `ExecutionError(.missingInstructionSet)` where the machine has none that jobs can be pinned to.
+    func pinnedInstructionSet() throws -> InstructionSet {
+        guard let pinned = instructionSet ?? ComputeLibrary.supportedInstructionSets.last else {
+            throw ExecutionError(.missingInstructionSet, expected: InstructionSet.avx2.rawValue, found: "none")
         }
+        return pinned
     }
 
     /// Digest of everything that the job's results depend on: the job, what it is computed with, the model as workers compute
     /// it, the config where it is a file, encodings files, and the names and sizes of the data's files.
     func fingerprint(
-        _ preparation: ModelPreparation, sources: [DatasetSource], instructionSet: Execution.InstructionSet
+        _ preparation: ModelPreparation, sources: [DatasetSource], instructionSet: InstructionSet
     ) throws -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]

@@ -1,6 +1,7 @@
 import CKernels
 import Foundation
 import Quantization
+import Support
 
 /// A sum of float vectors that is the same bits for any order and any grouping of the addends.
 ///
@@ -54,7 +55,7 @@ public struct ExactSum: Equatable, Sendable {
     /// - Throws: `TrainingError` with the index of the first element that is not finite (`.notFinite`) or too large
     ///   (`.tooLarge`); `.tooManyAddends`; `.lengthMismatch`.
     public mutating func add(
-        _ vector: UnsafeBufferPointer<Float>, instructionSet: InstructionSet = .best
+        _ vector: UnsafeBufferPointer<Float>, instructionSet: InstructionSet = .pinned
     ) throws(TrainingError) {
         try checkRoom(for: 1, ofCount: vector.count)
         guard let start = vector.baseAddress, !vector.isEmpty else {

@@ -1,5 +1,6 @@
 import CKernels
 import Quantization
+import Support
 import Tensors
 
 /// Fake quantization that lets gradients through (the straight-through estimator, Bengio, Leonard and Courville, 2013):
@@ -9,7 +10,7 @@ import Tensors
 /// gradients pass.
 public struct StraightThrough: Sendable {
     public let encodings: TensorEncodings
-    private let instructionSet: InstructionSet
+    package let instructionSet: InstructionSet
     private let runs: GridRuns
     private let delta: [Float]
     /// The least and greatest grid points over delta.
@@ -19,7 +20,7 @@ public struct StraightThrough: Sendable {
     /// - Parameter shape: of the tensors it is applied to, row-major, where there are several encodings.
     /// - Throws: `QuantizationError(.lengthMismatch)` where the channels of the shape are not as many as the encodings.
     public init(
-        _ encodings: TensorEncodings, shape: Shape? = nil, instructionSet: InstructionSet = .best
+        _ encodings: TensorEncodings, shape: Shape? = nil, instructionSet: InstructionSet = .pinned
     ) throws(QuantizationError) {
         self.encodings = encodings
         self.instructionSet = instructionSet

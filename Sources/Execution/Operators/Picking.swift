@@ -1,0 +1,132 @@
+import Graph
+import Tensors
+
+extension Expand: PickingOperator {
+    func build(_ unit: Unit, in plan: PlanBuilder) throws {
+        let strides = try plan.shape(unit.outputs[0]).strides
+        let indices = BroadcastIndices(of: try plan.shape(unit.node.inputs[0]), in: try plan.shape(unit.outputs[0]))
+        try plan.buildIndexedCopy(unit) { position in
+            indices[position.indices.reduce(0) { $0 + position[$1] * strides[$1] }]
+        }
+    }
+}
+
+extension Tile: PickingOperator {
+    func build(_ unit: Unit, in plan: PlanBuilder) throws {
+        let shape = try plan.shape(unit.node.inputs[0])
+        let strides = shape.strides
+        try plan.buildIndexedCopy(unit) { position in
+            position.indices.reduce(0) { $0 + position[$1] % shape[$1] * strides[$1] }
+        }
+    }
+}
+
+extension Slice: PickingOperator {
+    func build(_ unit: Unit, in plan: PlanBuilder) throws {
+        let ranges = try ranges(inputs: plan.operatorInputs(unit))
+        let strides = try plan.shape(unit.node.inputs[0]).strides
+        try plan.buildIndexedCopy(unit) { position in
+            position.indices.reduce(0) { $0 + (ranges[$1].start + position[$1] * ranges[$1].step) * strides[$1] }
+        }
+    }
+}
+
+extension Gather: PickingOperator {
+    func build(_ unit: Unit, in plan: PlanBuilder) throws {
+        let inputs = plan.operatorInputs(unit)
+        let picks = try indices(inputs: inputs)
+        let shape = try plan.shape(unit.node.inputs[0])
+        let axis = resolvedAxis(rank: shape.rank)
+        guard let picked = inputs[1]?.type.shape else { return }
+        let strides = shape.strides
+        let pickStrides = picked.strides
+        try plan.buildIndexedCopy(unit) { position in
+            let pick = picked.dimensions.indices.reduce(0) { $0 + position[axis + $1] * pickStrides[$1] }
+            let outer = (0..<axis).reduce(0) { $0 + position[$1] * strides[$1] }
+            let inner = ((axis + 1)..<shape.rank).reduce(0) { $0 + position[$1 + picked.rank - 1] * strides[$1] }
+            return outer + picks[pick] * strides[axis] + inner
+        }
+    }
+}
+
+extension Pad: PickingOperator {
+    func build(_ unit: Unit, in plan: PlanBuilder) throws {
+        let inputs = plan.operatorInputs(unit)
+        let begin = try amounts(inputs: inputs).begin
+        let shape = try plan.shape(unit.node.inputs[0])
+        let strides = shape.strides
+        try plan.buildIndexedCopy(unit, fill: value(inputs: inputs)) { position in
+            var index = 0
+            for axis in position.indices {
+                let (offset, extent) = (position[axis] - begin[axis], shape[axis])
+                let inside: Int
+                switch mode {
+                case _ where 0..<extent ~= offset: inside = offset
+                case .constant: return nil
+                case .edge: inside = min(max(offset, 0), extent - 1)
+                case .reflect: inside = offset < 0 ? -offset : 2 * (extent - 1) - offset
+                case .wrap: inside = (offset % extent + extent) % extent
+                }
+                index += inside * strides[axis]
+            }
+            return index
+        }
+    }
+}
+
+/// An operator that only picks elements: each output element is one element of its first input, or a fill value.
+protocol PickingOperator: DifferentiableOperator {}
+
+extension PickingOperator {
+    func buildGradient(_ unit: Unit, of outputs: [Operand?], in gradients: GradientBuilder) throws -> [Operand?] {
+        try outputs.map { try $0.map { try gradients.scattered(unit, $0) } }
+    }
+}
+
+extension PlanBuilder {
+    /// Compiles a picking operator, by a table that is made now.
+    /// - Parameter source: for the output element at `position` (one index per axis), the row-major index of the input
+    ///   element, or nil for the fill value.
+    func buildIndexedCopy(_ unit: Unit, fill: Float = 0, source: ([Int]) -> Int?) throws {
+        let shape = try shape(unit.outputs[0])
+        var table: [Int32] = []
+        table.reserveCapacity(shape.count)
+        var position = [Int](repeating: 0, count: shape.rank)
+        for _ in 0..<shape.count {
+            table.append(source(position).map(Int32.init) ?? -1)
+            for axis in shape.dimensions.indices.reversed() {
+                position[axis] += 1
+                if position[axis] < shape[axis] { break }
+                position[axis] = 0
+            }
+        }
+        tape?.sources[unit.outputs[0]] = table
+        let input = try plainOperand(unit.node.inputs[0])
+        let output = allocate(try MemoryDescriptor(plain: shape))
+        emit([input, output]) { [table] pointers in
+            for (index, source) in table.enumerated() {
+                pointers[1][index] = source < 0 ? fill : pointers[0][Int(source)]
+            }
+        }
+        define(unit.outputs[0], at: output)
+    }
+}
+
+extension GradientBuilder {
+    /// The gradient of a picking operator: each output element's gradient is added to that of the element
+    /// that was picked, in the order of the output.
+    fileprivate func scattered(_ unit: Unit, _ gradient: Operand) throws -> Operand {
+        guard let sources = tape.sources[unit.outputs[0]] else {
+            throw ExecutionError(.library, operation: "indices of the forward pass")
+        }
+        let shape = try plan.shape(unit.node.inputs[0])
+        let target = plan.allocate(try MemoryDescriptor(plain: shape))
+        plan.emit([try plain(gradient), target]) { pointers in
+            pointers[1].update(repeating: 0, count: shape.count)
+            for (index, source) in sources.enumerated() where source >= 0 {
+                pointers[1][Int(source)] += pointers[0][index]
+            }
+        }
+        return target
+    }
+}
