@@ -4,6 +4,7 @@ import Execution
 import Foundation
 import Jobs
 import Quantization
+import Simulation
 import Tensors
 import TestSupport
 import Testing
@@ -25,7 +26,7 @@ import Testing
     private static let task = AnalysisTask(
         activations: ["x": encoding(0.5), "activation": encoding(1)],
         quantizers: names.map { name in
-            let role: AnalysisQuantizer.Role = ["first", "second"].contains(name) ? .parameter : .activation
+            let role: QuantizerRole = ["first", "second"].contains(name) ? .parameter : .activation
             return AnalysisQuantizer(tensor: name, role: role, tensors: [name], bitwidth: 8)
         }, countsLabels: true)
 

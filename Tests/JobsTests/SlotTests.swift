@@ -2,6 +2,7 @@ import Datasets
 import Foundation
 import Jobs
 import Quantization
+import Support
 import Tensors
 import TestSupport
 import Testing
@@ -76,7 +77,7 @@ import Training
         let slot = slots(1)[0]
         #expect(try SlotResult(decoding: slot.encoded(), parameterCount: 7) == slot)
         for count in [6, 8] {
-            #expect(throws: QuantizationError.self) { try SlotResult(decoding: slot.encoded(), parameterCount: count) }
+            #expect(throws: ByteCodingError.self) { try SlotResult(decoding: slot.encoded(), parameterCount: count) }
         }
     }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Quantization
+import Simulation
 
 /// What each quantizer does to the output of a model, and what is known of the values it rounds: `analysis.json`.
 package struct Analysis: Codable, Equatable, Sendable {
@@ -54,7 +55,7 @@ package struct Analysis: Codable, Equatable, Sendable {
 
     package struct Quantizer: Codable, Equatable, Sendable {
         package var tensor: String
-        package var role: AnalysisQuantizer.Role
+        package var role: QuantizerRole
         /// All that share it.
         package var tensors: [String]
         package var bitwidth: Int

@@ -62,16 +62,14 @@ package enum AnalysisVariant: Hashable, Sendable {
 
 /// A quantizer as an analysis turns it on and off: with all tensors that share it.
 package struct AnalysisQuantizer: Codable, Equatable, Sendable {
-    package enum Role: String, Codable, Sendable { case activation, parameter }
-
     /// The tensor that it is named after.
     package var tensor: String
-    package var role: Role
+    package var role: QuantizerRole
     /// Those that it rounds, in the order of the graph.
     package var tensors: [String]
     package var bitwidth: Int
 
-    package init(tensor: String, role: Role, tensors: [String], bitwidth: Int) {
+    package init(tensor: String, role: QuantizerRole, tensors: [String], bitwidth: Int) {
         (self.tensor, self.role) = (tensor, role)
         (self.tensors, self.bitwidth) = (tensors, bitwidth)
     }

@@ -3,6 +3,7 @@ import Datasets
 import Execution
 import Foundation
 import ONNX
+import Support
 import Tensors
 
 extension JobFile {

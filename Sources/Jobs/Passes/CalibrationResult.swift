@@ -1,5 +1,6 @@
 import Foundation
 import Quantization
+import Support
 
 /// What a calibration pass found in some samples. Merging is exact: it does not matter how samples are split over results
 /// nor in which order results are merged.
@@ -16,7 +17,7 @@ package struct CalibrationResult: Equatable, Sendable {
     }
 
     package func encoded() -> Data {
-        ResultCoding.encode([samples, skipped]) + statistics.encoded()
+        ByteWriter(counts: [samples, skipped]).data + statistics.encoded()
     }
 
     package init() {}
@@ -27,10 +28,9 @@ package struct CalibrationResult: Equatable, Sendable {
         self.statistics = statistics
     }
 
-    package init(decoding data: Data) throws {
-        guard let (counts, rest) = ResultCoding.decode(2, from: data) else {
-            throw QuantizationError(.malformed, key: "calibration result", found: "\(data.count) bytes")
-        }
-        self.init(samples: counts[0], skipped: counts[1], statistics: try StatisticsSet(decoding: rest))
+    package init(decoding data: Data) throws(ByteCodingError) {
+        var reader = ByteReader(data, record: "calibration result")
+        let counts = try reader.takeCounts(2)
+        self.init(samples: counts[0], skipped: counts[1], statistics: try StatisticsSet(decoding: reader.takeRest()))
     }
 }

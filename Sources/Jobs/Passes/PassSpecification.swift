@@ -2,6 +2,7 @@ import Cluster
 import Datasets
 import Foundation
 import Quantization
+import Support
 import Tensors
 
 /// What the shards of one pass have in common: sent once to every worker that takes part. With the model and a shard's

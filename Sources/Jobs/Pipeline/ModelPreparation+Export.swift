@@ -3,6 +3,7 @@ import Foundation
 import ONNX
 import Quantization
 import Simulation
+import Support
 import Tensors
 
 extension ModelPreparation {

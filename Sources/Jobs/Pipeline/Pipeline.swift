@@ -6,6 +6,7 @@ import Graph
 import ONNX
 import Quantization
 import Simulation
+import Support
 import Tensors
 
 /// A job from its model to its output folder, over whatever workers the coordinator has.

@@ -4,6 +4,7 @@ import Tensors
 /// How gradients change parameters. The formulas are PyTorch's (`torch.optim.SGD`, `Adam`, `AdamW`, without dampening,
 /// AMSGrad and maximization), each operation rounded to `Float` on its own.
 public struct OptimizerSettings: Equatable, Sendable, Codable {
+    /// How a gradient moves a parameter.
     public enum Rule: Equatable, Sendable, Codable {
         /// Stochastic gradient descent. `momentum` in [0, 1); Nesterov's variant needs a momentum above zero.
         case sgd(momentum: Double, nesterov: Bool)
@@ -12,7 +13,9 @@ public struct OptimizerSettings: Equatable, Sendable, Codable {
         /// Loshchilov and Hutter, 2019: as Adam, but weight decay shrinks the weights and leaves the gradient alone.
         case adamW(beta1: Double, beta2: Double, epsilon: Double)
 
+        /// With the settings that PyTorch has where none are given.
         public static let adam = Rule.adam(beta1: 0.9, beta2: 0.999, epsilon: 1e-8)
+        /// With the settings that PyTorch has where none are given.
         public static let adamW = Rule.adamW(beta1: 0.9, beta2: 0.999, epsilon: 1e-8)
     }
 
@@ -43,6 +46,7 @@ public struct OptimizerSettings: Equatable, Sendable, Codable {
 /// An optimizer with its state. Elements do not depend on each other, so the optimizer of a slice of the flat vector does
 /// to that slice what the optimizer of the whole would.
 public struct Optimizer: Equatable, Sendable {
+    /// What the optimizer is set to.
     public let settings: OptimizerSettings
     /// Steps taken.
     public private(set) var stepCount: Int

@@ -2,6 +2,7 @@ import Tensors
 
 /// The learning rate of each step.
 public struct Schedule: Equatable, Sendable, Codable {
+    /// How the learning rate goes down after the warmup.
     public enum Decay: Equatable, Sendable, Codable {
         case constant
         /// rate / divisor^floor(epoch / everyEpochs)

@@ -1,4 +1,5 @@
 import Foundation
+import Simulation
 
 extension HTMLReport {
     /// What each quantizer does, and the values that it rounds; nothing where the job analyzed nothing.
@@ -95,7 +96,7 @@ extension HTMLReport {
 
     private func ranges(_ analysis: Analysis) -> Markup {
         .group(
-            [("activations", AnalysisQuantizer.Role.activation), ("parameters", .parameter)].map { name, role in
+            [("activations", QuantizerRole.activation), ("parameters", .parameter)].map { name, role in
                 RangeChart(
                     title: "Least and greatest values of \(name)",
                     rows: analysis.tensors.filter { $0.role == role }.prefix(RangeChart.limit).compactMap { tensor in

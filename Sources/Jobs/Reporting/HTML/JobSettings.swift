@@ -1,5 +1,6 @@
 import Foundation
 import Quantization
+import Support
 
 /// The settings of a job as rows: paths of keys, and values as one would write them.
 enum JobSettings {
