@@ -94,9 +94,9 @@ public struct CheckpointStore: Sendable {
     private static func remove(_ url: URL) throws(TrainingError) {
         do throws(FileError) {
             try FileSystem.remove(url)
-        } catch  where error.systemError != ENOENT {
-            throw TrainingError(error)
-        } catch {}
+        } catch {
+            guard error.systemError == ENOENT else { throw TrainingError(error) }
+        }
     }
 
     /// Reads the checkpoint of a step.
