@@ -4,7 +4,6 @@ public typealias ShardFailure = Messaging.ShardFailure
 public typealias ArtifactID = Messaging.ArtifactID
 public typealias ComputeIdentity = Messaging.ComputeIdentity
 public typealias Refusal = Messaging.Refusal
-public typealias SHA256Digest = Messaging.SHA256Digest
 
 /// Why a job cannot go on. Data only; one place in the program makes a sentence of it.
 public struct ClusterError: Error, Equatable, Sendable {

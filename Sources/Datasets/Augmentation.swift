@@ -6,6 +6,7 @@ import Tensors
 public struct Augmentation: Equatable, Sendable, Codable {
     /// Pixels added on each side before cropping; 0 for no crop.
     public let cropPadding: Int
+    /// Whether every other image, at random, is mirrored.
     public let horizontalFlip: Bool
 
     package enum CodingKeys: String, CodingKey, CaseIterable {

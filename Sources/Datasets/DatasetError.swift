@@ -1,5 +1,6 @@
 /// What is wrong with a dataset: with a source, which ends the work, or with one sample, which may be left out.
 public struct DatasetError: Error, Equatable, Sendable {
+    /// What is wrong.
     public enum Code: String, Sendable {
         // Sources
 
@@ -42,12 +43,15 @@ public struct DatasetError: Error, Equatable, Sendable {
         case corruptArray
     }
 
+    /// What is wrong.
     public var code: Code
     /// The source's path, or the glob; empty where the bytes came from elsewhere.
     public var file: String
     /// The sample's key; empty where the whole source is meant.
     public var key: String
+    /// What the format or the model wants; empty when it does not matter.
     public var expected: String
+    /// What is there, or the system's reason; empty when it does not matter.
     public var found: String
 
     public init(_ code: Code, file: String = "", key: String = "", expected: String = "", found: String = "") {

@@ -3,6 +3,7 @@ import Tensors
 
 /// One sample as its source holds it: nothing decoded or scaled.
 public struct Sample: Equatable, Sendable {
+    /// What a model is given of a sample.
     public enum Content: Equatable, Sendable {
         /// The bytes of a JPEG or PNG file.
         case image(Data)

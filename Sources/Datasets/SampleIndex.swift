@@ -6,6 +6,7 @@ import Tensors
 ///
 /// Takes 8 bytes for a sample in a tar, its relative path and 16 bytes for one in a folder, nothing for rows of an `.npz`.
 public struct SampleIndex: Sendable {
+    /// Where the samples are.
     public let source: DatasetSource
     /// Samples, bad ones included.
     public let count: Int

@@ -19,11 +19,14 @@ public enum CoordinatorMessage: Equatable, Sendable {
     /// To exchange what the pass's shards contribute.
     case exchange(ExchangePlan)
 
+    /// The coordinator takes a worker.
     public struct Welcome: Equatable, Sendable {
         public var job: String
+        /// Of the coordinator's life, as in lease tokens.
         public var epoch: UInt32
         /// The one instruction set that all workers of the job are pinned to.
         public var isa: String
+        /// How often each side lets the other hear of it, and after what silence it is given up.
         public var heartbeatIntervalMilliseconds: Int
         public var heartbeatTimeoutMilliseconds: Int
 
@@ -39,6 +42,7 @@ public enum CoordinatorMessage: Equatable, Sendable {
         }
     }
 
+    /// A pass begins: what it computes, and the artifacts that it needs.
     public struct PassBegin: Equatable, Sendable {
         public var pass: Int
         public var name: String
@@ -60,6 +64,7 @@ public enum CoordinatorMessage: Equatable, Sendable {
         }
     }
 
+    /// A shard to compute, and the first of its payload.
     public struct LeaseMessage: Equatable, Sendable {
         public var pass: Int
         public var shard: Int
@@ -79,6 +84,7 @@ public enum CoordinatorMessage: Equatable, Sendable {
         }
     }
 
+    /// Why a worker is to end.
     public enum ShutdownReason: String, Sendable {
         /// The job is done.
         case finished
@@ -88,6 +94,7 @@ public enum CoordinatorMessage: Equatable, Sendable {
     }
 }
 
+/// An artifact that a worker can fetch.
 public struct ArtifactReference: Equatable, Sendable {
     public var id: ArtifactID
     /// In bytes.
@@ -101,6 +108,7 @@ public struct ArtifactReference: Equatable, Sendable {
 
 /// Why a worker may not take part. It is permanent for this worker.
 public struct Refusal: Error, Equatable, Sendable {
+    /// What does not fit.
     public enum Code: String, Sendable {
         case protocolVersion
         /// Another compute library or version of it.

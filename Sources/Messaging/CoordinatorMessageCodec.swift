@@ -2,6 +2,7 @@ import Foundation
 import SwiftProtobuf
 
 extension Envelope where Message == CoordinatorMessage {
+    /// The message as it travels.
     public func encoded() -> Packet {
         var wire = WireFromCoordinator()
         wire.sequence = sequence
@@ -62,6 +63,7 @@ extension Envelope where Message == CoordinatorMessage {
         return wire.packet(bulk: bulk)
     }
 
+    /// - Throws: `WireError` for anything that `encoded` does not make.
     public init(decoding packet: Packet) throws(WireError) {
         let wire = try WireFromCoordinator(verifying: packet)
         sequence = wire.sequence

@@ -1,5 +1,6 @@
 /// Who reduces what with whom: one attempt of a pass's reduction. Part p is reduced by `roster[p % roster.count]`.
 public struct ExchangePlan: Equatable, Sendable {
+    /// A worker that takes part in an exchange.
     public struct Participant: Equatable, Sendable {
         public var peer: PeerID
         /// Where its exchange socket listens: `tcp://host:port`.

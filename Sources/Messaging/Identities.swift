@@ -1,4 +1,5 @@
 import Foundation
+import Support
 
 /// One life of a worker's session: a worker that loses its session comes back as the next incarnation, so that nothing
 /// said in an old session can be taken for the new one. (ZeroMQ silently ignores a second peer with the same routing
@@ -6,6 +7,7 @@ import Foundation
 public struct PeerID: Hashable, Sendable, CustomStringConvertible {
     /// Unique among all processes that ever speak to a coordinator.
     public var worker: String
+    /// Counts the sessions of the worker.
     public var incarnation: UInt64
 
     public init(worker: String, incarnation: UInt64) {
@@ -33,6 +35,7 @@ public struct RoutingID: Hashable, Sendable {
         self.channel = channel
     }
 
+    /// As ZeroMQ takes it.
     public var bytes: Data {
         Data((channel == .control ? peer.description : "\(peer)/heartbeat").utf8)
     }
@@ -57,6 +60,7 @@ public typealias ArtifactID = SHA256Digest
 /// The fencing token of a lease: later leases have greater tokens, those of a restarted coordinator are greater than
 /// all of its former life.
 public struct LeaseToken: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// Of the coordinator's life, and of the lease in it.
     public var epoch: UInt32
     public var counter: UInt32
 
@@ -65,10 +69,12 @@ public struct LeaseToken: Hashable, Comparable, Sendable, CustomStringConvertibl
         self.counter = counter
     }
 
+    /// The epoch in the high half, the counter in the low one.
     public init(rawValue: UInt64) {
         self.init(epoch: UInt32(truncatingIfNeeded: rawValue >> 32), counter: UInt32(truncatingIfNeeded: rawValue))
     }
 
+    /// The epoch in the high half, the counter in the low one; greater for later leases.
     public var rawValue: UInt64 { UInt64(epoch) << 32 | UInt64(counter) }
 
     public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
@@ -93,6 +99,7 @@ public struct ComputeIdentity: Equatable, Sendable {
 public struct ShardFailure: Error, Equatable, Sendable {
     /// True when another attempt, on any machine, would fail the same way.
     public var permanent: Bool
+    /// What went wrong, as a word.
     public var code: String
     /// Operands such as file, key, expected, found.
     public var fields: [String: String]

@@ -3,6 +3,7 @@ import Foundation
 /// The limits of what travels. They relate: a frame must pass a slow link well within a heartbeat timeout, and what one
 /// message may announce bounds what a receiver ever sets aside for it.
 public enum WireLimits {
+    /// Counts the versions of the messages; peers of another one are refused.
     public static let protocolVersion: UInt16 = 3
     /// The most bytes in a bulk frame.
     public static let chunkSize = 1 << 20
@@ -23,6 +24,7 @@ public enum WireLimits {
 
 /// The one or two frames of a message.
 public struct Packet: Equatable, Sendable {
+    /// The header and the body.
     public var control: Data
     /// At most `WireLimits.chunkSize` bytes.
     public var bulk: Data?
@@ -78,6 +80,7 @@ public struct Packet: Equatable, Sendable {
 
 /// A message and its number in its session (0 outside of the control connection's count).
 public struct Envelope<Message: Equatable & Sendable>: Equatable, Sendable {
+    /// Counts the messages of one side of a session.
     public var sequence: UInt64
     public var message: Message
 

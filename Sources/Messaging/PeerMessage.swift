@@ -1,7 +1,9 @@
 import Foundation
+import Support
 
 /// What workers say to each other in an exchange. Each message names the pass and the attempt that it belongs to.
 public struct PeerMessage: Equatable, Sendable {
+    /// What the message says.
     public enum Kind: UInt8, Sendable {
         /// The sender knows the attempt's plan and takes parts.
         case ready
@@ -11,11 +13,13 @@ public struct PeerMessage: Equatable, Sendable {
         case reduced
     }
 
+    /// What the message says.
     public var kind: Kind
     public var pass: Int
     public var attempt: Int
     /// 0 where the kind has none.
     public var part: Int
+    /// Empty where the kind has none.
     public var data: Data
 
     public init(_ kind: Kind, pass: Int, attempt: Int, part: Int = 0, data: Data = Data()) {
@@ -29,25 +33,27 @@ public struct PeerMessage: Equatable, Sendable {
     // Body: kind, then pass, attempt and part as UInt32, little-endian. The data is the bulk frame.
     private static let bodySize = 13
 
+    /// The message as it travels.
     public func encoded() -> Packet {
-        var body = Data(capacity: Self.bodySize)
+        var body = ByteWriter(capacity: Self.bodySize)
         body.append(kind.rawValue)
-        for number in [pass, attempt, part] {
-            withUnsafeBytes(of: UInt32(clamping: number).littleEndian) { body.append(contentsOf: $0) }
-        }
-        return Packet(sealing: body, bulk: kind == .ready ? nil : data)
+        for number in [pass, attempt, part] { body.append(UInt32(clamping: number)) }
+        return Packet(sealing: body.data, bulk: kind == .ready ? nil : data)
     }
 
     /// - Throws: `WireError` for anything that `encoded` does not make.
     public init(decoding packet: Packet) throws(WireError) {
         let body = try packet.verifiedBody(bulkLimit: WireLimits.partSize)
-        guard body.count == Self.bodySize, let first = body.first, let kind = Kind(rawValue: first) else {
+        var reader = ByteReader(body, record: "peer message")
+        do throws(ByteCodingError) {
+            guard let kind = Kind(rawValue: try reader.take(UInt8.self)) else { throw reader.error(.malformed) }
+            self.init(
+                kind, pass: Int(try reader.take(UInt32.self)), attempt: Int(try reader.take(UInt32.self)),
+                part: Int(try reader.take(UInt32.self)), data: packet.bulk ?? Data())
+            try reader.finish()
+        } catch {
             throw WireError(.malformed, expected: "\(Self.bodySize) bytes", found: "\(body.count)")
         }
-        let numbers = body.dropFirst().withUnsafeBytes { bytes in
-            (0..<3).map { Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self))) }
-        }
         guard (packet.bulk == nil) == (kind == .ready) else { throw WireError(.frames, expected: "a bulk frame") }
-        self.init(kind, pass: numbers[0], attempt: numbers[1], part: numbers[2], data: packet.bulk ?? Data())
     }
 }

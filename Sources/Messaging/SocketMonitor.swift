@@ -3,6 +3,7 @@ import Foundation
 
 /// Tells what happens to a socket's connections beneath its messages.
 public final class SocketMonitor {
+    /// What happens to a connection.
     public enum Event: Equatable, Sendable {
         case connected
         case disconnected
@@ -10,6 +11,7 @@ public final class SocketMonitor {
         case handshakeFailed(endpoint: String)
     }
 
+    /// Where the events arrive.
     public let socket: ZeroMQSocket
     private let monitored: ZeroMQSocket
 

@@ -15,6 +15,7 @@ public final class WakeUp: Sendable {
         close(descriptor)
     }
 
+    /// Wakes whoever waits; any number of signals is as good as one.
     public func signal() {
         var one: UInt64 = 1
         // Fails only when the counter is full, and then the waiting thread wakes anyway.
@@ -28,6 +29,7 @@ public final class WakeUp: Sendable {
     }
 }
 
+/// Waits for sockets and signals at once.
 public enum Waiting {
     /// Waits until a socket has a message, the wake-up is signalled or the time is over. Interrupted waits end early.
     /// - Parameter full: sockets that are also waited for to take another message.

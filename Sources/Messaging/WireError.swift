@@ -1,5 +1,6 @@
 /// Why bytes are not a message of ours. It is data for a log line, never a reason to stop.
 public struct WireError: Error, Equatable, Sendable {
+    /// What is wrong with the message.
     public enum Code: String, Sendable {
         /// Shorter than a header, or than its header says.
         case truncated
@@ -15,8 +16,11 @@ public struct WireError: Error, Equatable, Sendable {
         case malformed
     }
 
+    /// What is wrong.
     public var code: Code
+    /// What the protocol wants.
     public var expected: String?
+    /// What arrived.
     public var found: String?
 
     public init(_ code: Code, expected: String? = nil, found: String? = nil) {

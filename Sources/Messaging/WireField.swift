@@ -1,4 +1,5 @@
 import Foundation
+import Support
 import SwiftProtobuf
 
 /// Fields that are checked on their way in: what a message says is bounded before anyone acts on it.

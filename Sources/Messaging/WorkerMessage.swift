@@ -1,4 +1,5 @@
 import Foundation
+import Support
 
 /// What a worker says to the coordinator.
 public enum WorkerMessage: Equatable, Sendable {
@@ -22,11 +23,14 @@ public enum WorkerMessage: Equatable, Sendable {
     /// An exchange cannot be done: these peers are not reached, or send what makes no sense.
     case reductionFailed(pass: Int, attempt: Int, peers: [PeerID], reason: String)
 
+    /// A worker presents itself.
     public struct Hello: Equatable, Sendable {
         public var peer: PeerID
+        /// Shards that it computes at once.
         public var lanes: Int
         public var compute: ComputeIdentity
         public var host: String
+        /// The process's number on its host.
         public var process: Int
         /// Where other workers connect to for exchanges; 0 where they cannot.
         public var exchangePort: Int
@@ -45,6 +49,7 @@ public enum WorkerMessage: Equatable, Sendable {
         }
     }
 
+    /// What a worker has computed of a shard, and the first of it.
     public struct ResultMessage: Equatable, Sendable {
         public var pass: Int
         public var shard: Int

@@ -2,6 +2,7 @@ import Foundation
 import SwiftProtobuf
 
 extension Envelope where Message == WorkerMessage {
+    /// The message as it travels.
     public func encoded() -> Packet {
         var wire = WireFromWorker()
         wire.sequence = sequence
@@ -63,6 +64,7 @@ extension Envelope where Message == WorkerMessage {
         return wire.packet(bulk: bulk)
     }
 
+    /// - Throws: `WireError` for anything that `encoded` does not make.
     public init(decoding packet: Packet) throws(WireError) {
         let wire = try WireFromWorker(verifying: packet)
         sequence = wire.sequence

@@ -5,6 +5,7 @@ import Foundation
 public struct ZeroMQError: Error, Equatable, Sendable {
     /// The C function.
     public var operation: String
+    /// The endpoint concerned, where there is one.
     public var endpoint: String?
     /// errno as libzmq reports it.
     public var errorNumber: Int32

@@ -3,6 +3,7 @@ import Foundation
 
 /// A ZeroMQ socket. It belongs to the thread that made it: libzmq's sockets may not be shared between threads.
 public final class ZeroMQSocket {
+    /// ZeroMQ's types of sockets, as far as they are used.
     public enum Kind: Sendable {
         /// The side that binds: frames are preceded by the routing id of the connection.
         case router
@@ -50,11 +51,13 @@ public final class ZeroMQSocket {
             pthread_equal(owner, pthread_self()) != 0, "a ZeroMQ socket was used on a thread that did not make it")
     }
 
+    /// Takes connections at an endpoint.
     public func bind(_ endpoint: String) throws(ZeroMQError) {
         checkOwner()
         guard zmq_bind(pointer, endpoint) == 0 else { throw ZeroMQError.last("zmq_bind", endpoint: endpoint) }
     }
 
+    /// Connects to an endpoint, again and again until it is there.
     public func connect(_ endpoint: String) throws(ZeroMQError) {
         checkOwner()
         guard zmq_connect(pointer, endpoint) == 0 else { throw ZeroMQError.last("zmq_connect", endpoint: endpoint) }

@@ -1,5 +1,6 @@
 /// What is wrong with a model file. Data only: the command line turns it into a sentence.
 public struct ONNXError: Error, Equatable, Sendable {
+    /// What is wrong with the file.
     public enum Code: String, Sendable {
         /// The file cannot be opened or read.
         case unreadable
@@ -16,12 +17,15 @@ public struct ONNXError: Error, Equatable, Sendable {
         case notWritten
     }
 
+    /// What is wrong.
     public var code: Code
     /// The file concerned: the model, or one of its external data files.
     public var file: String
     /// The tensor concerned.
     public var tensor: String?
+    /// What the format wants.
     public var expected: String?
+    /// What is there, or the system's reason.
     public var found: String?
 
     public init(_ code: Code, file: String, tensor: String? = nil, expected: String? = nil, found: String? = nil) {

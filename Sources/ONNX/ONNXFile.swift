@@ -1,9 +1,11 @@
 import Foundation
+import Support
 import SwiftProtobuf
 import Tensors
 
 /// A model in memory, and where its external data lies.
 public struct ONNXFile: Sendable {
+    /// The model as protobuf has it; external data is not in it.
     public var model: ONNXModelProto
     /// What errors call the file.
     public let name: String
@@ -83,5 +85,76 @@ public struct ONNXFile: Sendable {
         } catch {
             throw ONNXError(.notWritten, file: name, expected: "a model that protobuf can hold", found: "\(error)")
         }
+    }
+}
+
+extension ONNXFile {
+    /// Tensors of this many bytes or more are moved out of a model that is too large for one protobuf message.
+    private static let externalTensorBytes = 1024
+
+    /// Writes the model; the file at `url` is replaced as a whole, and is on the disk then. External data is taken inside; a
+    /// model with more than `inlineLimit` bytes of tensors gets one external file, named as the model with `.data`.
+    /// - Throws: `ONNXError(.notWritten)` naming the file, and what reading external data throws.
+    public func write(to url: URL, inlineLimit: Int = 1_900_000_000) throws {
+        var model = model
+        var bytes = 0
+        for index in model.graph.initializer.indices {
+            let proto = model.graph.initializer[index]
+            if proto.dataLocation == .external || !proto.hasRawData {
+                var raw = ONNXTensorProto(try tensor(proto), name: proto.name)
+                raw.docString = proto.docString
+                model.graph.initializer[index] = raw
+            }
+            bytes += model.graph.initializer[index].rawData.count
+        }
+        if bytes > inlineLimit {
+            let data = url.appendingPathExtension("data")
+            try AtomicFile.replace(data, failure: Self.notWritten) { (temporary) throws(ONNXError) in
+                do throws(FileError) {
+                    try Self.moveTensors(of: &model, to: temporary, location: data.lastPathComponent)
+                } catch {
+                    throw ONNXError(.notWritten, file: data.path, found: error.reason)
+                }
+            }
+        }
+        let encoded = try Self.encode(model, name: url.path)
+        do throws(FileError) { try AtomicFile.write(encoded, to: url) } catch { throw Self.notWritten(error) }
+    }
+
+    private static func notWritten(_ error: FileError) -> ONNXError {
+        ONNXError(.notWritten, file: error.path, found: error.reason)
+    }
+
+    /// Writes the larger tensors to a file, which the model then refers to.
+    private static func moveTensors(
+        of model: inout ONNXModelProto, to url: URL, location: String
+    ) throws(FileError) {
+        let file = try DurableFile(creating: url)
+        var offset = 0
+        for index in model.graph.initializer.indices {
+            let data = model.graph.initializer[index].rawData
+            guard data.count >= externalTensorBytes else { continue }
+            // Cache lines, so that a reader can use the mapped elements in place.
+            let padding = (64 - offset % 64) % 64
+            try file.write(Data(count: padding))
+            try file.write(data)
+            offset += padding
+            model.graph.initializer[index].clearRawData()
+            model.graph.initializer[index].dataLocation = .external
+            model.graph.initializer[index].externalData = [
+                .init(key: "location", value: location), .init(key: "offset", value: "\(offset)"),
+                .init(key: "length", value: "\(data.count)"),
+            ]
+            offset += data.count
+        }
+    }
+}
+
+extension ONNXStringStringEntryProto {
+    /// An entry of a model's metadata, or of where external data lies.
+    public init(key: String, value: String) {
+        self.init()
+        self.key = key
+        self.value = value
     }
 }

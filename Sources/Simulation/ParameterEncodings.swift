@@ -25,10 +25,10 @@ public enum ParameterEncodings {
     /// The encodings of one parameter; nil where there are none, as for a channel without any finite value.
     /// - Parameters:
     ///   - elements: [shape], row-major
-    ///   - blocks: of a parameter with a channel axis.
+    ///   - blocks: of a parameter with a channel axis; along an axis that is known.
     public static func compute(
         _ elements: UnsafeBufferPointer<Float>, shape: Shape, settings: QuantizerSettings, channelAxis: Int?,
-        blocks: Quantizer.Blocks?
+        blocks: Blocks?
     ) -> TensorEncodings? {
         compute(
             elements, shape: shape, settings: settings, channelAxis: channelAxis, blocks: blocks, settings.encoding)
@@ -36,18 +36,20 @@ public enum ParameterEncodings {
 
     private static func compute(
         _ elements: UnsafeBufferPointer<Float>, shape: Shape, settings: QuantizerSettings, channelAxis: Int?,
-        blocks: Quantizer.Blocks?, _ encoding: (TensorStatistics) -> Encoding?
+        blocks: Blocks?, _ encoding: (TensorStatistics) -> Encoding?
     ) -> TensorEncodings? {
         guard settings.dataType == .int else { return .float16 }
         var grids = [Int](repeating: 1, count: shape.rank)
         if let channelAxis { grids[channelAxis] = shape[channelAxis] }
-        if let blocks { grids[blocks.axis] = shape[blocks.axis] / blocks.size }
+        if let blocks {
+            guard let axis = blocks.axis else { preconditionFailure("blocks along an axis that is not known") }
+            grids[axis] = shape[axis] / blocks.size
+        }
         let statistics = GridRuns(shape: shape, grids: grids).statistics(of: elements)
         let computed = statistics.compactMap(encoding)
         guard computed.count == statistics.count, !computed.isEmpty else { return nil }
         return TensorEncodings(
-            encodings: computed, axis: channelAxis,
-            blocks: blocks.map { TensorEncodings.Blocks(size: $0.size, axis: $0.axis, shape: grids) })
+            encodings: computed, axis: channelAxis, blocks: blocks, blockGrids: blocks.map { _ in grids })
     }
 }
 

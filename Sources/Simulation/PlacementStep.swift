@@ -2,6 +2,7 @@ import Quantization
 
 /// What a rule of the config, or of the target, did to the quantizer of one tensor.
 public struct PlacementStep: Equatable, Sendable {
+    /// What a rule can change of a quantizer.
     public enum Change: Equatable, Sendable {
         case enabled(Bool)
         case symmetric(Bool)
@@ -16,11 +17,12 @@ public struct PlacementStep: Equatable, Sendable {
         case scheme(Scheme)
         case dataType(DataType)
         /// Nil for channels that are not cut into blocks.
-        case blocks(Quantizer.Blocks?)
+        case blocks(Blocks?)
         /// The encodings of a file, which training does not move where they are frozen.
         case given(TensorEncodings, frozen: Bool)
     }
 
+    /// What became of the quantizer.
     public var change: Change
     /// Where the config says so, as a JSON path such as `op_type.Relu.encoding_constraints`; or where the job does, such as
     /// `overrides[0]`; or the name of a rule that is in neither: see `BuiltInRule`.

@@ -1,22 +1,26 @@
 import Quantization
 
+/// What a tensor that is quantized is to its graph.
+public enum QuantizerRole: String, Sendable, Codable {
+    /// A tensor that changes with the sample, or a constant that is the operand of an elementwise op.
+    case activation
+    /// A weight, bias or the like of a layer.
+    case parameter
+}
+
 /// A tensor that is rounded to the grid of an encoding.
 public struct Quantizer: Equatable, Sendable {
-    public enum Role: String, Sendable, Codable {
-        /// A tensor that changes with the sample, or a constant that is the operand of an elementwise op.
-        case activation
-        /// A weight, bias or the like of a layer.
-        case parameter
-    }
-
     /// The ONNX tensor name.
     public var tensor: String
-    public var role: Role
+    /// What the tensor is to the graph.
+    public var role: QuantizerRole
+    /// What its encodings are computed by.
     public var settings: QuantizerSettings
     /// One encoding per index of this axis; nil for one encoding. Not negative.
     public var channelAxis: Int?
-    /// How each channel is cut into blocks with encodings of their own; nil where it is not.
+    /// How each channel is cut into blocks with encodings of their own; nil where it is not. Their axis is known.
     public var blocks: Blocks?
+    /// Whether the tensor is rounded at all.
     public var enabled: Bool
     /// The tensor's value is known without samples: its statistics are those of the constant.
     public var isConstant: Bool
@@ -25,22 +29,11 @@ public struct Quantizer: Equatable, Sendable {
     /// The tensor whose quantizer this is too: what is observed of all tensors that share it gives one encoding. The
     /// tensor itself where it shares with none or lends its quantizer to others.
     public var group: String
-
-    /// Runs of neighbouring elements along an axis of the parameter.
-    public struct Blocks: Equatable, Hashable, Sendable, Codable {
-        /// That of the input channels, which products are summed over. Not negative.
-        public var axis: Int
-        /// Elements; divides the extent of the axis.
-        public var size: Int
-
-        public init(axis: Int, size: Int) {
-            self.axis = axis
-            self.size = size
-        }
-    }
+    /// In place of encodings that are computed.
+    public var given: GivenEncodings?
 
     public init(
-        tensor: String, role: Role, settings: QuantizerSettings, channelAxis: Int?, blocks: Blocks? = nil,
+        tensor: String, role: QuantizerRole, settings: QuantizerSettings, channelAxis: Int?, blocks: Blocks? = nil,
         enabled: Bool, isConstant: Bool, constraints: EncodingConstraints?, group: String,
         given: GivenEncodings? = nil
     ) {
@@ -55,11 +48,10 @@ public struct Quantizer: Equatable, Sendable {
         self.group = group
         self.given = given
     }
-    /// In place of encodings that are computed.
-    public var given: GivenEncodings?
 
     /// Encodings from a file.
     public struct GivenEncodings: Equatable, Sendable {
+        /// Of the tensor, with axes that are known.
         public var encodings: TensorEncodings
         /// Training does not move them.
         public var isFrozen: Bool
@@ -101,7 +93,7 @@ extension Quantizer {
         case .given(let encodings, let frozen):
             given = GivenEncodings(encodings, isFrozen: frozen)
             channelAxis = encodings.axis
-            blocks = encodings.blocks.flatMap { given in given.axis.map { Blocks(axis: $0, size: given.size) } }
+            blocks = encodings.blocks.flatMap { $0.axis == nil ? nil : $0 }
             settings.dataType = encodings.dataType
             guard let first = encodings.encodings.first else { return }
             settings.bitwidth = first.bitwidth

@@ -1,6 +1,9 @@
+import Support
+
 /// A config file that is not valid, or rules that contradict each other on a graph. Data only: the command line turns it
 /// into a sentence.
 public struct SimulationError: Error, Equatable, Sendable {
+    /// What is wrong.
     public enum Code: String, Sendable {
         /// No built-in config has this name.
         case unknownConfig
@@ -27,6 +30,7 @@ public struct SimulationError: Error, Equatable, Sendable {
         case quantizedInputIsOutput
     }
 
+    /// What is wrong.
     public var code: Code
     /// The config file, or the name of the built-in config.
     public var file: String?
@@ -36,7 +40,9 @@ public struct SimulationError: Error, Equatable, Sendable {
     /// The tensor and the node concerned.
     public var tensor: String?
     public var node: String?
+    /// What the grammar, or another rule, wants.
     public var expected: String?
+    /// What is there, in short.
     public var found: String?
     /// What could have been meant by what was found.
     public var candidates: [String] = []
@@ -53,5 +59,19 @@ public struct SimulationError: Error, Equatable, Sendable {
         self.expected = expected
         self.found = found
         self.candidates = candidates
+    }
+
+    /// Of a config file.
+    init(_ error: JSONError) {
+        let code: Code =
+            switch error.code {
+            case .malformed: .malformed
+            case .missingKey: .missingKey
+            case .unknownKey: .unknownKey
+            // Configs have neither versions nor lists that must be as long as others.
+            case .invalidValue, .unsupportedVersion, .lengthMismatch: .invalidValue
+            case .unsupported: .unsupportedSetting
+            }
+        self.init(code, file: error.file, path: error.path, expected: error.expected, found: error.found)
     }
 }

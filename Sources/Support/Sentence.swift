@@ -2,18 +2,27 @@
 /// `FILE, line N, node "NAME" (OP), tensor "NAME", KEY: COMPLAINT: expected E, found F, did you mean "S"?`
 /// where every part but one may be absent.
 package struct Sentence: Equatable, Sendable {
+    /// The file that the complaint is about.
     package var file: String?
+    /// A line of it, from 1.
     package var line: Int?
+    /// A node of a graph, and its op type.
     package var node: String?
     package var opType: String?
+    /// A tensor of a model.
     package var tensor: String?
+    /// A key, or another place that has a name.
     package var key: String?
     /// What is wrong; empty where `expected` and `found` say it all.
     package var complaint: String
+    /// What should be there.
     package var expected: String?
+    /// What is there.
     package var found: String?
+    /// What could have been meant.
     package var suggestion: String?
 
+    /// A complaint with those parts that it has.
     package init(
         _ complaint: String = "", file: String? = nil, line: Int? = nil, node: String? = nil, opType: String? = nil,
         tensor: String? = nil, key: String? = nil, expected: String? = nil, found: String? = nil,
@@ -31,6 +40,7 @@ package struct Sentence: Equatable, Sendable {
         self.suggestion = suggestion
     }
 
+    /// The parts put together, on one line.
     package var text: String {
         let text = [place, complaint, operands].filter { !$0.isEmpty }.joined(separator: ": ")
         return onOneLine(suggestion.map { "\(text), did you mean \"\($0)\"?" } ?? text)

@@ -11,6 +11,7 @@ public struct CounterRandom: Sendable, RandomNumberGenerator {
         key = parts.reduce(0x243F_6A88_85A3_08D3) { Self.mix($0 &+ 0x9E37_79B9_7F4A_7C15 ^ Self.mix($1)) }
     }
 
+    /// The next number of the sequence, any with equal probability.
     public mutating func next() -> UInt64 {
         counter &+= 1
         return Self.mix(key &+ counter &* 0x9E37_79B9_7F4A_7C15)

@@ -17,6 +17,7 @@ public enum ElementType: String, Sendable, CaseIterable {
         }
     }
 
+    /// Whether elements are of one of the floating-point types.
     public var isFloatingPoint: Bool {
         switch self {
         case .float32, .float64, .float16, .bfloat16: true

@@ -1,10 +1,12 @@
 import Foundation
+import Support
 
 private import CZip
 
 /// Numpy's `.npz` format: a ZIP archive of `.npy` members, named after the arrays. Members that do not end in `.npy`
 /// are no arrays and are passed over.
 public enum NPZ {
+    /// How members are held in the archive.
     public enum Compression: Sendable {
         case stored, deflated
     }
@@ -24,25 +26,23 @@ public enum NPZ {
         }
     }
 
-    /// Writes arrays under a temporary name beside `url`, then renames. The same arrays give the same bytes.
+    /// Writes arrays; the file at `url` is replaced as a whole, and is on the disk then. The same arrays give the same bytes.
     /// - Throws: `TensorFileError` (`.duplicateName`, `.cannotWrite`).
     public static func write(
         _ arrays: [(name: String, tensor: Tensor)], to url: URL, compression: Compression = .stored
-    ) throws {
+    ) throws(TensorFileError) {
         var names: Set<String> = []
         for (name, _) in arrays where !names.insert(name).inserted {
             throw TensorFileError(.duplicateName, file: url.path, member: name)
         }
-        let temporary = url.deletingLastPathComponent().appendingPathComponent(
-            ".\(url.lastPathComponent).\(UUID().uuidString)")
-        do {
-            try writeArchive(arrays, path: temporary.path, compression: compression)
-            guard rename(temporary.path, url.path) == 0 else {
-                throw TensorFileError(.cannotWrite, found: String(cString: strerror(errno)))
+        try AtomicFile.replace(url) { error in
+            TensorFileError(.cannotWrite, file: error.path, found: error.reason)
+        } _: { (temporary) throws(TensorFileError) in
+            do throws(TensorFileError) {
+                try writeArchive(arrays, path: temporary.path, compression: compression)
+            } catch {
+                throw error.at(file: url.path, member: error.member)
             }
-        } catch let error as TensorFileError {
-            unlink(temporary.path)
-            throw error.at(file: url.path, member: error.member)
         }
     }
 
@@ -82,7 +82,7 @@ public enum NPZ {
 
     private static func writeArchive(
         _ arrays: [(name: String, tensor: Tensor)], path: String, compression: Compression
-    ) throws {
+    ) throws(TensorFileError) {
         var code: Int32 = 0
         guard let archive = zip_open(path, ZIP_CREATE | ZIP_EXCL, &code) else {
             var error = zip_error_t()
@@ -97,7 +97,7 @@ public enum NPZ {
         }
         // libzip reads the sources when the archive is closed, so all must stay alive and in place until then.
         let contents = arrays.map { ArrayContent($0.tensor) }
-        try withExtendedLifetime(contents) {
+        try withExtendedLifetime(contents) { () throws(TensorFileError) in
             for (array, content) in zip(arrays, contents) {
                 let fragments = content.fragments.map {
                     zip_buffer_fragment_t(

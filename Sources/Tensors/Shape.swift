@@ -3,20 +3,24 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
     /// Extents in elements; none is negative.
     public let dimensions: [Int]
 
+    /// - Parameter dimensions: extents of the axes, the outermost first; none for a scalar.
     public init(_ dimensions: [Int]) {
         precondition(dimensions.allSatisfy { $0 >= 0 }, "a shape has no negative extent: \(dimensions)")
         self.dimensions = dimensions
     }
 
+    /// Extents of the axes, the outermost first.
     public init(arrayLiteral elements: Int...) {
         self.init(elements)
     }
 
+    /// How many axes there are.
     public var rank: Int { dimensions.count }
 
     /// The number of elements.
     public var count: Int { dimensions.reduce(1, *) }
 
+    /// The extent of an axis, from the front.
     public subscript(axis: Int) -> Int { dimensions[axis] }
 
     /// Row-major strides in elements.

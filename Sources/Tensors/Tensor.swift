@@ -16,6 +16,7 @@ public struct Tensor: Sendable {
         self.byteOffset = byteOffset
     }
 
+    /// - Parameter elements: [shape], row-major; copied.
     public init<Element: TensorElement>(shape: Shape, _ elements: [Element]) {
         precondition(elements.count == shape.count, "\(shape) does not have \(elements.count) elements")
         self.init(shape: shape) { (buffer: UnsafeMutableBufferPointer<Element>) in
@@ -38,6 +39,7 @@ public struct Tensor: Sendable {
         self.init(shape: [], [scalar])
     }
 
+    /// Elements.
     public var count: Int { shape.count }
 
     /// Which bytes a tensor views: equal for copies and reshaped copies of one tensor. Means something only while the tensor,
@@ -53,6 +55,7 @@ public struct Tensor: Sendable {
         }
     }
 
+    /// Equal for tensors that view the same bytes.
     package var identity: Identity { Identity(self) }
 
     /// Calls `body` with the bytes of the elements, row-major, in the machine's byte order.

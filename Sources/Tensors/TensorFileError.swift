@@ -1,5 +1,6 @@
 /// What is wrong with an `.npy` or `.npz` file.
 public struct TensorFileError: Error, Equatable, Sendable {
+    /// What is wrong with the file.
     public enum Code: String, Sendable {
         /// The file cannot be opened or read; `found` is the system's reason.
         case cannotOpen
@@ -35,12 +36,15 @@ public struct TensorFileError: Error, Equatable, Sendable {
         case columnMajorSamples
     }
 
+    /// What is wrong.
     public var code: Code
     /// The file's path; empty when the bytes did not come from a file.
     public var file: String
     /// The array, or the member, of an `.npz` file; empty when it does not matter.
     public var member: String
+    /// What the format wants; empty when it does not matter.
     public var expected: String
+    /// What is there, or the system's reason; empty when it does not matter.
     public var found: String
 
     public init(_ code: Code, file: String = "", member: String = "", expected: String = "", found: String = "") {

@@ -3,6 +3,7 @@ import Tensors
 /// Where each trained tensor lies in the flat vector that gradients, sums and optimizers work on. The order is the one
 /// that the layout was made with; whoever makes it must take it from the model, never from a hashed collection.
 public struct ParameterLayout: Equatable, Sendable {
+    /// A parameter and its place in the vector.
     public struct Entry: Equatable, Sendable {
         public let name: String
         public let shape: Shape

@@ -16,6 +16,9 @@ public struct RunningStatistics: Equatable, Sendable, Codable {
     /// Of a step, at least one.
     public let slots: Int
 
+    /// - Parameters:
+    ///   - momentum: above 0, at most 1.
+    ///   - slots: of a step, at least one.
     public init(momentum: Double, slots: Int) {
         precondition(momentum > 0 && momentum <= 1 && slots > 0, "a momentum of \(momentum) over \(slots) slots")
         self.momentum = momentum

@@ -1,6 +1,9 @@
+import Support
+
 /// What is wrong with the numbers of a training step, or with a file of a checkpoint. Data only: the command line turns
 /// it into a sentence.
 public struct TrainingError: Error, Equatable, Sendable {
+    /// What is wrong.
     public enum Code: String, Sendable {
         // Numbers
 
@@ -39,6 +42,7 @@ public struct TrainingError: Error, Equatable, Sendable {
         case noCheckpoint
     }
 
+    /// What is wrong.
     public var code: Code
     /// The optimizer step, from 0, and the slot of it.
     public var step: Int?
@@ -49,7 +53,9 @@ public struct TrainingError: Error, Equatable, Sendable {
     public var key: String?
     /// The element of the tensor, or the sample of the batch.
     public var index: Int?
+    /// What should be there.
     public var expected: String?
+    /// What is there, or the system's reason.
     public var found: String?
 
     public init(
@@ -62,6 +68,11 @@ public struct TrainingError: Error, Equatable, Sendable {
         self.index = index
         self.expected = expected
         self.found = found
+    }
+
+    /// Of a file or folder that could not be written.
+    init(_ error: FileError) {
+        self.init(.cannotWrite, file: error.path, found: error.reason)
     }
 
     /// The same error with the tensor, and the element of it, that an element of the flat vector is.

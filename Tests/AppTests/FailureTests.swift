@@ -43,6 +43,25 @@ import Testing
         #expect(Failure(error, file: "m.onnx") == Failure(sentence: sentence, exitReason: .permanent))
     }
 
+    @Test func bytesAndFilesAreTold() {
+        let short = ByteCodingError(
+            .truncated, record: "slot result", part: "counts", position: 8, expected: "4 bytes", found: "2")
+        #expect(
+            Failure(short)
+                == Failure(
+                    sentence: "slot result, byte 8 (counts): too few bytes: expected 4 bytes, found 2",
+                    exitReason: .permanent))
+        let full = FileError(.flush, path: "/out/a", systemError: ENOSPC)
+        #expect(
+            Failure(full)
+                == Failure(
+                    sentence: "/out/a: cannot be written: No space left on device", exitReason: .temporary))
+        let kept = FileError(.remove, path: "/out/a", systemError: EACCES)
+        #expect(
+            Failure(kept)
+                == Failure(sentence: "/out/a: cannot be removed: Permission denied", exitReason: .permanent))
+    }
+
     @Test func errorsAreAttributedToTheFileAtHand() {
         let inner = GraphError(.cycle)
         let error = #expect(throws: ErrorInFile.self) {

@@ -1,6 +1,7 @@
 import Cluster
 import Foundation
 import Messaging
+import Support
 
 /// A coordinator's process: the real state machine, with a simulated disk, reading thread and committing thread.
 final class SimulatedCoordinator {

@@ -1,6 +1,7 @@
 import Cluster
 import Foundation
 import Messaging
+import Support
 
 /// A worker's process: the real state machine, with simulated connections and lanes.
 final class SimulatedWorker {

@@ -1,6 +1,7 @@
 import Cluster
 import Foundation
 import Messaging
+import Support
 import Tensors
 
 /// A coordinator and workers over a network, all of it in one thread, in virtual time, driven by one seed. The protocol

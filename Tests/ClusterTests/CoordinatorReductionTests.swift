@@ -1,6 +1,7 @@
 import Cluster
 import Foundation
 import Messaging
+import Support
 import Testing
 
 /// The coordinator's protocol in passes that workers reduce among themselves, event by event.

@@ -1,6 +1,7 @@
 import Cluster
 import Foundation
 import Messaging
+import Support
 import Testing
 
 /// Drives a state with events and keeps what it did.

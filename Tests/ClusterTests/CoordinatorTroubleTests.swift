@@ -1,6 +1,7 @@
 import Cluster
 import Foundation
 import Messaging
+import Support
 import Testing
 
 /// The coordinator's protocol, event by event: results that come late, twice or never.

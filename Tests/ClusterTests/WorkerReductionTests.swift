@@ -1,6 +1,7 @@
 import Cluster
 import Foundation
 import Messaging
+import Support
 import Testing
 
 /// The worker's protocol in passes that are reduced, event by event.

@@ -1,6 +1,7 @@
 import Cluster
 import Foundation
 import Messaging
+import Support
 import Testing
 
 /// Drives a state with events, as its connections, its lanes and the coordinator would.

@@ -74,7 +74,7 @@ import Testing
             do {
                 _ = try ShardPayload(decoding: damaged)
             } catch {
-                #expect((error as? DatasetError)?.code == .malformedPayload, "seed \(seed), round \(round)")
+                #expect(error.code == .malformedPayload, "seed \(seed), round \(round)")
             }
         }
     }

@@ -3,6 +3,7 @@ import Foundation
 import JobFile
 import Quantization
 import Simulation
+import Support
 import Testing
 import TestSupport
 

@@ -2,7 +2,9 @@ import App
 import Foundation
 import JobFile
 import Jobs
+import Support
 import Testing
+import TestSupport
 
 @Suite struct OutputFolderTests {
     private let folder = FileManager.default.temporaryDirectory.appendingPathComponent("out-\(UUID().uuidString)")
@@ -56,6 +58,21 @@ import Testing
         #expect(error?.code == .unwritableFile)
         #expect(error?.file == output.report.path)
         #expect(try names() == ["report.json"])
+    }
+}
+
+@Suite struct OutputFolderDurabilityTests {
+    @Test func aFileIsOnTheDiskBeforeItHasItsName() throws {
+        let scratch = try ScratchFolder()
+        let output = try OutputFolder(creating: scratch.url.appendingPathComponent("out"))
+        let log = FileLog()
+        try log.recording { try writeAtomically(Data("x".utf8), to: output.report) }
+        #expect(log.flushesBeforeRename(of: output.report), "\(log.operations)")
+        let error = FileLog(failing: .flush, with: ENOSPC).recording {
+            #expect(throws: JobError.self) { try writeAtomically(Data("y".utf8), to: output.report) }
+        }
+        #expect(error?.file == output.report.path && error?.systemError == ENOSPC)
+        #expect(try Data(contentsOf: output.report) == Data("x".utf8))
     }
 }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Messaging
+import Support
 import Tensors
 import Testing
 
@@ -196,16 +197,6 @@ import Testing
             #expect(RoutingID(bytes: Data(wrong.utf8)) == nil, "\(wrong)")
         }
         #expect(RoutingID(bytes: Data([0, 1, 2, 3, 4])) == nil)
-    }
-
-    @Test func digestsAreSHA256() throws {
-        // FIPS 180-2, appendix B.1.
-        #expect(
-            SHA256Digest(of: Data("abc".utf8)).description
-                == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
-        let digest = SHA256Digest(of: Data())
-        #expect(try #require(SHA256Digest(bytes: digest.bytes)) == digest)
-        #expect(SHA256Digest(bytes: Data(count: 31)) == nil)
     }
 
     @Test func laterTokensAreGreater() {

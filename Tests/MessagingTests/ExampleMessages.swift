@@ -1,5 +1,6 @@
 import Foundation
 import Messaging
+import Support
 import Tensors
 
 /// One of each kind of message, with fields drawn from a seed.

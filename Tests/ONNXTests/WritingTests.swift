@@ -1,7 +1,9 @@
 import Foundation
 import ONNX
+import Support
 import Tensors
 import Testing
+import TestSupport
 
 @Suite struct WritingTests {
     @Test func aWrittenModelIsTheSame() throws {
@@ -28,6 +30,35 @@ import Testing
             for name in ["a", "b"] {
                 let inline = try file.tensor(try #require(file.initializer("\(name).inline")))
                 #expect(try read.tensor(try #require(read.initializer(name))) == inline)
+            }
+            let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+            #expect(files == ["out.onnx", "out.onnx.data"])
+        }
+    }
+
+    /// A model that has its name is one that a crash cannot take any more, nor the tensors that it refers to.
+    @Test func aModelIsOnTheDiskBeforeItHasItsName() throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("out.onnx")
+            let data = url.appendingPathExtension("data")
+            var file = try ONNXFile.read(golden("external.onnx"))
+            file.model.graph.initializer.append(
+                ONNXTensorProto(Tensor(shape: [500], (0..<500).map { Float($0) }), name: "large"))
+            let log = FileLog()
+            try log.recording { try file.write(to: url, inlineLimit: 1000) }
+            #expect(log.flushesBeforeRename(of: url), "\(log.operations)")
+            #expect(log.flushesBeforeRename(of: data), "\(log.operations)")
+            let renames = zip(log.operations, log.paths).filter { $0.0 == .rename }.map(\.1)
+            #expect(renames == [data.path, url.path])
+
+            for operation in [FileError.Operation.create, .write, .flush, .rename] {
+                for (limit, failed) in [(1000, data), (1_000_000, url)] {
+                    let error = FileLog(failing: operation, with: ENOSPC).recording {
+                        #expect(throws: ONNXError.self) { try file.write(to: url, inlineLimit: limit) }
+                    }
+                    let reason = String(cString: strerror(ENOSPC))
+                    #expect(error == ONNXError(.notWritten, file: failed.path, found: reason), "\(operation)")
+                }
             }
             let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
             #expect(files == ["out.onnx", "out.onnx.data"])

@@ -1,6 +1,7 @@
 import Foundation
 import Passes
 import Quantization
+import Support
 import Tensors
 import Testing
 
@@ -82,7 +83,7 @@ import Testing
         #expect(sum.samples == 20 && sum.skipped == 2 && sum.labelled == 18 && sum.top1 == 9 && sum.top5 == 16)
         let bytes = first.encoded()
         for bad in [Data(), bytes.dropLast(), bytes + [0], Data(repeating: 0xFF, count: bytes.count)] {
-            #expect(throws: QuantizationError.self) { try EvaluationResult(decoding: bad) }
+            #expect(throws: ByteCodingError.self) { try EvaluationResult(decoding: bad) }
         }
     }
 }
@@ -104,7 +105,7 @@ import Testing
             #expect(decoded == result)
             #expect(decoded.encoded() == bytes)
             for bad in [bytes.dropLast(), bytes.prefix(15), bytes + [0]] {
-                #expect(throws: QuantizationError.self) { try CalibrationResult(decoding: bad) }
+                #expect(throws: ByteCodingError.self) { try CalibrationResult(decoding: bad) }
             }
         }
     }

@@ -3,6 +3,7 @@ import Datasets
 import Foundation
 import Passes
 import Quantization
+import Support
 import Tensors
 import Testing
 import TestSupport
@@ -77,7 +78,7 @@ import Training
         let slot = slots(1)[0]
         #expect(try SlotResult(decoding: slot.encoded(), parameterCount: 7) == slot)
         for count in [6, 8] {
-            #expect(throws: QuantizationError.self) { try SlotResult(decoding: slot.encoded(), parameterCount: count) }
+            #expect(throws: ByteCodingError.self) { try SlotResult(decoding: slot.encoded(), parameterCount: count) }
         }
     }
 

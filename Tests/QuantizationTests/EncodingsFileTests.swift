@@ -51,16 +51,19 @@ import Testing
             activations: ["half": .float16],
             parameters: [
                 "conv": TensorEncodings(
-                    encodings: [1, 2, 3, 4].map(grid), axis: 0, blocks: .init(size: 8, axis: 1, shape: [2, 2, 1, 1])),
+                    encodings: [1, 2, 3, 4].map(grid), axis: 0, blocks: .init(axis: 1, size: 8),
+                    blockGrids: [2, 2, 1, 1]),
                 "matrix": TensorEncodings(
-                    encodings: [1, 2, 3, 4, 5, 6].map(grid), axis: 1, blocks: .init(size: 8, axis: 0, shape: [2, 3])),
+                    encodings: [1, 2, 3, 4, 5, 6].map(grid), axis: 1, blocks: .init(axis: 0, size: 8),
+                    blockGrids: [2, 3]),
             ])
         let first = try EncodingsFile.read(file.write(version: .v1_0_0), file: "f")
         #expect(first.activations == ["half": .float16])
         // [channel, block], whatever the order of the axes.
         #expect(first.parameters["conv"]?.encodings.map(\.delta) == [1, 2, 3, 4])
         #expect(first.parameters["matrix"]?.encodings.map(\.delta) == [1, 4, 2, 5, 3, 6])
-        #expect(first.parameters["matrix"]?.blocks == .init(size: 8, axis: nil, shape: [6]))
+        #expect(first.parameters["matrix"]?.blocks == .init(axis: nil, size: 8))
+        #expect(first.parameters["matrix"]?.blockGrids == [6])
 
         let text = try String(decoding: file.write(version: .v2_0_0), as: UTF8.self).filter { !$0.isWhitespace }
         #expect(
@@ -69,7 +72,8 @@ import Testing
             ),
             "\(text)")
         let second = try EncodingsFile.read(file.write(version: .v2_0_0), file: "f")
-        #expect(second.tensors["matrix"]?.blocks == .init(size: 8, axis: 0, shape: [2, 3]))
+        #expect(second.tensors["matrix"]?.blocks == .init(axis: 0, size: 8))
+        #expect(second.tensors["matrix"]?.blockGrids == [2, 3])
         #expect(second.tensors["matrix"]?.encodings.map(\.delta) == [1, 2, 3, 4, 5, 6])
         #expect(second.tensors["half"] == nil)
 

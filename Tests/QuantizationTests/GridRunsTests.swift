@@ -33,7 +33,7 @@ import Testing
             encodings: (0..<count).map {
                 .fromRange(min: -0.3 - Double($0) / 7, max: 0.2, bitwidth: 4, symmetric: $0 % 2 == 0)
             }, axis: axis,
-            blocks: .init(size: shape[blockAxis] / grids[blockAxis], axis: blockAxis, shape: grids))
+            blocks: .init(axis: blockAxis, size: shape[blockAxis] / grids[blockAxis]), blockGrids: grids)
     }
 
     /// A convolution's weight, a Gemm's with transB, and a MatMul's.

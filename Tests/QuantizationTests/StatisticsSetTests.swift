@@ -1,5 +1,6 @@
 import Foundation
 import Quantization
+import Support
 import Tensors
 import Testing
 
@@ -54,11 +55,11 @@ import Testing
 
     @Test func otherVersionsAndTrailingBytesAreRefused() throws {
         let bytes = StatisticsSet(["a": statistics([1])]).encoded()
-        #expect(throws: QuantizationError.self) { try StatisticsSet(decoding: bytes + [0]) }
-        #expect(throws: QuantizationError.self) { try StatisticsSet(decoding: Data()) }
+        #expect(throws: ByteCodingError.self) { try StatisticsSet(decoding: bytes + [0]) }
+        #expect(throws: ByteCodingError.self) { try StatisticsSet(decoding: Data()) }
         var other = [UInt8](bytes)
         other[4] = 2
-        let error = #expect(throws: QuantizationError.self) { try StatisticsSet(decoding: Data(other)) }
+        let error = #expect(throws: ByteCodingError.self) { try StatisticsSet(decoding: Data(other)) }
         #expect(error?.code == .unsupportedVersion && error?.found == "2")
     }
 

@@ -75,7 +75,7 @@ import Testing
                 "w1": weight([4, 6]), "w2": weight([4, 3]), "w3": weight([2, 4, 3, 3]), "w4": weight([2, 5, 1, 1]),
             ], opsetVersion: 17)
         let settings = QuantizerSettings(bitwidth: 4, symmetric: true, scheme: .tf)
-        func quantizer(_ name: String, _ axis: Int, _ blocks: Quantizer.Blocks) -> Quantizer {
+        func quantizer(_ name: String, _ axis: Int, _ blocks: Blocks) -> Quantizer {
             Quantizer(
                 tensor: name, role: .parameter, settings: settings, channelAxis: axis, blocks: blocks, enabled: true,
                 isConstant: true, constraints: nil, group: name)
@@ -87,7 +87,7 @@ import Testing
                 quantizer("w3", 0, .init(axis: 1, size: 2)), quantizer("w4", 1, .init(axis: 0, size: 1)),
             ])
         let parameters = ParameterEncodings.compute(graph: graph, placement: placement)
-        #expect(parameters["w2"]?.blocks == .init(size: 2, axis: 0, shape: [2, 3]))
+        #expect(parameters["w2"]?.blocks == .init(axis: 0, size: 2) && parameters["w2"]?.blockGrids == [2, 3])
         let second = try #require(graph.constants["w2"]).elements(as: Float.self)
         for (index, encoding) in (parameters["w2"]?.encodings ?? []).enumerated() {
             let own = [0, 1].map { Double(second[(index / 3 * 2 + $0) * 3 + index % 3]) }

@@ -137,9 +137,9 @@ import Testing
         var parameters = Self.parameters
         let grids = (1...6).map { Self.grid(-Double($0), Double($0), 4, symmetric: true) }
         parameters["m"] = TensorEncodings(
-            encodings: grids, axis: 0, blocks: .init(size: 4, axis: 1, shape: [3, 2]))
+            encodings: grids, axis: 0, blocks: .init(axis: 1, size: 4), blockGrids: [3, 2])
         parameters["w"] = TensorEncodings(
-            encodings: Array(grids.prefix(4)), axis: 0, blocks: .init(size: 1, axis: 1, shape: [2, 2, 1, 1]))
+            encodings: Array(grids.prefix(4)), axis: 0, blocks: .init(axis: 1, size: 1), blockGrids: [2, 2, 1, 1])
         let graph = try Self.exported(Self.graph(), Self.activations, parameters)
         #expect(graph.opsetVersion == 21)
         let matrix = try Self.producer("m", in: graph)

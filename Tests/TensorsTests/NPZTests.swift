@@ -1,4 +1,5 @@
 import Foundation
+import Support
 import Tensors
 import TestSupport
 import Testing
@@ -56,6 +57,27 @@ import Testing
         #expect(error.code == .cannotWrite && error.file == missing.path && !error.found.isEmpty)
         try FileManager.default.createDirectory(at: file, withIntermediateDirectories: false)
         #expect(throws: TensorFileError.self) { try NPZ.write([array], to: file) }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.url.path) == ["a.npz"])
+    }
+
+    /// An archive that has its name is one that a crash cannot take any more.
+    @Test func `an archive is on the disk before it has its name`() throws {
+        let scratch = try ScratchFolder()
+        let array = (name: "a", tensor: Self.pattern([2], .float32))
+        let file = scratch.url.appendingPathComponent("a.npz")
+        let log = FileLog()
+        try log.recording { try NPZ.write([array], to: file) }
+        #expect(log.flushesBeforeRename(of: file), "\(log.operations)")
+
+        let old = try Data(contentsOf: file)
+        for operation in [FileError.Operation.flush, .rename] {
+            let error = FileLog(failing: operation).recording {
+                #expect(throws: TensorFileError.self) { try NPZ.write([array, ("b", array.tensor)], to: file) }
+            }
+            let reason = String(cString: strerror(EIO))
+            #expect(error == TensorFileError(.cannotWrite, file: file.path, found: reason))
+        }
+        #expect(try Data(contentsOf: file) == old)
         #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.url.path) == ["a.npz"])
     }
 

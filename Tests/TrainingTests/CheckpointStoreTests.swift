@@ -1,4 +1,5 @@
 import Foundation
+import Support
 import Tensors
 import TestSupport
 import Testing
@@ -98,5 +99,60 @@ import Training
         #expect(passedOver.map(\.code) == [.digestMismatch, .malformed])
         try FileManager.default.removeItem(at: scratch.url.appendingPathComponent("step-000000001/manifest.json"))
         #expect(#expect(throws: TrainingError.self) { try store.readLatest() }?.code == .digestMismatch)
+    }
+
+    /// What stays could be gone on from later, in place of what was computed since: it is told, not passed over.
+    @Test func `an old checkpoint that cannot be removed is an error`() throws {
+        let scratch = try ScratchFolder()
+        let store = try CheckpointStore(folder: scratch.url, keeping: 1)
+        try store.write(Self.checkpoint(1))
+        let first = scratch.url.appendingPathComponent("step-000000001")
+        let log = FileLog(failing: .remove, with: EACCES)
+        let refused = TrainingError(.cannotWrite, file: first.path, found: String(cString: strerror(EACCES)))
+        #expect(
+            log.recording { #expect(throws: TrainingError.self) { try store.write(Self.checkpoint(2)) } } == refused)
+        // The new one is in place nevertheless, and the next write tries again.
+        #expect(try store.steps() == [1, 2])
+        try store.write(Self.checkpoint(3))
+        #expect(try store.steps() == [3])
+
+        // The one of the same step that was replaced, now and when the folder is opened again.
+        let replaced = scratch.url.appendingPathComponent(".replaced-step-000000003")
+        for body in [
+            { try store.write(Self.checkpoint(3, value: 2)) },
+            { _ = try CheckpointStore(folder: scratch.url, keeping: 1) },
+        ] {
+            let error = log.recording { #expect(throws: TrainingError.self) { try body() } }
+            #expect(error?.code == .cannotWrite && error?.file == replaced.path)
+        }
+        let found = try CheckpointStore(folder: scratch.url).read(step: 3)
+        #expect(found.tensors["w"] == Tensor(shape: [2], [3, 2] as [Float]))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.url.path) == ["step-000000003"])
+    }
+
+    @Test func `a run that begins anew clears the folder, or says that it cannot`() throws {
+        let scratch = try ScratchFolder()
+        let folder = scratch.url.appendingPathComponent("checkpoints")
+        // There need be none.
+        try CheckpointStore(folder: folder, clearing: true).write(Self.checkpoint(7))
+        let error = FileLog(failing: .remove, with: EBUSY).recording {
+            #expect(throws: TrainingError.self) { try CheckpointStore(folder: folder, clearing: true) }
+        }
+        #expect(error == TrainingError(.cannotWrite, file: folder.path, found: String(cString: strerror(EBUSY))))
+        #expect(try CheckpointStore(folder: folder).steps() == [7])
+        #expect(try CheckpointStore(folder: folder, clearing: true).steps().isEmpty)
+    }
+
+    @Test func `a checkpoint is on the disk before it has its name`() throws {
+        let scratch = try ScratchFolder()
+        let store = try CheckpointStore(folder: scratch.url)
+        let log = FileLog()
+        try log.recording { try store.write(Self.checkpoint(1)) }
+        #expect(
+            log.operations == [
+                .create, .write, .write, .flush, .create, .write, .flush, .flush, .rename, .flush,
+            ])
+        #expect(log.paths.last == scratch.url.path)
+        #expect(log.flushesBeforeRename(of: scratch.url.appendingPathComponent("step-000000001")))
     }
 }

@@ -207,7 +207,7 @@ import Training
         let count = grids.reduce(1, *)
         let encodings = TensorEncodings(
             encodings: (0..<count).map { .fromRange(min: -0.4, max: Double($0) / 9, bitwidth: 4, symmetric: false) },
-            axis: axis, blocks: .init(size: size, axis: blockAxis, shape: grids))
+            axis: axis, blocks: .init(axis: blockAxis, size: size), blockGrids: grids)
         let estimator = try StraightThrough(encodings, shape: shape, instructionSet: set)
         var random = CounterRandom(key: 9)
         let x = (0..<shape.count).map { _ in random.normal() }

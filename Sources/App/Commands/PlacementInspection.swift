@@ -74,8 +74,8 @@ extension Inspection {
         return "\(axis)" + (quantizer.blocks.map { ", \(text($0))" } ?? "")
     }
 
-    private static func text(_ blocks: Quantizer.Blocks) -> String {
-        "blocks of \(blocks.size) along axis \(blocks.axis)"
+    private static func text(_ blocks: Blocks) -> String {
+        "blocks of \(blocks.size)" + (blocks.axis.map { " along axis \($0)" } ?? "")
     }
 
     private static func grid(_ settings: QuantizerSettings) -> String {

@@ -102,6 +102,28 @@ extension QuantizationError {
     }
 }
 
+extension ByteCodingError {
+    var sentence: Sentence {
+        let place = "byte \(position)" + (part.map { " (\($0))" } ?? "")
+        return Sentence(complaint, key: "\(record), \(place)", expected: expected, found: found)
+    }
+
+    private var complaint: String {
+        switch code {
+        case .truncated: "too few bytes"
+        case .malformed: "malformed"
+        case .unsupportedVersion: "unsupported version"
+        case .trailingBytes: "too many bytes"
+        }
+    }
+}
+
+extension FileError {
+    var sentence: Sentence {
+        Sentence(operation == .remove ? "cannot be removed" : "cannot be written", file: path, found: reason)
+    }
+}
+
 extension String {
     fileprivate var orNil: String? { isEmpty ? nil : self }
 }

@@ -48,6 +48,8 @@ public struct Failure: Equatable, Sendable {
             case let error as ExecutionError: (error.sentence, error.exitReason)
             case let error as TrainingError: (error.sentence, error.exitReason)
             case let error as ClusterError: (error.sentence, error.exitReason)
+            case let error as ByteCodingError: (error.sentence, ExitReason.permanent)
+            case let error as FileError: (error.sentence, ExitReason(systemError: error.systemError))
             default: describe(systemError: error)
             }
         sentence.file = sentence.file ?? file

@@ -1,5 +1,6 @@
 import Foundation
 import Messaging
+import Support
 import Synchronization
 
 /// The coordinator of one job: binds the endpoint that workers connect to and runs the job's passes one after another.

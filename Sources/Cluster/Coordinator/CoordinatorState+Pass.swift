@@ -1,5 +1,6 @@
 import Foundation
 import Messaging
+import Support
 
 /// A pass from its beginning to its end: reading ahead, set-up of workers, artifacts.
 extension CoordinatorState {

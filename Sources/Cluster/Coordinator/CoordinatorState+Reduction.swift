@@ -1,5 +1,6 @@
 import Foundation
 import Messaging
+import Support
 
 /// The exchange at the end of a reduced pass, as the coordinator sees it.
 struct ReductionRecord {

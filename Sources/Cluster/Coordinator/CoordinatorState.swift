@@ -1,5 +1,6 @@
 import Foundation
 import Messaging
+import Support
 
 /// The coordinator's protocol as a value: events in, actions out. It has no sockets, no clock, no disk and no
 /// randomness, so that a simulator can drive it through any history.

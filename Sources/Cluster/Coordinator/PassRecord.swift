@@ -1,5 +1,6 @@
 import Foundation
 import Messaging
+import Support
 
 /// The pass that runs, as the coordinator sees it.
 struct PassRecord {

@@ -1,5 +1,6 @@
 import Foundation
 import Messaging
+import Support
 
 /// One pass on the thread that runs it: merges results as they arrive and commits them together.
 final class PassRun {

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Messaging
+import Support
 
 extension Journal {
     static func configuration(readonly: Bool = false) -> Configuration {

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Messaging
+import Support
 
 /// What a coordinator must not forget, in SQLite: which shards are committed and the reducer's state with them, in one
 /// transaction. Nothing is acknowledged before it is here. The file stays small: one row a shard of the pass that runs

@@ -1,4 +1,5 @@
 import Messaging
+import Support
 
 /// Which shards of a pass are committed, with enough of each digest to notice a later result that differs: 8 bytes a
 /// shard, 320 kB for ImageNet in batches of 32.

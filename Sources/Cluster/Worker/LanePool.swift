@@ -1,5 +1,6 @@
 import Foundation
 import Messaging
+import Support
 
 /// The threads that do a worker's work: for each lane one that prepares shards and one that computes them, and one that
 /// sets passes up. They tell the network thread through its inbox.

@@ -1,5 +1,6 @@
 import Foundation
 import Messaging
+import Support
 
 /// A lease in a worker's hands.
 struct HeldLease {

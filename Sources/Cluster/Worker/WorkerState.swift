@@ -1,5 +1,6 @@
 import Foundation
 import Messaging
+import Support
 
 /// The worker's protocol as a value: events in, actions out, like `CoordinatorState`.
 ///

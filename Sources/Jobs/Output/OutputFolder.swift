@@ -42,36 +42,9 @@ public struct OutputFolder: Equatable, Sendable {
 /// Replaces the file at `url` with `data`; whoever reads meanwhile sees the old file or the new one, also after a crash.
 /// - Throws: `JobError(.unwritableFile)` naming the file; no temporary file is left.
 public func writeAtomically(_ data: Data, to url: URL) throws {
-    let name = url.lastPathComponent
-    let folder = url.deletingLastPathComponent()
-    let temporary = folder.appendingPathComponent(".\(name).\(getpid()).partial").path
-    func check(_ result: Int32) throws {
-        if result < 0 { throw JobError(unwritable: url.path, errno) }
-    }
-
-    let descriptor = open(temporary, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0o644)
-    try check(descriptor)
-    do {
-        defer { close(descriptor) }
-        try data.withUnsafeBytes { bytes in
-            var written = 0
-            while written < bytes.count {
-                let count = write(descriptor, bytes.baseAddress?.advanced(by: written), bytes.count - written)
-                if count < 0, errno == EINTR { continue }
-                try check(Int32(clamping: count))
-                written += count
-            }
-        }
-        try check(fsync(descriptor))
-        try check(rename(temporary, url.path))
+    do throws(FileError) {
+        try AtomicFile.write(data, to: url)
     } catch {
-        unlink(temporary)
-        throw error
-    }
-    // The rename itself is on disk once the folder is.
-    let folderDescriptor = open(folder.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    if folderDescriptor >= 0 {
-        fsync(folderDescriptor)
-        close(folderDescriptor)
+        throw JobError(unwritable: error.path, error.systemError)
     }
 }

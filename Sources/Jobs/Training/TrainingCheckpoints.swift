@@ -1,6 +1,6 @@
-import Cluster
 import Foundation
 import Passes
+import Support
 import Training
 
 /// The checkpoints of a job: when they are written, and which of them it goes on from.
@@ -21,8 +21,7 @@ package struct TrainingCheckpoints {
 
     /// - Parameter resume: whether to go on from what the folder holds; it is cleared otherwise.
     package init(_ folder: URL, job fingerprint: Data, seed: UInt64, resume: Bool) throws {
-        if !resume { try? FileManager.default.removeItem(at: folder) }
-        store = try CheckpointStore(folder: folder, keeping: Self.kept)
+        store = try CheckpointStore(folder: folder, keeping: Self.kept, clearing: !resume)
         job = SHA256Digest(of: fingerprint).description
         self.seed = seed
     }

@@ -79,12 +79,12 @@ package enum AnalysisVariant: Hashable, Sendable {
 package struct AnalysisQuantizer: Codable, Equatable, Sendable {
     /// The tensor that it is named after.
     package var tensor: String
-    package var role: Quantizer.Role
+    package var role: QuantizerRole
     /// Those that it rounds, in the order of the graph.
     package var tensors: [String]
     package var bitwidth: Int
 
-    package init(tensor: String, role: Quantizer.Role, tensors: [String], bitwidth: Int) {
+    package init(tensor: String, role: QuantizerRole, tensors: [String], bitwidth: Int) {
         (self.tensor, self.role) = (tensor, role)
         (self.tensors, self.bitwidth) = (tensors, bitwidth)
     }

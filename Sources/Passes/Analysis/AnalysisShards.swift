@@ -1,5 +1,6 @@
 import Cluster
 import Foundation
+import Support
 
 /// Shards of an analysis: each shard of samples once for every block of variants, one after the other, so that samples are
 /// read once.
@@ -57,7 +58,10 @@ package struct AnalysisPayload {
     package var samples: Data
 
     package func encoded() -> Data {
-        withUnsafeBytes(of: UInt32(block).littleEndian) { Data($0) } + samples
+        var writer = ByteWriter(capacity: 4 + samples.count)
+        writer.append(UInt32(block))
+        writer.append(samples)
+        return writer.data
     }
 
     package init(block: Int, samples: Data) {
@@ -67,8 +71,9 @@ package struct AnalysisPayload {
 
     /// Nil where it is too short.
     package init?(decoding data: Data) {
-        guard data.count >= 4 else { return nil }
-        block = Int(data.withUnsafeBytes { UInt32(littleEndian: $0.loadUnaligned(as: UInt32.self)) })
-        samples = Data(data.dropFirst(4))
+        var reader = ByteReader(data, record: "analysis payload")
+        guard let block = try? reader.take(UInt32.self) else { return nil }
+        self.block = Int(block)
+        samples = reader.takeRest()
     }
 }

@@ -2,6 +2,7 @@ import Cluster
 import Datasets
 import Foundation
 import Quantization
+import Support
 
 /// Observes activations in FP32 while parameters are quantized: what encodings of activations are computed from.
 package struct Calibration: SampleWorkload {
@@ -46,14 +47,13 @@ package struct CalibrationResult: Equatable, MergeableResult {
     }
 
     package func encoded() -> Data {
-        ResultCoding.encode([samples, skipped]) + statistics.encoded()
+        ByteWriter(counts: [samples, skipped]).data + statistics.encoded()
     }
 
-    package init(decoding data: Data) throws {
-        guard let (counts, rest) = ResultCoding.decode(2, from: data) else {
-            throw QuantizationError(.malformed, key: "calibration result", found: "\(data.count) bytes")
-        }
-        self.init(samples: counts[0], skipped: counts[1], statistics: try StatisticsSet(decoding: rest))
+    package init(decoding data: Data) throws(ByteCodingError) {
+        var reader = ByteReader(data, record: "calibration result")
+        let counts = try reader.takeCounts(2)
+        self.init(samples: counts[0], skipped: counts[1], statistics: try StatisticsSet(decoding: reader.takeRest()))
     }
 }
 

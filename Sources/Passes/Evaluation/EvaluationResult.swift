@@ -1,5 +1,5 @@
 import Foundation
-import Quantization
+import Support
 
 /// How often a model was right.
 package struct EvaluationResult: Codable, Equatable, MergeableResult {
@@ -43,15 +43,15 @@ package struct EvaluationResult: Codable, Equatable, MergeableResult {
     }
 
     package func encoded() -> Data {
-        ResultCoding.encode([samples, skipped, labelled, top1, top5])
+        ByteWriter(counts: [samples, skipped, labelled, top1, top5]).data
     }
 
     package init() {}
 
-    package init(decoding data: Data) throws {
-        guard let (counts, rest) = ResultCoding.decode(5, from: data), rest.isEmpty else {
-            throw QuantizationError(.malformed, key: "evaluation result", found: "\(data.count) bytes")
-        }
+    package init(decoding data: Data) throws(ByteCodingError) {
+        var reader = ByteReader(data, record: "evaluation result")
+        let counts = try reader.takeCounts(5)
+        try reader.finish()
         (samples, skipped, labelled) = (counts[0], counts[1], counts[2])
         (top1, top5) = (counts[3], counts[4])
     }

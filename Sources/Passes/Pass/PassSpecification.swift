@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import Quantization
+import Support
 import Tensors
 
 /// The model of a pass, and how samples enter it: what all workloads over samples have in common.

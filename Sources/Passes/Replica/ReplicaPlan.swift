@@ -24,14 +24,14 @@ package struct ReplicaPlan: Codable, Equatable, Sendable {
     package struct ParameterQuantizer: Codable, Equatable, Sendable {
         package var settings: QuantizerSettings
         package var channelAxis: Int?
-        package var blocks: Quantizer.Blocks?
+        package var blocks: Blocks?
         /// Of the weights before training.
         package var start: TensorEncodings
         /// Whether they stay so.
         package var isFrozen: Bool
 
         package init(
-            settings: QuantizerSettings, channelAxis: Int?, blocks: Quantizer.Blocks? = nil, start: TensorEncodings,
+            settings: QuantizerSettings, channelAxis: Int?, blocks: Blocks? = nil, start: TensorEncodings,
             isFrozen: Bool = false
         ) {
             self.settings = settings

@@ -1,6 +1,7 @@
 import Foundation
 import Quantization
 import Simulation
+import Support
 import Tensors
 import Training
 
@@ -193,7 +194,7 @@ extension TrainingReplica {
     /// The whole state.
     package func encoded() -> Data {
         var data = Data(capacity: 8 + 4 * values.count * (1 + plan.optimizer.stateNames.count))
-        withUnsafeBytes(of: UInt64(optimizer.stepCount).littleEndian) { data.append(contentsOf: $0) }
+        data.append(ByteWriter(counts: [optimizer.stepCount]).data)
         for vector in [values] + optimizer.state.map(\.vector) {
             vector.withUnsafeBytes { data.append(contentsOf: $0) }
         }
@@ -207,7 +208,8 @@ extension TrainingReplica {
         guard data.count == size else {
             throw TrainingError(.lengthMismatch, key: "state", expected: "\(size) bytes", found: "\(data.count)")
         }
-        let steps = data.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)) }
+        var reader = ByteReader(data, record: "state")
+        let steps = try reader.take(UInt64.self)
         let vectors = (0...plan.optimizer.stateNames.count).map { index in
             [Float](unsafeUninitializedCapacity: layout.count) { buffer, initialized in
                 let start = data.startIndex + 8 + index * 4 * layout.count

@@ -1,6 +1,7 @@
 import Cluster
 import Datasets
 import Foundation
+import Support
 import Training
 
 /// The samples of a slot, with their places in the dataset, which augmentation depends on.
@@ -16,17 +17,19 @@ package struct SlotPayload: Equatable, Sendable {
     }
 
     package func encoded() -> Data {
-        ResultCoding.encode([indices.count] + indices) + ShardPayload(samples: samples).encoded()
+        ByteWriter(counts: [indices.count] + indices).data + ShardPayload(samples: samples).encoded()
     }
 
     /// - Throws: `DatasetError(.malformedPayload)`.
     package init(decoding data: Data) throws {
-        guard let (counts, rest) = ResultCoding.decode(1, from: data), counts[0] <= rest.count / 8,
-            let (indices, payload) = ResultCoding.decode(counts[0], from: rest)
-        else {
+        var reader = ByteReader(data, record: "slot")
+        let indices: [Int]
+        do throws(ByteCodingError) {
+            indices = try reader.takeCounts(reader.takeCounts(1)[0])
+        } catch {
             throw DatasetError(.malformedPayload, found: "indices")
         }
-        let samples = try ShardPayload(decoding: Data(payload)).samples
+        let samples = try ShardPayload(decoding: reader.takeRest()).samples
         guard samples.count == indices.count else {
             throw DatasetError(.malformedPayload, expected: "\(indices.count)", found: "\(samples.count) samples")
         }

@@ -1,6 +1,6 @@
 import Cluster
 import Foundation
-import Quantization
+import Support
 import Training
 
 /// Statistics of batch norms over batches: sums that are exact, so that any order and grouping gives the same
@@ -43,14 +43,13 @@ package struct NormalizationResult: Equatable, Sendable {
     /// The mean over the batches; nil where there is none.
     package var mean: [Float]? { batches > 0 ? sum.value(scale: 1 / Double(batches)) : nil }
 
-    package func encoded() -> Data { ResultCoding.encode([samples, skipped, batches]) + sum.encoded() }
+    package func encoded() -> Data { ByteWriter(counts: [samples, skipped, batches]).data + sum.encoded() }
 
     package init(decoding data: Data, count: Int) throws {
-        guard let (counts, rest) = ResultCoding.decode(3, from: data) else {
-            throw QuantizationError(.malformed, key: "statistics of batches", found: "\(data.count) bytes")
-        }
+        var reader = ByteReader(data, record: "statistics of batches")
+        let counts = try reader.takeCounts(3)
         (samples, skipped, batches) = (counts[0], counts[1], counts[2])
-        sum = try ExactSum(decoding: Data(rest), count: count)
+        sum = try ExactSum(decoding: reader.takeRest(), count: count)
     }
 }
 

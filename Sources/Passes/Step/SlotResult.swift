@@ -1,6 +1,6 @@
 import Cluster
 import Foundation
-import Quantization
+import Support
 import Training
 
 /// A slot's part of an optimizer step.
@@ -27,13 +27,14 @@ package struct SlotResult: Equatable, Sendable {
     }
 
     package func encoded() -> Data {
-        ResultCoding.encode([samples, skipped, labelled, correct]) + lossAndGradient.withUnsafeBytes { Data($0) }
+        ByteWriter(counts: [samples, skipped, labelled, correct]).data + lossAndGradient.withUnsafeBytes { Data($0) }
     }
 
-    package init(decoding data: Data, parameterCount: Int) throws {
-        guard let (counts, rest) = ResultCoding.decode(4, from: data), rest.count == (parameterCount + 1) * 4 else {
-            throw QuantizationError(.malformed, key: "slot result", found: "\(data.count) bytes")
-        }
+    package init(decoding data: Data, parameterCount: Int) throws(ByteCodingError) {
+        var reader = ByteReader(data, record: "slot result")
+        let counts = try reader.takeCounts(4)
+        let rest = try reader.take((parameterCount + 1) * 4)
+        try reader.finish()
         (samples, skipped, labelled, correct) = (counts[0], counts[1], counts[2], counts[3])
         lossAndGradient = [Float](unsafeUninitializedCapacity: parameterCount + 1) { buffer, initialized in
             _ = rest.copyBytes(to: UnsafeMutableRawBufferPointer(buffer))
@@ -74,16 +75,15 @@ package struct SlotSum: Equatable, Sendable {
     package var loss: Float { lossAndGradient.loss }
 
     package func encoded() -> Data {
-        ResultCoding.encode([samples, skipped, labelled, correct]) + sum.encoded()
+        ByteWriter(counts: [samples, skipped, labelled, correct]).data + sum.encoded()
     }
 
     package init(decoding data: Data, parameterCount: Int) throws {
-        guard let (counts, rest) = ResultCoding.decode(4, from: data) else {
-            throw QuantizationError(.malformed, key: "sum of slots", found: "\(data.count) bytes")
-        }
+        var reader = ByteReader(data, record: "sum of slots")
+        let counts = try reader.takeCounts(4)
         self.parameterCount = parameterCount
         (samples, skipped, labelled, correct) = (counts[0], counts[1], counts[2], counts[3])
-        sum = try ExactSum(decoding: Data(rest), count: parameterCount + 1)
+        sum = try ExactSum(decoding: reader.takeRest(), count: parameterCount + 1)
     }
 }
 

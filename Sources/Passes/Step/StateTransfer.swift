@@ -1,6 +1,6 @@
 import Cluster
 import Foundation
-import Quantization
+import Support
 
 /// The state of a training on its way from the workers that hold it to the coordinator, which needs it for checkpoints,
 /// evaluation and workers that come new: a pass whose shards are stretches of the state's bytes. Any worker that holds the
@@ -37,7 +37,7 @@ package struct StateStretches: ShardSource {
         defer { index += 1 }
         let start = index * Self.stretch
         return Shard(
-            index: index, sampleCount: 0, payload: ResultCoding.encode([start, min(start + Self.stretch, size)]))
+            index: index, sampleCount: 0, payload: ByteWriter(counts: [start, min(start + Self.stretch, size)]).data)
     }
 }
 
@@ -54,7 +54,7 @@ package struct StateReducer: ResultReducer {
     }
 
     package mutating func restore(_ state: Data) throws {
-        throw QuantizationError(.malformed, key: "state", found: "a pass that is not journaled")
+        throw ByteCodingError(.malformed, record: "state", found: "a pass that is not journaled")
     }
 }
 
@@ -63,7 +63,8 @@ private struct StateExecutor: ShardExecutor, ShardLane {
     let bytes: Data
 
     func prepare(shard: Int, payload: Data) throws -> Range<Int> {
-        guard let (ends, _) = ResultCoding.decode(2, from: payload), ends[0] <= ends[1], ends[1] <= bytes.count else {
+        var reader = ByteReader(payload, record: "stretch")
+        guard let ends = try? reader.takeCounts(2), ends[0] <= ends[1], ends[1] <= bytes.count else {
             throw ShardFailure(permanent: true, code: "stretch")
         }
         return ends[0]..<ends[1]

@@ -1,6 +1,7 @@
 import Foundation
 import JobFile
 import Quantization
+import Support
 
 /// The settings of a job as rows: paths of keys, and values as one would write them.
 enum JobSettings {

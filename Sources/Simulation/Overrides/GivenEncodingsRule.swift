@@ -3,6 +3,7 @@ import Quantization
 
 /// An encodings file, of which a placement takes encodings in place of those that would be computed.
 public struct EncodingsSource: Sendable {
+    /// As it was read; the axes of its encodings need not be known.
     public var file: EncodingsFile
     /// What errors and rules call the file.
     public var name: String
@@ -21,7 +22,9 @@ public struct EncodingsSource: Sendable {
 
 /// What a placement took of an encodings file.
 public struct EncodingsTaken: Equatable, Sendable {
+    /// What errors and rules call the file.
     public var name: String
+    /// Training does not move what was taken.
     public var isFrozen: Bool
     /// Tensors of the file, sorted: whose encodings were taken; that have no quantizer, or hold biases of 32 bits, whose
     /// grids follow from input and weight; and whose quantizers the user has overridden.

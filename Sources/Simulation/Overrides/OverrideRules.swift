@@ -182,7 +182,7 @@ extension PlacementEdit {
                 let extent = graph.graph.constants[target.tensor]?.shape[inputs], extent.isMultiple(of: size)
             else { continue }
             set(.channelAxis(channels), of: target.tensor, by: rule, at: target.node)
-            set(.blocks(Quantizer.Blocks(axis: inputs, size: size)), of: target.tensor, by: rule, at: target.node)
+            set(.blocks(Blocks(axis: inputs, size: size)), of: target.tensor, by: rule, at: target.node)
             changed += 1
         }
         guard changed > 0 else {

@@ -22,6 +22,7 @@ public struct QuantizerOverride: Equatable, Sendable, Codable {
     /// Both ends, in place of those that are observed or computed.
     public var range: EncodingConstraints?
 
+    /// The keys of the job file.
     public enum CodingKeys: String, CodingKey, CaseIterable, Sendable {
         case enabled
         case dataType = "dtype"
@@ -37,6 +38,7 @@ public struct QuantizerOverride: Equatable, Sendable, Codable {
         public static let ofIntegers: [CodingKeys] = allCases.filter { $0 != .enabled && $0 != .dataType }
     }
 
+    /// One that changes nothing.
     public init() {}
 
     /// What it changes of a quantizer, and of all that share it. (`enabled`, `perChannel` and `blockSize` concern one tensor
@@ -66,6 +68,7 @@ public enum PlacementOverride: Equatable, Sendable {
     /// What belongs to nodes by name or pattern.
     case nodes([String], NodeOverride)
 
+    /// The keys by which a job file selects tensors.
     public enum Selector: String, CodingKey, CaseIterable, Sendable {
         case tensors, ops, nodes
     }

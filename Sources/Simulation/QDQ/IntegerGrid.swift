@@ -63,13 +63,13 @@ struct IntegerGrid {
     /// Which encoding each element of scale and zero point is of.
     private func layout(for shape: Shape?) -> (shape: Shape, encodings: [Int]) {
         let all = Array(encodings.encodings.indices)
-        guard let blocks = encodings.blocks, let axis = blocks.axis, let shape else {
+        guard let grids = encodings.blockGrids, let axis = encodings.blocks?.axis, let shape else {
             return (encodings.axis == nil ? [] : [all.count], all)
         }
         var dimensions = shape.dimensions
-        dimensions[axis] = blocks.shape[axis]
+        dimensions[axis] = grids[axis]
         let layout = Shape(dimensions)
-        let runs = GridRuns(shape: layout, grids: blocks.shape)
+        let runs = GridRuns(shape: layout, grids: grids)
         return (layout, runs.gridOfEachElement(count: layout.count))
     }
 

@@ -13,6 +13,7 @@ public struct Checkpoint: Sendable {
         public var step: Int
         /// The epoch of the next step, from 0.
         public var epoch: Int
+        /// Of the job.
         public var seed: UInt64
         /// SHA-256 in hexadecimal digits, by name: of the file of tensors, and whatever else the job wants to find
         /// unchanged, such as its own fingerprint.
@@ -32,6 +33,7 @@ public struct Checkpoint: Sendable {
         }
     }
 
+    /// What is known of the checkpoint beside its tensors.
     public var manifest: Manifest
     /// float32, by name.
     public var tensors: [String: Tensor]
@@ -39,6 +41,7 @@ public struct Checkpoint: Sendable {
     private static let parameterPrefix = "parameters/"
     private static let optimizerPrefix = "optimizer/"
 
+    /// - Parameter tensors: float32, by name.
     public init(_ manifest: Manifest, tensors: [String: Tensor]) {
         self.manifest = manifest
         self.tensors = tensors

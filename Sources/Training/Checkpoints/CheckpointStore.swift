@@ -1,10 +1,12 @@
 import Foundation
+import Support
 import Tensors
 
 /// A folder of checkpoints, one folder each: `step-000000120/tensors.safetensors` and `manifest.json`. A checkpoint is
 /// written under a name that begins with a dot, brought to the disk and renamed, so one that can be seen is complete.
 /// Used by one process at a time.
 public struct CheckpointStore: Sendable {
+    /// Where the checkpoints' folders are.
     public let folder: URL
     /// Checkpoints that stay, the newest; at least one.
     public let kept: Int
@@ -18,11 +20,14 @@ public struct CheckpointStore: Sendable {
     private static let maximumManifestBytes = 16 << 20
 
     /// Makes the folder where there is none, and clears away what interrupted writes left.
+    /// - Parameter clearing: whether to clear away all that the folder holds. What stayed could later be taken for a
+    ///   checkpoint of the run that begins now, so that a folder which cannot be cleared is an error.
     /// - Throws: `TrainingError(.cannotWrite)`, `.cannotOpen`.
-    public init(folder: URL, keeping kept: Int = 3) throws(TrainingError) {
+    public init(folder: URL, keeping kept: Int = 3, clearing: Bool = false) throws(TrainingError) {
         precondition(kept > 0, "\(kept) checkpoints are none")
         self.folder = folder
         self.kept = kept
+        if clearing { try Self.remove(folder) }
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         } catch {
@@ -30,13 +35,13 @@ public struct CheckpointStore: Sendable {
         }
         let names = try self.names()
         for name in names where name.hasPrefix(Self.temporaryPrefix) {
-            try? FileManager.default.removeItem(at: folder.appendingPathComponent(name))
+            try Self.remove(folder.appendingPathComponent(name))
         }
         for name in names where name.hasPrefix(Self.replacedPrefix) {
             // It goes back unless its successor has its place.
             let old = folder.appendingPathComponent(name)
             let place = folder.appendingPathComponent(String(name.dropFirst(Self.replacedPrefix.count)))
-            if rename(old.path, place.path) != 0 { try? FileManager.default.removeItem(at: old) }
+            if rename(old.path, place.path) != 0 { try Self.remove(old) }
         }
     }
 
@@ -49,29 +54,49 @@ public struct CheckpointStore: Sendable {
 
     /// Writes a checkpoint durably, then removes the oldest ones that are too many. One of the same step is replaced.
     /// - Parameter protected: steps whose checkpoints stay beside the newest, such as the best.
+    /// - Throws: `TrainingError(.cannotWrite)`, also where the checkpoint is in place and an old one cannot be removed: what
+    ///   stays could be gone on from later, in place of what was computed since.
     public func write(_ checkpoint: Checkpoint, protecting protected: Set<Int> = []) throws(TrainingError) {
         let step = checkpoint.manifest.step
         let temporary = folder.appendingPathComponent("\(Self.temporaryPrefix)\(step)-\(UUID().uuidString)")
-        guard mkdir(temporary.path, 0o755) == 0 else { throw DurableFile.failure(.cannotWrite, temporary.path) }
+        guard mkdir(temporary.path, 0o755) == 0 else {
+            throw TrainingError(FileError(.create, path: temporary.path, systemError: errno))
+        }
+        let url = self.url(ofStep: step)
+        // A folder with files cannot be renamed over; the old one has a hidden name until the new one is in place.
+        let old = folder.appendingPathComponent(Self.replacedPrefix + url.lastPathComponent)
+        var isReplaced = false
         do throws(TrainingError) {
             try writeFiles(of: checkpoint, in: temporary)
-            let url = self.url(ofStep: step)
-            // A folder with files cannot be renamed over; the old one has a hidden name until the new one is in place.
-            let old = folder.appendingPathComponent(Self.replacedPrefix + url.lastPathComponent)
-            let isReplaced = rename(url.path, old.path) == 0
-            guard rename(temporary.path, url.path) == 0 else {
-                let error = DurableFile.failure(.cannotWrite, url.path)
-                if isReplaced { _ = rename(old.path, url.path) }
-                throw error
+            isReplaced = rename(url.path, old.path) == 0
+            do throws(FileError) {
+                do throws(FileError) {
+                    try FileSystem.rename(temporary, to: url)
+                } catch {
+                    if isReplaced { _ = rename(old.path, url.path) }
+                    throw error
+                }
+                try FileSystem.flush(folder: folder)
+            } catch {
+                throw TrainingError(error)
             }
-            try DurableFile.synchronize(folder: folder)
-            if isReplaced { try? FileManager.default.removeItem(at: old) }
         } catch {
             try? FileManager.default.removeItem(at: temporary)
             throw error
         }
-        let removed = try steps().dropLast(kept).filter { $0 != step && !protected.contains($0) }
-        for step in removed { try? FileManager.default.removeItem(at: url(ofStep: step)) }
+        if isReplaced { try Self.remove(old) }
+        for step in try steps().dropLast(kept) where step != checkpoint.manifest.step && !protected.contains(step) {
+            try Self.remove(self.url(ofStep: step))
+        }
+    }
+
+    /// Removes a file or folder where there is one.
+    private static func remove(_ url: URL) throws(TrainingError) {
+        do throws(FileError) {
+            try FileSystem.remove(url)
+        } catch {
+            guard error.systemError == ENOENT else { throw TrainingError(error) }
+        }
     }
 
     /// Reads the checkpoint of a step.
@@ -126,12 +151,14 @@ public struct CheckpointStore: Sendable {
         guard let json = try? encoder.encode(manifest) else {
             throw TrainingError(.cannotWrite, file: url.path, key: "manifest")
         }
-        let file = try DurableFile(creating: url)
-        try (json + [0x0A]).withUnsafeBytes { bytes in
-            Result { () throws(TrainingError) in try file.write(bytes) }
-        }.get()
-        _ = try file.finish()
-        try DurableFile.synchronize(folder: temporary)
+        do throws(FileError) {
+            let file = try DurableFile(creating: url)
+            try file.write(json + [0x0A])
+            try file.flush()
+            try FileSystem.flush(folder: temporary)
+        } catch {
+            throw TrainingError(error)
+        }
     }
 
     private func manifest(_ url: URL) throws(TrainingError) -> Checkpoint.Manifest {

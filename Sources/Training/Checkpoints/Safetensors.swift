@@ -1,4 +1,5 @@
 import Foundation
+import Support
 import Tensors
 
 /// Safetensors files of float32 tensors.
@@ -24,21 +25,34 @@ public enum Safetensors {
             }
         }
         let header = SafetensorsHeader(tensors.map { ($0.name, $0.tensor.shape) }, metadata: metadata)
-        let file = try DurableFile(creating: url)
-        try header.encoded().withUnsafeBytes { bytes in
-            Result { () throws(TrainingError) in try file.write(bytes) }
-        }.get()
-        for entry in header.entries {
-            try byName[entry.name]?.withUnsafeBytes { bytes in
-                Result { () throws(TrainingError) in try file.write(bytes) }
-            }.get()
+        do throws(FileError) {
+            return try write(header, byName, to: url).description
+        } catch {
+            throw TrainingError(error)
         }
-        return try file.finish()
+    }
+
+    /// - Returns: the digest of the file.
+    private static func write(
+        _ header: SafetensorsHeader, _ tensors: [String: Tensor], to url: URL
+    ) throws(FileError) -> SHA256Digest {
+        let file = try DurableFile(creating: url)
+        var hasher = SHA256Hasher()
+        func write(_ bytes: UnsafeRawBufferPointer) -> Result<Void, FileError> {
+            hasher.update(bytes)
+            return Result { () throws(FileError) in try file.write(bytes) }
+        }
+        try header.encoded().withUnsafeBytes(write).get()
+        for entry in header.entries { try tensors[entry.name]?.withUnsafeBytes(write).get() }
+        try file.flush()
+        return hasher.digest()
     }
 
     /// The contents of a file.
     public struct Contents: Sendable {
+        /// By name; views of the file's bytes.
         public var tensors: [String: Tensor]
+        /// The header's own texts, by name.
         public var metadata: [String: String]
         /// The SHA-256 of the file, in hexadecimal digits.
         public var digest: String
@@ -81,15 +95,19 @@ public enum Safetensors {
                 shape: entry.shape, elementType: .float32, storage: storage,
                 byteOffset: dataStart + entry.range.lowerBound)
         }
-        return Contents(tensors: tensors, metadata: header.metadata, digest: DurableFile.digest(bytes))
+        return Contents(tensors: tensors, metadata: header.metadata, digest: SHA256Digest(of: bytes).description)
+    }
+
+    private static func unreadable(_ url: URL) -> TrainingError {
+        TrainingError(.cannotOpen, file: url.path, found: String(cString: strerror(errno)))
     }
 
     private static func storage(of url: URL) throws(TrainingError) -> TensorStorage {
         let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw DurableFile.failure(.cannotOpen, url.path) }
+        guard descriptor >= 0 else { throw unreadable(url) }
         defer { close(descriptor) }
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw DurableFile.failure(.cannotOpen, url.path) }
+        guard fstat(descriptor, &status) == 0 else { throw unreadable(url) }
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw TrainingError(.cannotOpen, expected: "a file", found: "not a regular file")
         }
@@ -101,12 +119,180 @@ public enum Safetensors {
                     let count = pread(descriptor, target.baseAddress.map { $0 + done }, size - done, off_t(done))
                     guard count > 0 else {
                         if count < 0 && errno == EINTR { continue }
-                        if count < 0 { throw DurableFile.failure(.cannotOpen, url.path) }
+                        if count < 0 { throw unreadable(url) }
                         throw TrainingError(.truncated, expected: "\(size)", found: "\(done)")
                     }
                     done += count
                 }
             }
         }.mapError { $0 as? TrainingError ?? TrainingError(.cannotOpen, found: "\($0)") }.get()
+    }
+}
+
+/// The header of a safetensors file: 8 bytes of length, then a JSON object of the tensors' element types, shapes and
+/// places in the bytes that follow (https://huggingface.co/docs/safetensors). Only float32 is read and written here.
+struct SafetensorsHeader: Equatable {
+    struct Entry: Equatable {
+        var name: String
+        var shape: Shape
+        /// Bytes behind the header.
+        var range: Range<Int>
+    }
+
+    /// What the format itself allows.
+    static let maximumBytes = 100_000_000
+    static let lengthBytes = 8
+    private static let maximumRank = 64
+    private static let metadataKey = "__metadata__"
+
+    /// In the order of their bytes, which follow each other without gaps.
+    var entries: [Entry]
+    var metadata: [String: String]
+
+    /// Bytes of all tensors.
+    var dataBytes: Int { entries.last?.range.upperBound ?? 0 }
+
+    /// Lays tensors out in ascending order of their names' UTF-8 bytes.
+    init(_ shapes: [(name: String, shape: Shape)], metadata: [String: String]) {
+        var start = 0
+        entries = shapes.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }.map { name, shape in
+            defer { start += 4 * shape.count }
+            return Entry(name: name, shape: shape, range: start..<start + 4 * shape.count)
+        }
+        self.metadata = metadata
+    }
+
+    /// The length and the header, filled up with spaces so that the tensors are aligned to 8 bytes.
+    func encoded() -> Data {
+        var members: [String] = []
+        if !metadata.isEmpty {
+            let pairs = metadata.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+                .map { "\(Self.quoted($0.key)):\(Self.quoted($0.value))" }
+            members.append("\"\(Self.metadataKey)\":{\(pairs.joined(separator: ","))}")
+        }
+        for entry in entries {
+            let extents = entry.shape.dimensions.map(String.init).joined(separator: ",")
+            let offsets = "\(entry.range.lowerBound),\(entry.range.upperBound)"
+            members.append(
+                "\(Self.quoted(entry.name)):{\"dtype\":\"F32\",\"shape\":[\(extents)],\"data_offsets\":[\(offsets)]}")
+        }
+        var text = Data("{\(members.joined(separator: ","))}".utf8)
+        text.append(contentsOf: [UInt8](repeating: 0x20, count: (8 - text.count % 8) % 8))
+        return withUnsafeBytes(of: UInt64(text.count).littleEndian) { Data($0) } + text
+    }
+
+    /// Reads the JSON of a header.
+    /// - Parameter dataBytes: the bytes that the file has behind the header.
+    /// - Throws: `TrainingError` without file (`.malformed`, `.unsupportedElementType`, `.truncated`).
+    init(decoding json: Data, dataBytes: Int) throws(TrainingError) {
+        // The format wants it, and it keeps a decoder from taking anything else for JSON.
+        guard json.first == UInt8(ascii: "{") else {
+            throw TrainingError(.malformed, key: "header", expected: "{", found: json.first.map { "byte \($0)" })
+        }
+        let raw: RawHeader
+        do {
+            raw = try JSONDecoder().decode(RawHeader.self, from: json)
+        } catch {
+            throw TrainingError(.malformed, key: "header", expected: "JSON of tensors", found: "\(json.count) bytes")
+        }
+        var entries: [Entry] = []
+        for (name, tensor) in raw.tensors {
+            entries.append(try Self.entry(name, tensor))
+        }
+        // Empty tensors may share a place; they come before the tensor that has bytes there.
+        entries.sort {
+            ($0.range.lowerBound, $0.range.upperBound) == ($1.range.lowerBound, $1.range.upperBound)
+                ? $0.name.utf8.lexicographicallyPrecedes($1.name.utf8)
+                : ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound)
+        }
+        var end = 0
+        for entry in entries {
+            guard entry.range.lowerBound == end else {
+                throw TrainingError(
+                    .malformed, key: entry.name, expected: "bytes from \(end)", found: "\(entry.range.lowerBound)")
+            }
+            end = entry.range.upperBound
+        }
+        guard end == dataBytes else {
+            throw TrainingError(
+                end > dataBytes ? .truncated : .malformed, key: "tensors", expected: "\(end)", found: "\(dataBytes)")
+        }
+        self.entries = entries
+        metadata = raw.metadata
+    }
+
+    private static func entry(_ name: String, _ raw: RawHeader.Tensor) throws(TrainingError) -> Entry {
+        guard raw.dtype == "F32" else {
+            throw TrainingError(.unsupportedElementType, key: name, expected: "F32", found: raw.dtype)
+        }
+        // The product is checked without zeros, so that no order of multiplication overflows later.
+        var product = 4
+        for extent in raw.shape {
+            let (next, overflow) = product.multipliedReportingOverflow(by: max(extent, 1))
+            guard extent >= 0, !overflow, raw.shape.count <= maximumRank else {
+                throw TrainingError(.malformed, key: name, expected: "a shape", found: "\(raw.shape.prefix(8))")
+            }
+            product = next
+        }
+        let shape = Shape(raw.shape)
+        guard raw.offsets.count == 2, raw.offsets[0] >= 0, raw.offsets[1] >= raw.offsets[0],
+            raw.offsets[1] - raw.offsets[0] == 4 * shape.count
+        else {
+            throw TrainingError(
+                .malformed, key: name, expected: "\(4 * shape.count) bytes for \(shape)",
+                found: "data_offsets \(raw.offsets.prefix(3))")
+        }
+        return Entry(name: name, shape: shape, range: raw.offsets[0]..<raw.offsets[1])
+    }
+
+    private static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case _ where scalar.value < 0x20:
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}
+
+/// The JSON of a header as it stands.
+private struct RawHeader: Decodable {
+    struct Tensor: Decodable {
+        var dtype: String
+        var shape: [Int]
+        var offsets: [Int]
+
+        enum CodingKeys: String, CodingKey {
+            case dtype, shape
+            case offsets = "data_offsets"
+        }
+    }
+
+    private struct Name: CodingKey {
+        var stringValue: String
+        var intValue: Int? { nil }
+
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+
+    var tensors: [(String, Tensor)] = []
+    var metadata: [String: String] = [:]
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Name.self)
+        for name in container.allKeys {
+            if name.stringValue == "__metadata__" {
+                metadata = try container.decode([String: String].self, forKey: name)
+            } else {
+                tensors.append((name.stringValue, try container.decode(Tensor.self, forKey: name)))
+            }
+        }
     }
 }

@@ -4,6 +4,7 @@ import Tensors
 /// An optimizer with its state. Elements do not depend on each other, so the optimizer of a slice of the flat vector does
 /// to that slice what the optimizer of the whole would.
 public struct Optimizer: Equatable, Sendable {
+    /// What the optimizer is set to.
     public let settings: OptimizerSettings
     /// Steps taken.
     public private(set) var stepCount: Int

@@ -10,6 +10,7 @@ public final class GradientParts: Sendable {
 
     /// Elements in all.
     public let count: Int
+    /// How finely the gradients of slots are given.
     public let precision: GradientPrecision
     private let parts: [Part]
     private let memory: SumMemory
@@ -52,6 +53,7 @@ public final class GradientParts: Sendable {
         }
     }
 
+    /// Parts that the vector is cut into.
     public var partCount: Int { parts.count }
 
     /// Has `progress` called whenever a slot has added its share of a part, on the thread that added it.

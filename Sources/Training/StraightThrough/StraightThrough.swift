@@ -9,6 +9,7 @@ import Tensors
 /// implementation's rule (aimet-torch 2.42): elements that are rounded to an end of the grid still pass. Of half precision, all
 /// gradients pass.
 public struct StraightThrough: Sendable {
+    /// The grids that values were rounded to.
     public let encodings: TensorEncodings
     package let instructionSet: InstructionSet
     private let runs: GridRuns

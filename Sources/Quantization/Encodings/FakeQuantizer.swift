@@ -1,0 +1,81 @@
+import CKernels
+import Support
+import Tensors
+
+/// Rounds values to the grid of their encoding and back, in `Float`; or to half precision, ties to even, where that is what the
+/// target holds them as.
+///
+/// Ties go to the even grid point. That is what ONNX's QuantizeLinear does and what integer kernels of the target do, so
+/// the simulation is the exported model to the bit. The reference implementation rounds ties up; values that lie
+/// exactly between two grid points are the only ones that differ, by one step.
+///
+/// NaN becomes the least grid point; infinities become the nearest end.
+public struct FakeQuantizer: Sendable {
+    /// The grids that values are rounded to.
+    public let encodings: TensorEncodings
+    package let instructionSet: InstructionSet
+    private let runs: GridRuns
+    private let grids: [Grid]
+
+    /// An encoding as the kernel takes it.
+    private struct Grid: Sendable {
+        var delta, offset, steps: Float
+
+        init(_ encoding: Encoding) {
+            delta = Float(encoding.delta)
+            offset = Float(encoding.offset)
+            steps = Float(encoding.steps)
+        }
+    }
+
+    /// - Parameters:
+    ///   - shape: of the tensors it will be applied to, row-major, where there are several encodings.
+    /// - Throws: `QuantizationError(.lengthMismatch)` where there are several encodings and no axis, or where the
+    ///   channels of the shape are not as many as the encodings.
+    public init(_ encodings: TensorEncodings, shape: Shape? = nil, instructionSet: InstructionSet = .pinned)
+        throws(QuantizationError)
+    {
+        runs = try GridRuns(encodings, shape: shape)
+        self.encodings = encodings
+        self.instructionSet = instructionSet
+        grids = encodings.encodings.map(Grid.init)
+    }
+
+    /// Quantizes elements of any layout in place. For one encoding per tensor.
+    public func apply(inPlace x: UnsafeMutablePointer<Float>, count: Int) {
+        precondition(runs == .whole, "a layout is needed to tell \(grids.count) encodings apart")
+        apply(grids.first, from: x, to: x, count: count)
+    }
+
+    /// Quantizes a tensor of `Float`, per tensor, channel or block.
+    public func applied(to tensor: Tensor) -> Tensor {
+        tensor.withUnsafeElements(as: Float.self) { applied(to: $0, shape: tensor.shape) }
+    }
+
+    /// Quantizes the row-major elements of a shape, per tensor, channel or block.
+    public func applied(to elements: UnsafeBufferPointer<Float>, shape: Shape) -> Tensor {
+        precondition(elements.count == shape.count, "\(elements.count) elements of \(shape)")
+        return Tensor(shape: shape) { (output: UnsafeMutableBufferPointer<Float>) in
+            guard let from = elements.baseAddress, let to = output.baseAddress, !elements.isEmpty else { return }
+            let length = runs.length(in: elements.count)
+            let sharing = length / runs.gridsPerRun
+            for run in 0..<elements.count / length {
+                let first = runs.firstGrid(ofRun: run)
+                for grid in 0..<runs.gridsPerRun {
+                    let start = run * length + grid * sharing
+                    apply(
+                        grids.isEmpty ? nil : grids[first + grid], from: from + start, to: to + start, count: sharing)
+                }
+            }
+        }
+    }
+
+    /// - Parameter grid: nil for half precision.
+    private func apply(_ grid: Grid?, from: UnsafePointer<Float>, to: UnsafeMutablePointer<Float>, count: Int) {
+        if let grid {
+            qs_fake_quantize(instructionSet.isa, from, to, count, grid.delta, grid.offset, grid.steps)
+        } else {
+            qs_round_to_half(from, to, count)
+        }
+    }
+}
