@@ -28,21 +28,3 @@ public struct CoordinatorConfiguration: Sendable {
         self.isa = isa
     }
 }
-
-/// How a pass is doing.
-public struct ClusterProgress: Equatable, Sendable {
-    public var pass: String
-    /// Those of the passes before that the pass continues included.
-    public var samplesCommitted: Int
-    public var shardsCommitted: Int
-    /// Where it is known.
-    public var shardCount: Int?
-    public var workers: Int
-    public var lanes: Int
-    /// Since the first lease.
-    public var seconds: Double
-    /// Over the whole pass in this life of the coordinator, and over the last seconds.
-    public var samplesPerSecond: Double
-    public var recentSamplesPerSecond: Double
-    public var isComplete: Bool
-}

@@ -226,3 +226,10 @@ extension WorkerMessage {
         if case .hello = self { true } else { false }
     }
 }
+
+extension WorkerState {
+    /// Leases that are kept, for tests of their bound.
+    package var heldLeases: Int { leases.count }
+    /// Results that are kept, for tests of their bound.
+    package var heldResults: Int { results.count }
+}
