@@ -35,6 +35,40 @@ struct CoordinatorDesk {
         }
     }
 
+    /// Tells a worker why it cannot take part.
+    mutating func refuse(_ refusal: Refusal, _ source: RoutingID) {
+        sendUncounted(.refused(refusal), to: source)
+        log(
+            LogEvent(
+                .warning, "worker refused",
+                [
+                    "worker.id": source.peer.description, "refusal.code": refusal.code.rawValue,
+                    "refusal.expected": refusal.expected, "refusal.found": refusal.found,
+                ], isRepeatable: true))
+    }
+
+    /// Answers bytes that are no message of this version.
+    /// - Returns: the worker in whose session a message is missing now, if there is one.
+    mutating func refuse(_ error: WireError, from source: RoutingID?) -> PeerID? {
+        var metadata = ["error.code": error.code.rawValue]
+        if let expected = error.expected { metadata["error.expected"] = expected }
+        if let found = error.found { metadata["error.found"] = found }
+        guard let source else {
+            log(LogEvent(.warning, "stranger refused", metadata, isRepeatable: true))
+            return nil
+        }
+        if error.code == .protocolVersion {
+            let version = "\(WireLimits.protocolVersion)"
+            refuse(Refusal(.protocolVersion, expected: version, found: error.found ?? ""), source)
+            return nil
+        }
+        metadata["worker.id"] = source.peer.description
+        log(LogEvent(.warning, "message refused", metadata, isRepeatable: true))
+        if roster.contains(source.peer) { return source.peer }
+        sendUncounted(.rejoin, to: source)
+        return nil
+    }
+
     /// All that was to be done since the last call.
     mutating func takeActions() -> [CoordinatorState.Action] {
         defer { actions = [] }

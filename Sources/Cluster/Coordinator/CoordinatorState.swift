@@ -38,7 +38,9 @@ package struct CoordinatorState {
     package mutating func handle(_ event: Event, now: Moment) -> [Action] {
         switch event {
         case .received(let source, let envelope): receive(envelope, from: source, now: now)
-        case .undecodable(let source, let error): refuse(error, from: source, now: now)
+        case .undecodable(let source, let error):
+            // The message is lost to its session.
+            if let peer = desk.refuse(error, from: source) { drop(peer, .lostMessages, now: now) }
         case .unreachable(let target): drop(target.peer, .unreachable, now: now)
         case .artifactAdded(let id, let data): artifacts[id] = data
         case .artifactRemoved(let id): artifacts[id] = nil
@@ -225,7 +227,7 @@ package struct CoordinatorState {
         case .returned(let tokens): inPass { pass, desk in pass.takeBack(tokens, from: peer, &desk) }
         case .passReady(let index):
             inPass(index, now: now) { pass, _ in
-                pass.isReady(peer); return nil
+                pass.setUpDone(on: peer); return nil
             }
         case .passFailed(let index, let failure):
             inPass(index, now: now) { pass, desk in pass.setUpFailed(failure, on: peer, &desk) }
@@ -281,12 +283,12 @@ package struct CoordinatorState {
     ) {
         let peer = source.peer
         guard hello.peer == peer, source.channel == .control, sequence == 1 else {
-            refuse(Refusal(.identity, expected: "\(hello.peer)", found: "\(peer)"), source)
+            desk.refuse(Refusal(.identity, expected: "\(hello.peer)", found: "\(peer)"), source)
             return
         }
         if desk.roster.hasGreeted(peer) { return }
         if let refusal = identity.refusal(of: hello.compute) {
-            refuse(refusal, source)
+            desk.refuse(refusal, source)
             return
         }
         switch phase {
@@ -304,7 +306,7 @@ package struct CoordinatorState {
         }
         for older in desk.roster.sessions(ofWorker: peer.worker) { drop(older, .replaced, now: now) }
         guard desk.roster.count < limits.workers else {
-            refuse(Refusal(.capacity, expected: "at most \(limits.workers) workers", found: "one more"), source)
+            desk.refuse(Refusal(.capacity, expected: "at most \(limits.workers) workers", found: "one more"), source)
             return
         }
         welcome(hello, now: now)
@@ -328,41 +330,6 @@ package struct CoordinatorState {
                     heartbeatIntervalMilliseconds: limits.heartbeatInterval.milliseconds,
                     heartbeatTimeoutMilliseconds: limits.heartbeatTimeout.milliseconds)), to: peer)
         inPass { pass, desk in pass.announce(to: peer, now: now, &desk) }
-    }
-
-    private mutating func refuse(_ refusal: Refusal, _ source: RoutingID) {
-        desk.sendUncounted(.refused(refusal), to: source)
-        desk.log(
-            LogEvent(
-                .warning, "worker refused",
-                [
-                    "worker.id": source.peer.description, "refusal.code": refusal.code.rawValue,
-                    "refusal.expected": refusal.expected, "refusal.found": refusal.found,
-                ], isRepeatable: true))
-    }
-
-    /// Answers bytes that are no message of this version.
-    private mutating func refuse(_ error: WireError, from source: RoutingID?, now: Moment) {
-        var metadata = ["error.code": error.code.rawValue]
-        if let expected = error.expected { metadata["error.expected"] = expected }
-        if let found = error.found { metadata["error.found"] = found }
-        guard let source else {
-            desk.log(LogEvent(.warning, "stranger refused", metadata, isRepeatable: true))
-            return
-        }
-        if error.code == .protocolVersion {
-            let version = "\(WireLimits.protocolVersion)"
-            refuse(Refusal(.protocolVersion, expected: version, found: error.found ?? ""), source)
-            return
-        }
-        metadata["worker.id"] = source.peer.description
-        desk.log(LogEvent(.warning, "message refused", metadata, isRepeatable: true))
-        // The message is lost to its session, if there is one.
-        if desk.roster.contains(source.peer) {
-            drop(source.peer, .lostMessages, now: now)
-        } else {
-            desk.sendUncounted(.rejoin, to: source)
-        }
     }
 
     private mutating func drop(_ peer: PeerID, _ reason: DropReason, now: Moment) {

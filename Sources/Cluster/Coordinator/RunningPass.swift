@@ -11,14 +11,6 @@ struct RunningPass {
         case endPass(ClusterError)
     }
 
-    /// How far a worker is.
-    private enum SetUp {
-        case underWay(since: Moment)
-        case ready
-        /// It lacks the state that the pass needs.
-        case lacking
-    }
-
     let index: Int
     let name: String
     let descriptor: ArtifactReference
@@ -26,7 +18,7 @@ struct RunningPass {
     let isJournaled: Bool
     private let limits: ProtocolLimits
     private var ledger: ShardLedger
-    private var setUps: [PeerID: SetUp] = [:]
+    private var setUps = PassSetUps()
     /// Of a reduced pass.
     private var reduction: PassReduction?
     private var failedAttempts = 0
@@ -42,7 +34,7 @@ struct RunningPass {
         isJournaled = start.isJournaled
         self.limits = limits
         ledger = ShardLedger(committed: start.committed, limits: limits)
-        reduction = start.isReduced ? PassReduction(limits: limits) : nil
+        reduction = start.isReduced ? PassReduction(pass: start.pass, name: start.name, limits: limits) : nil
     }
 
     var committed: CommittedShards { ledger.committed }
@@ -56,7 +48,7 @@ struct RunningPass {
 
     mutating func announce(to peer: PeerID, now: Moment, _ desk: inout CoordinatorDesk) {
         desk.leases.renew(peer)
-        setUps[peer] = .underWay(since: now)
+        setUps.begin(peer, now: now)
         desk.send(
             .passBegin(
                 CoordinatorMessage.PassBegin(
@@ -65,18 +57,16 @@ struct RunningPass {
             to: peer)
     }
 
-    mutating func isReady(_ peer: PeerID) {
-        if case .underWay = setUps[peer] { setUps[peer] = .ready }
-    }
+    mutating func setUpDone(on peer: PeerID) { setUps.finish(peer) }
 
     mutating func setUpFailed(
         _ failure: ShardFailure, on peer: PeerID, _ desk: inout CoordinatorDesk
     ) -> Verdict? {
         if failure.code == ShardFailure.stateMissing {
-            setUps[peer] = .lacking
+            setUps.lacksState(peer)
             return nil
         }
-        isReady(peer)
+        setUps.finish(peer)
         desk.log(
             LogEvent(
                 .error, "pass set-up failed",
@@ -88,11 +78,8 @@ struct RunningPass {
     }
 
     func isSetUpOverdue(_ peer: PeerID, now: Moment) -> Bool {
-        guard case .underWay(let since) = setUps[peer] else { return false }
-        return now - since > limits.setUpTimeout
+        setUps.isOverdue(peer, limits: limits, now: now)
     }
-
-    private func lacksState(_ peer: PeerID) -> Bool { if case .lacking = setUps[peer] { true } else { false } }
 
     // MARK: Reading
 
@@ -169,7 +156,7 @@ struct RunningPass {
     mutating func lose(_ peer: PeerID, leases: [LeaseBook.Lease], isLoss: Bool, _ desk: CoordinatorDesk)
         -> ClusterError?
     {
-        setUps[peer] = nil
+        setUps.leave(peer)
         for lease in leases {
             if isLoss, !lease.isOver, ledger.lose(lease.shard) {
                 return ClusterError(.shardLost, pass: name, shard: lease.shard, worker: lease.peer.worker)
@@ -310,7 +297,7 @@ struct RunningPass {
         return CoordinatorState.PassCompletion(
             samples: ledger.committed.samples, shards: total,
             seconds: desk.leases.firstGrant.map { (now - $0).seconds } ?? 0, failedAttempts: failedAttempts,
-            digest: reduction?.digest, workersLackingState: desk.roster.peers.count { lacksState($0) })
+            digest: reduction?.digest, workersLackingState: desk.roster.peers.count { setUps.isLackingState($0) })
     }
 
     // MARK: Reduction
@@ -352,55 +339,12 @@ struct RunningPass {
 
     /// Whatever has happened: takes back what was lost, and gives up an attempt that lacks it or has taken too long.
     mutating func takeBackContributions(now: Moment, _ desk: inout CoordinatorDesk) -> Verdict? {
-        guard reduction != nil, reduction?.digest == nil else { return nil }
-        ledger.takeBack { !desk.roster.contains($0) }
-        // Also where a worker has given back what it was to contribute.
-        reduction?.giveUpUnless(ledger.pending.isEmpty) { desk.roster.contains($0) }
-        guard let overdue = reduction?.overdue(isComputed: ledger.isComputed, now: now) else { return nil }
-        return exchangeFailed(attempt: overdue.attempt, peers: [], reason: "no end", on: overdue.late, &desk)
+        reduction?.takeBack(from: &ledger, now: now, &desk)
     }
 
     /// Sends the plan of an attempt once every shard is in somebody's hands.
     mutating func planReduction(now: Moment, _ desk: inout CoordinatorDesk) -> Verdict? {
-        guard reduction?.isGathering == true, ledger.isHandedOut else { return nil }
-        if setUps.values.contains(where: { if case .underWay = $0 { true } else { false } }),
-            reduction?.hasWaited(now: now) == false
-        {
-            return nil
-        }
-        let participants = desk.roster.peers.filter { if case .ready = setUps[$0] { true } else { false } }
-        guard participants.count <= WireLimits.participants else {
-            return .endPass(ClusterError(.exchangeFailed, pass: name, found: "\(participants.count) workers"))
-        }
-        if let mute = participants.first(where: { desk.roster.hello(of: $0)?.exchangePort == 0 }) {
-            return .endPass(ClusterError(.exchangeFailed, pass: name, worker: mute.worker, found: "no port"))
-        }
-        var shards: [PeerID: [Int]] = [:]
-        for index in ledger.indices {
-            guard let peer = owner(of: index, desk) else { return nil }
-            shards[peer, default: []].append(index)
-        }
-        let roster = participants.map { peer in
-            ExchangePlan.Participant(
-                peer: peer, endpoint: desk.roster.hello(of: peer).map(Self.endpoint) ?? "", shards: shards[peer] ?? [])
-        }
-        guard let plan = reduction?.begin(roster, ofPass: index) else { return nil }
-        for peer in participants { desk.send(.exchange(plan), to: peer) }
-        return nil
-    }
-
-    /// Who contributes a shard, or is to.
-    private func owner(of index: Int, _ desk: CoordinatorDesk) -> PeerID? {
-        if case .contributed(let contribution) = ledger[index]?.progress { return contribution.peer }
-        return desk.leases.holders(of: index).first.flatMap { desk.leases[$0]?.peer }
-    }
-
-    /// Where others reach a worker. One that is seen at a loopback address runs beside the coordinator: others reach it where
-    /// they reach the coordinator.
-    private static func endpoint(_ hello: WorkerMessage.Hello) -> String {
-        let address = hello.address.hasPrefix("::ffff:") ? String(hello.address.dropFirst(7)) : hello.address
-        if address.isEmpty || address.hasPrefix("127.") || address == "::1" { return "tcp://:\(hello.exchangePort)" }
-        return "tcp://\(address.contains(":") ? "[\(address)]" : address):\(hello.exchangePort)"
+        reduction?.plan(ledger, setUps, now: now, &desk)
     }
 
     mutating func reduced(attempt: Int, digest: Data, on peer: PeerID) {
@@ -410,48 +354,21 @@ struct RunningPass {
     mutating func exchangeFailed(
         attempt: Int, peers: [PeerID], reason: String, on peer: PeerID, _ desk: inout CoordinatorDesk
     ) -> Verdict? {
-        guard reduction?.isRunning(attempt: attempt) == true else { return nil }
-        desk.log(
-            LogEvent(
-                .warning, "exchange failed",
-                [
-                    "worker.id": peer.description, "peers": peers.map(\.description).joined(separator: ", "),
-                    "reason": reason,
-                ]))
-        guard reduction?.fail() == false else { return nil }
-        return .endPass(
-            ClusterError(
-                .exchangeFailed, pass: name, worker: peer.worker,
-                found: reason + peers.map { " (\($0.worker))" }.joined()))
+        reduction?.fail(attempt: attempt, peers: peers, reason: reason, on: peer, &desk)
     }
 
     /// Whether nobody holds the state that the pass needs: there is nothing to wait for.
     func isStateLost(_ desk: CoordinatorDesk) -> Bool {
-        !ledger.pending.isEmpty && !desk.roster.isEmpty && desk.roster.peers.allSatisfy { lacksState($0) }
+        !ledger.pending.isEmpty && !desk.roster.isEmpty && desk.roster.peers.allSatisfy { setUps.isLackingState($0) }
     }
 
     // MARK: Invariants
 
     func invariantViolations(_ desk: CoordinatorDesk) -> [String] {
-        let isAgreed = reduction?.digest != nil
-        var violations = ledger.invariantViolations(
-            holders: { desk.leases.holders(of: $0).count }, countsContributions: isAgreed)
-        if !setUps.keys.allSatisfy(desk.roster.contains) { violations.append("the set-up of a worker that is gone") }
-        guard let reduction else { return violations }
-        violations += reduction.invariantViolations(total: ledger.total) { desk.roster.contains($0) }
-        if ledger.committed.count > 0, !isAgreed { violations.append("committed before all agree") }
-        for index in ledger.indices {
-            if desk.leases.holders(of: index).count > 1 {
-                violations.append("shard \(index) of a reduced pass is held twice")
-            }
-            switch ledger[index]?.progress {
-            case .received: violations.append("shard \(index) has a summary and nobody that contributes it")
-            case .contributed(let kept) where !isAgreed && !desk.roster.contains(kept.peer):
-                violations.append("shard \(index) counts on a worker that is gone")
-            default: break
-            }
-        }
-        return violations
+        ledger.invariantViolations(
+            holders: { desk.leases.holders(of: $0).count }, countsContributions: reduction?.digest != nil)
+            + setUps.invariantViolations { desk.roster.contains($0) }
+            + (reduction?.invariantViolations(ledger, desk) ?? [])
     }
 }
 

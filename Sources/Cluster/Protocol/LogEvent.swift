@@ -2,13 +2,16 @@ import Logging
 
 /// A line for the log: a fixed message and its operands under dotted names.
 package struct LogEvent: Equatable, Sendable {
+    /// How much it matters.
     package var level: Logger.Level
+    /// The same for all lines of a kind.
     package var message: String
     /// By dotted name.
     package var metadata: [String: String]
     /// Whether whoever reaches the endpoint can have it said as often as they like: only a few such lines a minute are kept.
     package var isRepeatable: Bool
 
+    /// A line of these parts.
     package init(
         _ level: Logger.Level, _ message: String, _ metadata: [String: String] = [:], isRepeatable: Bool = false
     ) {
@@ -29,6 +32,7 @@ package struct LogLimiter {
 
     private var windows: [String: Window] = [:]
 
+    /// Nothing was said yet.
     package init() {}
 
     /// Whether the line is to be kept. Its message must be one of few.

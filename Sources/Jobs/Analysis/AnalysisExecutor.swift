@@ -31,7 +31,7 @@ struct AnalysisExecutor: ShardExecutor {
         }
     }
 
-    func makeLane() throws -> AnalysisLane {
+    func makeLane(keeping memory: LaneMemory) throws -> AnalysisLane {
         try reportingFailure { try AnalysisLane(specification, models, classes: classes) }
     }
 }

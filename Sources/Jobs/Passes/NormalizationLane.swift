@@ -18,7 +18,7 @@ struct NormalizationExecutor: ShardExecutor {
         }
     }
 
-    func makeLane() throws -> NormalizationLane {
+    func makeLane(keeping memory: LaneMemory) throws -> NormalizationLane {
         try reportingFailure { try NormalizationLane(model, normalizations, activations) }
     }
 }

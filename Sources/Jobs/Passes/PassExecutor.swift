@@ -81,7 +81,7 @@ struct CalibrationExecutor: ShardExecutor {
         }
     }
 
-    func makeLane() throws -> CalibrationLane {
+    func makeLane(keeping memory: LaneMemory) throws -> CalibrationLane {
         CalibrationLane(model, observed: observed, tile: specification.tile)
     }
 }
@@ -110,7 +110,7 @@ struct EvaluationExecutor: ShardExecutor {
         }
     }
 
-    func makeLane() throws -> EvaluationLane {
+    func makeLane(keeping memory: LaneMemory) throws -> EvaluationLane {
         try reportingFailure {
             try EvaluationLane(
                 model, activations: activations, output: specification.output, classes: classes,

@@ -108,5 +108,5 @@ struct ReplicatedStepExecutor: ReducingExecutor {
 
     func prepare(shard: Int, payload: Data) throws -> SlotBatch { try slots.prepare(shard: shard, payload: payload) }
 
-    func makeLane() throws -> TrainingLane { try slots.makeLane() }
+    func makeLane(keeping memory: LaneMemory) throws -> TrainingLane { try slots.makeLane(keeping: memory) }
 }

@@ -34,7 +34,9 @@ struct TrainingExecutor: ShardExecutor {
         }
     }
 
-    func makeLane() throws -> TrainingLane { TrainingLane(model, parts: parts) }
+    func makeLane(keeping memory: LaneMemory) throws -> TrainingLane {
+        TrainingLane(model, parts: parts, memory: memory.value { TrainingMemory() })
+    }
 }
 
 extension SharedModel {

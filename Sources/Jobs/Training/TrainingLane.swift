@@ -50,7 +50,7 @@ struct StepModel: Sendable {
     }
 }
 
-/// Computes gradients of slots. Belongs to one thread, which keeps the plan from step to step.
+/// Computes gradients of slots. Belongs to one thread, whose memory keeps the plan from step to step.
 final class TrainingLane: ShardLane {
     private let model: StepModel
     /// Where the gradients of slots go; nil where they are part of the result.
@@ -60,10 +60,10 @@ final class TrainingLane: ShardLane {
     private var sums: [String: RangeSums] = [:]
     private let learned: Set<String>
 
-    init(_ model: StepModel, parts: GradientParts?) {
+    init(_ model: StepModel, parts: GradientParts?, memory: TrainingMemory) {
         self.model = model
         self.parts = parts
-        memory = TrainingMemory.ofThisThread
+        self.memory = memory
         learned = Set(model.ranges.flatMap(\.activation.tensors))
     }
 
