@@ -385,8 +385,7 @@ extension CoordinatorState {
     /// Whether the job is over and all workers have gone.
     package var isFinished: Bool { if case .finishing = phase { desk.roster.isEmpty } else { false } }
 
-    /// What of the pass that runs is committed, its shards where their number is known, and since when it is computed; nil
-    /// between passes.
+    /// What of the pass that runs is committed, and how many shards it has where that is known; nil between passes.
     var passProgress: (committed: CommittedShards, shards: Int?)? { pass.map { ($0.committed, $0.totalShards) } }
 
     /// Shards whose payloads are kept.
