@@ -24,6 +24,7 @@ let package = Package(
     products: [.executable(name: "quantsim", targets: ["quantsim"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.28.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.0.0"),
@@ -55,7 +56,13 @@ let package = Package(
         module("Datasets", ["CSPNG", "CTurboJPEG", "Support", "Tensors"]),
         module("Training", ["CKernels", "CXXHash", "Quantization", "Support", "Tensors"]),
         module("Messaging", ["CXXHash", "CZeroMQ", "Support", protobuf], exclude: ["messages.proto"]),
-        module("Cluster", ["Messaging", "Support", logging, .product(name: "GRDB", package: "GRDB.swift")]),
+        module(
+            "Cluster",
+            [
+                "Messaging", "Support", logging, .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
         module(
             "Passes",
             [

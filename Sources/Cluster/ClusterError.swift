@@ -1,12 +1,17 @@
 import Messaging
 
+/// What a worker says of a shard, or of a set-up, that has failed.
 public typealias ShardFailure = Messaging.ShardFailure
+/// What an artifact is asked for by: the digest of its bytes.
 public typealias ArtifactID = Messaging.ArtifactID
+/// What a worker computes with: results are the same bits only where it agrees.
 public typealias ComputeIdentity = Messaging.ComputeIdentity
+/// Why a worker cannot take part in a job.
 public typealias Refusal = Messaging.Refusal
 
 /// Why a job cannot go on. Data only; one place in the program makes a sentence of it.
 public struct ClusterError: Error, Equatable, Sendable {
+    /// What has happened.
     public enum Code: String, Sendable {
         /// A shard failed permanently, or too often; `failure` holds what the worker said.
         case shardFailed
@@ -49,14 +54,22 @@ public struct ClusterError: Error, Equatable, Sendable {
         var endsPassOnly: Bool { [.stateLost, .replicasDiffer, .exchangeFailed].contains(self) }
     }
 
+    /// What has happened.
     public var code: Code
+    /// The pass's name, where the error is about one.
     public var pass: String?
+    /// The shard's index, where the error is about one.
     public var shard: Int?
+    /// The worker, or several, where the error is about one.
     public var worker: String?
+    /// What the worker said, where it is the reason.
     public var failure: ShardFailure?
+    /// What would have been right, where something else was found.
     public var expected: String?
+    /// What was found instead, or the reason.
     public var found: String?
 
+    /// An error of this code; operands that it is not about are left out.
     public init(
         _ code: Code, pass: String? = nil, shard: Int? = nil, worker: String? = nil, failure: ShardFailure? = nil,
         expected: String? = nil, found: String? = nil

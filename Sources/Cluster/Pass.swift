@@ -21,6 +21,7 @@ public struct PassDescription: Sendable {
     /// pass is not journaled.
     public var isReduced: Bool
 
+    /// A pass of these parts: journaled and not reduced unless told otherwise.
     public init(
         name: String, descriptor: Data, artifacts: [ArtifactID] = [], shardCount: Int? = nil, isJournaled: Bool = true,
         samplesBefore: Int = 0, isReduced: Bool = false
@@ -39,10 +40,12 @@ public struct PassDescription: Sendable {
 public struct Shard: Equatable, Sendable {
     /// Counts from 0 without gaps.
     public var index: Int
+    /// Samples in the payload, for the count alone.
     public var sampleCount: Int
     /// Opaque to the cluster.
     public var payload: Data
 
+    /// A shard of these parts.
     public init(index: Int, sampleCount: Int, payload: Data) {
         self.index = index
         self.sampleCount = sampleCount
@@ -60,6 +63,7 @@ public protocol ShardSource {
 }
 
 extension ShardSource {
+    /// Reads the next shard and drops it.
     public mutating func skip() throws -> Bool { try next() != nil }
 }
 
@@ -72,10 +76,13 @@ public protocol ResultReducer {
     mutating func restore(_ state: Data) throws
 }
 
+/// What has come of a pass.
 public struct PassOutcome: Equatable, Sendable {
     /// The reducer's state after all shards.
     public var state: Data
+    /// Samples of all shards.
     public var samples: Int
+    /// All shards of the source.
     public var shards: Int
     /// From the first lease to the last commit; of a resumed pass without the time in between.
     public var seconds: Double
@@ -88,6 +95,7 @@ public struct PassOutcome: Equatable, Sendable {
     /// Workers that could take no part because they lacked the state that others hold.
     public var workersLackingState: Int
 
+    /// An outcome of these parts.
     public init(
         state: Data, samples: Int, shards: Int, seconds: Double, failedAttempts: Int = 0, isFromJournal: Bool = false,
         digest: Data? = nil, workersLackingState: Int = 0

@@ -9,7 +9,8 @@ public protocol ShardExecutor: Sendable {
     /// Decodes a payload; on a thread that reads ahead of a lane. A thrown `ShardFailure` travels as it is.
     func prepare(shard: Int, payload: Data) throws -> Prepared
     /// Called once on each lane's own thread.
-    func makeLane() throws -> Lane
+    /// - Parameter memory: what earlier lanes of this thread have kept, of this pass's kind or any other.
+    func makeLane(keeping memory: LaneMemory) throws -> Lane
 }
 
 /// The executor of a pass whose workers reduce among themselves what its shards contribute; see `PassDescription.isReduced`.
@@ -26,6 +27,7 @@ public protocol ShardLane {
     func compute(_ prepared: Prepared) throws -> Data
 }
 
+/// Makes what a worker computes the passes of its job with.
 public protocol PassExecutorFactory: Sendable {
     /// Made once a pass. `isa` is the instruction set that the job is pinned to.
     /// - Throws: `ShardFailure` of the code `ShardFailure.stateMissing` where only workers that hold some state can take
@@ -37,6 +39,7 @@ public protocol PassExecutorFactory: Sendable {
 }
 
 extension PassExecutorFactory {
+    /// All of them.
     public func neededArtifacts(descriptor: Data, of artifacts: [ArtifactID]) -> [ArtifactID] { artifacts }
 }
 

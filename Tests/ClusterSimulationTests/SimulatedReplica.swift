@@ -1,6 +1,7 @@
 import Cluster
 import Foundation
 import Messaging
+import Support
 import Tensors
 
 /// The state of a simulated training: a number that depends on every contribution of every step before.

@@ -200,7 +200,6 @@ import Testing
             #expect(reports.count >= 2)
             #expect(last.isComplete && last.samplesCommitted == 240 && last.shardsCommitted == 80)
             #expect(last.workers == 1 && last.lanes == 2)
-            #expect(last.samplesPerSecond > 10)
             #expect(zip(reports, reports.dropFirst()).allSatisfy { $0.samplesCommitted <= $1.samplesCommitted })
         }
     }

@@ -1,5 +1,6 @@
 import Cluster
 import Foundation
+import Glibc
 import Messaging
 import Support
 import Synchronization
@@ -91,6 +92,38 @@ import Testing
         }
         #expect(error?.code == .journal)
         #expect(error?.expected == "/nowhere/journal.sqlite")
+    }
+
+    /// Has the calling thread open and remove files as another user.
+    /// - Returns: the user it was before.
+    private static func becomeForFiles(_ user: uid_t) -> uid_t {
+        typealias Call = @convention(c) (uid_t) -> CInt
+        guard let call = dlsym(nil, "setfsuid") else { return user }
+        return uid_t(unsafeBitCast(call, to: Call.self)(user))
+    }
+
+    /// In a folder that nothing may be removed from, the former job would be continued.
+    @Test func aFormerJournalThatCannotBeRemovedIsNotContinued() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("journal-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+        let path = folder.appendingPathComponent("journal.sqlite").path
+        let former = try Journal(path: path, fingerprint: Data("job".utf8), resume: false)
+        // Open, as a crash leaves it: its other files are there and need not be made.
+        for suffix in ["", "-wal", "-shm"] { #expect(chmod(path + suffix, 0o666) == 0) }
+        #expect(chmod(folder.path, 0o555) == 0)
+        let error = try await onThread {
+            // A superuser may remove all files, so this thread touches them as nobody.
+            let user = Self.becomeForFiles(65534)
+            defer { _ = Self.becomeForFiles(user) }
+            return #expect(throws: ClusterError.self) {
+                try Journal(path: path, fingerprint: Data("job".utf8), resume: false)
+            }
+        }
+        #expect(error?.code == .journal && error?.found?.contains(path) == true)
+        #expect(chmod(folder.path, 0o755) == 0)
+        #expect(try JournalSummary(readingFrom: path).epoch == 1)
+        former.close()
+        try FileManager.default.removeItem(at: folder)
     }
 
     /// The coordinator dies in mid-pass; another takes over on the same endpoint, and the same workers go on with it.

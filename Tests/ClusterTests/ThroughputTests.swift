@@ -17,7 +17,7 @@ struct ThroughputTests {
 
         func prepare(shard: Int, payload: Data) throws -> Int { payload.count }
 
-        func makeLane() throws -> Self { self }
+        func makeLane(keeping memory: LaneMemory) throws -> Self { self }
 
         func compute(_ size: Int) throws -> Data { Data(count: resultSize) }
     }

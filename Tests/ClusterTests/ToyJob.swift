@@ -38,7 +38,7 @@ struct HistogramExecutor: ShardExecutor {
 
     func prepare(shard: Int, payload: Data) throws -> Prepared { Prepared(shard: shard, payload: payload) }
 
-    func makeLane() throws -> Lane { Lane(behaviour: behaviour) }
+    func makeLane(keeping memory: LaneMemory) throws -> Lane { Lane(behaviour: behaviour) }
 }
 
 struct ByteHistogram: Equatable, ResultReducer {

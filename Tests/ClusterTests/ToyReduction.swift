@@ -1,6 +1,7 @@
 import Cluster
 import Foundation
 import Messaging
+import Support
 import Synchronization
 
 /// Sums of 64-bit numbers, one a part.

@@ -151,7 +151,7 @@ import Training
     }
 
     private func results<Executor: ShardExecutor>(_ executor: Executor, _ payloads: [Data]) throws -> [Data] {
-        let lane = try executor.makeLane()
+        let lane = try executor.makeLane(keeping: LaneMemory())
         return try payloads.enumerated().map { try lane.compute(executor.prepare(shard: $0, payload: $1)) }
     }
 

@@ -90,7 +90,9 @@ struct SmallTraining {
         return SlotPayload(indices: Array(samples.indices), samples: samples).encoded()
     }
 
-    static func compute<Executor: ShardExecutor>(_ executor: Executor, _ payload: Data, shard: Int) throws -> Data {
-        try executor.makeLane().compute(executor.prepare(shard: shard, payload: payload))
+    static func compute<Executor: ShardExecutor>(
+        _ executor: Executor, _ payload: Data, shard: Int, keeping memory: LaneMemory = LaneMemory()
+    ) throws -> Data {
+        try executor.makeLane(keeping: memory).compute(executor.prepare(shard: shard, payload: payload))
     }
 }

@@ -15,7 +15,7 @@ import Training
     @Test func `a checkpoint is read as it was written`() throws {
         let scratch = try ScratchFolder()
         let store = try CheckpointStore(folder: scratch.url.appendingPathComponent("a/b"))
-        #expect(try store.readLatest().checkpoint == nil)
+        #expect(try store.readLatest { $0 }.value == nil)
         let settings = try OptimizerSettings(.adamW, learningRate: 0.1, weightDecay: 0.01)
         let layout = try ParameterLayout([("conv/weight", [2, 3]), ("bias", [4])])
         var parameters = (0..<10).map { Float($0) / 7 }
@@ -26,7 +26,7 @@ import Training
         let manifest = Checkpoint.Manifest(step: 3, epoch: 1, seed: .max, digests: ["job": "abc"])
         try store.write(Checkpoint(manifest, layout: layout, parameters: parameters, optimizer: optimizer))
 
-        let found = try #require(try store.readLatest().checkpoint)
+        let found = try #require(try store.readLatest { $0 }.value)
         #expect(found.manifest.step == 3 && found.manifest.epoch == 1 && found.manifest.seed == .max)
         #expect(found.manifest.digests["job"] == "abc")
         #expect(found.tensors.keys.sorted().first == "optimizer/first_moment/bias")
@@ -79,7 +79,7 @@ import Training
         try files.copyItem(at: url("step-000000005"), to: url(".replaced-step-000000005"))
         let again = try CheckpointStore(folder: scratch.url)
         #expect(try again.steps() == [5, 6])
-        #expect(try again.readLatest().checkpoint?.manifest.step == 6)
+        #expect(try again.readLatest { $0 }.value?.manifest.step == 6)
         #expect(try files.contentsOfDirectory(atPath: scratch.url.path).count == 2)
     }
 
@@ -94,11 +94,11 @@ import Training
         try scratch.write(Data("{}".utf8), to: "step-000000002/manifest.json")
         #expect(#expect(throws: TrainingError.self) { try store.read(step: 3) }?.code == .digestMismatch)
         #expect(#expect(throws: TrainingError.self) { try store.read(step: 4) }?.code == .cannotOpen)
-        let (found, passedOver) = try store.readLatest()
+        let (found, passedOver) = try store.readLatest { $0 }
         #expect(found?.manifest.step == 1)
         #expect(passedOver.map(\.code) == [.digestMismatch, .malformed])
         try FileManager.default.removeItem(at: scratch.url.appendingPathComponent("step-000000001/manifest.json"))
-        #expect(#expect(throws: TrainingError.self) { try store.readLatest() }?.code == .digestMismatch)
+        #expect(#expect(throws: TrainingError.self) { try store.readLatest { $0 } }?.code == .digestMismatch)
     }
 
     /// What stays could be gone on from later, in place of what was computed since: it is told, not passed over.

@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import Messaging
+import Support
 
 /// Drives the coordinator's state machine with a socket and a clock. All of it lives on one thread.
 final class CoordinatorLoop {
@@ -33,8 +34,9 @@ final class CoordinatorLoop {
     private var reader: Mailbox<Int>?
     private var outboxes: [RoutingID: [Packet]] = [:]
     private var progress: ProgressMeter
-    /// By message, so that a flood of one kind does not hide the others.
-    private var refusals: [String: LogLimiter] = [:]
+    private var limiter = LogLimiter()
+    /// Of those who do not even come as far as to send a message.
+    private var handshakeLimiter = LogLimiter()
     private var isClosed = false
     private var finishBy: Moment?
 
@@ -113,18 +115,12 @@ final class CoordinatorLoop {
         case .merge(let result): outputs.put(.merge(result))
         case .flush: outputs.put(.flush)
         case .passCompleted(let completion):
-            progress.complete(
-                state, samples: completion.samples, shards: completion.shards, seconds: completion.seconds, now: now)
+            progress.complete(state, samples: completion.samples, shards: completion.shards)
             outputs.put(.passCompleted(completion))
         case .passEnded(let error): outputs.put(.passEnded(error))
         case .jobFailed(let error): outputs.put(.failed(error))
         case .log(let event):
-            if event.level == .warning, event.message.hasSuffix("refused"),
-                !refusals[event.message, default: LogLimiter()].allows(now)
-            {
-                return
-            }
-            configuration.logger.record(event)
+            if limiter.allows(event, now: now) { configuration.logger.record(event) }
         }
     }
 
@@ -152,10 +148,9 @@ final class CoordinatorLoop {
 
     private func watch() throws {
         while let event = try monitor.next() {
-            guard case .handshakeFailed(let endpoint) = event,
-                refusals["handshake", default: LogLimiter()].allows(.now)
-            else { continue }
-            configuration.logger.warning("stranger refused", metadata: ["endpoint": .string(endpoint)])
+            guard case .handshakeFailed(let endpoint) = event else { continue }
+            let line = LogEvent(.warning, "stranger refused", ["endpoint": endpoint], isRepeatable: true)
+            if handshakeLimiter.allows(line, now: .now) { configuration.logger.record(line) }
         }
     }
 

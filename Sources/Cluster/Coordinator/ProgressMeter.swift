@@ -1,11 +1,27 @@
-/// Measures a pass for its display: totals, and the rate over the last seconds.
+/// How a pass is doing.
+public struct ClusterProgress: Equatable, Sendable {
+    /// The pass's name.
+    public var pass: String
+    /// Those of the passes before that the pass continues included.
+    public var samplesCommitted: Int
+    /// Of this pass alone.
+    public var shardsCommitted: Int
+    /// Where it is known.
+    public var shardCount: Int?
+    /// Workers whose sessions stand.
+    public var workers: Int
+    /// Lanes of these workers.
+    public var lanes: Int
+    /// True of a pass's last report.
+    public var isComplete: Bool
+}
+
+/// Reports how the pass that runs is doing, at most twice a second and at its end.
 struct ProgressMeter {
     private let callback: (@Sendable (ClusterProgress) -> Void)?
     private var current: ClusterProgress?
-    private var samplesAtStart = 0
     /// Of the passes that the current one continues.
     private var samplesBefore = 0
-    private var history: [(time: Moment, samples: Int)] = []
     private var lastReport: Moment?
 
     init(callback: (@Sendable (ClusterProgress) -> Void)?) {
@@ -13,67 +29,34 @@ struct ProgressMeter {
     }
 
     mutating func begin(_ start: CoordinatorState.PassStart, shardCount: Int?, samplesBefore: Int) {
-        samplesAtStart = start.committed.samples
         self.samplesBefore = samplesBefore
-        if samplesBefore == 0 {
-            history = []
-            lastReport = nil
-        }
+        if samplesBefore == 0 { lastReport = nil }
         current = ClusterProgress(
             pass: start.name, samplesCommitted: samplesBefore + start.committed.samples,
-            shardsCommitted: start.committed.count,
-            shardCount: shardCount, workers: 0, lanes: 0, seconds: 0, samplesPerSecond: 0, recentSamplesPerSecond: 0,
-            isComplete: false)
+            shardsCommitted: start.committed.count, shardCount: shardCount, workers: 0, lanes: 0, isComplete: false)
     }
 
-    /// Reports at most twice a second.
     mutating func report(_ state: CoordinatorState, now: Moment) {
-        guard current != nil, let pass = state.pass, lastReport.map({ now - $0 >= .milliseconds(500) }) ?? true else {
-            return
-        }
+        guard current != nil, let progress = state.passProgress,
+            lastReport.map({ now - $0 >= .milliseconds(500) }) ?? true
+        else { return }
         lastReport = now
-        let seconds = pass.firstLease.map { (now - $0).seconds } ?? 0
-        update(state, samples: pass.committed.samples, shards: pass.committed.count, seconds: seconds)
-        let samples = samplesBefore + pass.committed.samples
-        history.append((now, samples))
-        history.removeAll { now - $0.time > .seconds(10) }
-        if let first = history.first, now > first.time {
-            current?.recentSamplesPerSecond =
-                Double(samples - first.samples) / (now - first.time).seconds
-        }
-        if let total = pass.totalShards { current?.shardCount = total }
-        current.map { callback?($0) }
+        if let shards = progress.shards { current?.shardCount = shards }
+        report(state, samples: progress.committed.samples, shards: progress.committed.count)
     }
 
-    mutating func complete(_ state: CoordinatorState, samples: Int, shards: Int, seconds: Double, now: Moment) {
-        update(state, samples: samples, shards: shards, seconds: seconds)
+    mutating func complete(_ state: CoordinatorState, samples: Int, shards: Int) {
         current?.shardCount = shards
         current?.isComplete = true
-        current.map { callback?($0) }
+        report(state, samples: samples, shards: shards)
         current = nil
     }
 
-    private mutating func update(_ state: CoordinatorState, samples: Int, shards: Int, seconds: Double) {
+    private mutating func report(_ state: CoordinatorState, samples: Int, shards: Int) {
         current?.samplesCommitted = samplesBefore + samples
         current?.shardsCommitted = shards
         current?.workers = state.workersAlive
         current?.lanes = state.lanesAlive
-        current?.seconds = seconds
-        current?.samplesPerSecond = seconds > 0 ? Double(samples - samplesAtStart) / seconds : 0
-    }
-}
-
-/// Lets through ten lines a minute: a port scanner must not fill a disk with log lines.
-struct LogLimiter {
-    private var windowBegan: Moment?
-    private var lines = 0
-
-    mutating func allows(_ now: Moment) -> Bool {
-        if windowBegan.map({ now - $0 > .seconds(60) }) ?? true {
-            windowBegan = now
-            lines = 0
-        }
-        lines += 1
-        return lines <= 10
+        current.map { callback?($0) }
     }
 }

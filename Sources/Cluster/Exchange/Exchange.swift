@@ -4,6 +4,7 @@ import Messaging
 /// Moves parts between workers: a thread of its own with its own sockets, so that bulk traffic never delays the control
 /// connection and its heartbeats.
 package final class Exchange: ExchangeDriver {
+    /// Where other workers reach this one, and how long they are waited for.
     package struct Configuration: Sendable {
         /// Where other workers connect to; 0 for whatever port is free.
         package var port = 0
@@ -12,9 +13,11 @@ package final class Exchange: ExchangeDriver {
         /// How long a peer may be silent after the plan, or its connection lost, before the attempt has failed.
         package var patience: Duration = .seconds(10)
 
+        /// Any free port, on this machine.
         package init() {}
     }
 
+    /// Where other workers connect to.
     package let port: Int
     private let inbox: Inbox<ExchangeLoop.Input>
     private let thread: NamedThread
@@ -49,13 +52,16 @@ package final class Exchange: ExchangeDriver {
         return String(endpoint[endpoint.index(endpoint.startIndex, offsetBy: 6)..<colon])
     }
 
+    /// Begins an attempt; a former one is forgotten. From any thread.
     package func start(_ plan: ExchangePlan, own: PeerID, reduction: any PartReduction) {
         reduction.observe { [weak inbox] in inbox?.put(.progressed) }
         inbox.put(.start(plan, own: own, reduction))
     }
 
+    /// Forgets the attempt that runs, if one does. From any thread.
     package func stop() { inbox.put(.stop) }
 
+    /// Ends the thread, for which it waits 5 s at most.
     package func close() {
         inbox.put(.close)
         thread.join(timeout: .seconds(5))

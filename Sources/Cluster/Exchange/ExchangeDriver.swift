@@ -20,14 +20,3 @@ package enum ExchangeOutcome: Sendable {
     /// Some peers cannot be reached, or what they send makes no sense.
     case failed(own: PeerID, pass: Int, attempt: Int, peers: [PeerID], reason: String)
 }
-
-extension WorkerState.Event {
-    init(_ outcome: ExchangeOutcome) {
-        switch outcome {
-        case .exchanged(let own, let pass, let attempt, let digest):
-            self = .exchanged(own: own, pass: pass, attempt: attempt, digest: digest)
-        case .failed(let own, let pass, let attempt, let peers, let reason):
-            self = .exchangeFailed(own: own, pass: pass, attempt: attempt, peers: peers, reason: reason)
-        }
-    }
-}

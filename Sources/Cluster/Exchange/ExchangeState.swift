@@ -9,6 +9,7 @@ import Messaging
 /// part. Contributions and reduced parts of different parts are under way at the same time, so that links are busy in both
 /// directions from the first complete part to the last.
 package struct ExchangeState {
+    /// What happens to a participant.
     package enum Event: Sendable {
         /// An attempt begins; a former one is forgotten.
         case began(ExchangePlan, parts: Int)
@@ -17,6 +18,7 @@ package struct ExchangeState {
         case received(PeerMessage, from: PeerID)
     }
 
+    /// What a participant is to do.
     package enum Action: Equatable, Sendable {
         /// To say that this worker knows the plan.
         case announce(to: PeerID)
@@ -31,7 +33,9 @@ package struct ExchangeState {
 
     /// Something to be sent that is not made before there is room for it.
     package struct Shipment: Equatable, Sendable {
+        /// A contribution or a reduced part.
         package var kind: PeerMessage.Kind
+        /// The part's number.
         package var part: Int
     }
 
@@ -44,6 +48,7 @@ package struct ExchangeState {
     }
 
     private let own: PeerID
+    /// Of the attempt that runs; nil before the first.
     package private(set) var plan: ExchangePlan?
     private var ownIndex = 0
     private var parts: [Part] = []
@@ -55,10 +60,13 @@ package struct ExchangeState {
     private var nextContribution: [Int] = []
     private var actions: [Action] = []
 
+    /// A participant without an attempt.
     package init(own: PeerID) {
         self.own = own
     }
 
+    /// Takes an event in.
+    /// - Returns: what is to be done, in this order.
     package mutating func handle(_ event: Event) -> [Action] {
         switch event {
         case .began(let plan, let parts): begin(plan, parts)
@@ -147,6 +155,7 @@ package struct ExchangeState {
         return Shipment(kind: .reduced, part: reduced[place].removeFirst())
     }
 
+    /// Whether every part is reduced or installed.
     package var isFinished: Bool { partsDone == parts.count }
 
     /// Participants that have not said that they know the plan.

@@ -13,27 +13,42 @@ package final class Journal: Sendable {
     static let applicationID: Int32 = 0x5153_4A4C
     static let version = 1
 
+    /// The job's name, unique among all jobs.
     package let job: String
+    /// Lives of the coordinator, this one included.
     package let epoch: UInt32
     private let database: DatabaseQueue
 
+    /// What is known of a pass.
     package struct PassState: Equatable, Sendable {
+        /// As described.
         package var name: String
+        /// Of the pass's descriptor.
         package var descriptor: SHA256Digest
+        /// Whether all of its shards are committed.
         package var isFinished: Bool
         /// Nil before the first commit.
         package var reducerState: Data?
+        /// Committed.
         package var samples: Int
+        /// Committed.
         package var shards: Int
+        /// Computed for so long, over all lives of the coordinator.
         package var seconds: Double
+        /// Of a pass that is finished.
         package var failedAttempts: Int
     }
 
+    /// A shard whose result is in the reducer's state.
     package struct CommittedShard: Equatable, Sendable {
+        /// The shard's index.
         package var shard: Int
+        /// Of the result.
         package var digest: SHA256Digest
+        /// Samples of the shard.
         package var samples: Int
 
+        /// A shard of these parts.
         package init(shard: Int, digest: SHA256Digest, samples: Int) {
             self.shard = shard
             self.digest = digest
@@ -50,7 +65,7 @@ package final class Journal: Sendable {
         if exists { try Self.checkIsJournal(path) }
         if exists, !resume {
             // The main file first: without it, the others mean nothing.
-            for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + suffix) }
+            for suffix in ["", "-wal", "-shm"] { try Self.remove(path + suffix) }
         }
         database = try Self.guarding(path) { try DatabaseQueue(path: path, configuration: Self.configuration()) }
         let newJob = UUID().uuidString.lowercased()
@@ -72,6 +87,14 @@ package final class Journal: Sendable {
         epoch = opened.epoch
     }
 
+    /// Where a former job's journal stayed, that job would be continued.
+    private static func remove(_ path: String) throws {
+        guard unlink(path) != 0, errno != ENOENT else { return }
+        throw ClusterError(
+            .journal, expected: "the former journal removed", found: "\(path): \(String(cString: strerror(errno)))")
+    }
+
+    /// What is known of a pass; nil where it was never begun.
     package func pass(_ index: Int) throws -> PassState? {
         try access { db in
             guard let row = try Row.fetchOne(db, sql: "SELECT * FROM pass WHERE pass = ?", arguments: [index]) else {
@@ -90,6 +113,8 @@ package final class Journal: Sendable {
         }
     }
 
+    /// Shards of a pass that runs, in the order of their indices.
+    /// - Throws: `ClusterError` `.journal`.
     package func committedShards(ofPass pass: Int) throws -> [CommittedShard] {
         try access { db in
             let rows = try Row.fetchCursor(
@@ -134,6 +159,7 @@ package final class Journal: Sendable {
         }
     }
 
+    /// Closes the file; nothing may be asked of the journal afterwards.
     package func close() {
         try? database.close()
     }
@@ -151,6 +177,79 @@ package final class Journal: Sendable {
 
     private func access<Value>(_ body: (Database) throws -> Value) throws -> Value {
         try Self.guarding(database.path) { try database.write(body) }
+    }
+
+    // MARK: The file
+
+    static func configuration(readonly: Bool = false) -> Configuration {
+        var configuration = Configuration()
+        configuration.readonly = readonly
+        configuration.busyMode = .timeout(5)
+        if !readonly { configuration.journalMode = .wal }
+        configuration.prepareDatabase { db in
+            // A commit is on the disk when it returns, also where the machine loses power.
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+        }
+        return configuration
+    }
+
+    static func create(_ db: Database, job: String, fingerprint: Data) throws {
+        try db.execute(sql: "PRAGMA application_id = \(applicationID)")
+        try db.execute(sql: "PRAGMA user_version = \(version)")
+        try db.execute(
+            sql: """
+                CREATE TABLE job (id TEXT NOT NULL, fingerprint BLOB NOT NULL, epoch INTEGER NOT NULL);
+                CREATE TABLE pass (
+                    pass INTEGER PRIMARY KEY, name TEXT NOT NULL, descriptor BLOB NOT NULL,
+                    finished INTEGER NOT NULL DEFAULT 0, state BLOB,
+                    samples INTEGER NOT NULL DEFAULT 0, shards INTEGER NOT NULL DEFAULT 0,
+                    seconds REAL NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0);
+                CREATE TABLE shard (
+                    pass INTEGER NOT NULL, shard INTEGER NOT NULL, digest BLOB NOT NULL, samples INTEGER NOT NULL,
+                    PRIMARY KEY (pass, shard)) WITHOUT ROWID;
+                """)
+        try db.execute(
+            sql: "INSERT INTO job (id, fingerprint, epoch) VALUES (?, ?, 0)", arguments: [job, fingerprint])
+    }
+
+    /// Throws unless the file is a journal of this version.
+    static func checkIsJournal(_ path: String) throws {
+        // The header tells without SQLite: a user's other file must come to no harm.
+        let header = (try? FileHandle(forReadingFrom: URL(fileURLWithPath: path)).read(upToCount: 16)) ?? Data()
+        guard header == Data("SQLite format 3\0".utf8) else {
+            throw ClusterError(.journal, expected: "a journal", found: path)
+        }
+        try guarding(path) {
+            let database = try DatabaseQueue(path: path, configuration: configuration())
+            defer { try? database.close() }
+            try database.read { db in
+                let found = try Int32.fetchOne(db, sql: "PRAGMA application_id")
+                let foundVersion = try Int.fetchOne(db, sql: "PRAGMA user_version")
+                // A coordinator that died before its first transaction leaves an empty database.
+                let isEmpty = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") == 0
+                guard isEmpty || (found == applicationID && foundVersion == version) else {
+                    throw ClusterError(.journal, expected: "a journal of version \(version)", found: path)
+                }
+            }
+        }
+    }
+
+    /// SQLite's errors as ours.
+    static func guarding<Value>(_ path: String, _ body: () throws -> Value) throws -> Value {
+        do {
+            return try body()
+        } catch let error as DatabaseError {
+            throw ClusterError(.journal, expected: path, found: error.message ?? "\(error.resultCode)")
+        }
+    }
+}
+
+extension Journal.PassState {
+    init(_ row: Row) throws {
+        self.init(
+            name: row["name"], descriptor: try SHA256Digest(row["descriptor"] as Data), isFinished: row["finished"],
+            reducerState: row["state"], samples: row["samples"], shards: row["shards"], seconds: row["seconds"],
+            failedAttempts: row["attempts"])
     }
 }
 

@@ -6,11 +6,15 @@ import Support
 package struct CommittedShards: Equatable, Sendable {
     // 0 stands for a shard that is not committed; a digest that begins with 64 zeros is kept as 1.
     private var prefixes: [UInt64] = []
+    /// Committed shards.
     package private(set) var count = 0
+    /// Samples of the committed shards.
     package private(set) var samples = 0
 
+    /// None.
     package init() {}
 
+    /// Whether a shard is committed.
     package func contains(_ shard: Int) -> Bool {
         shard < prefixes.count && prefixes[shard] != 0
     }
@@ -20,6 +24,8 @@ package struct CommittedShards: Equatable, Sendable {
         contains(shard) ? prefixes[shard] == max(1, digest.prefix) : nil
     }
 
+    /// Adds a shard.
+    /// - Precondition: it is not committed.
     package mutating func insert(_ shard: Int, digest: SHA256Digest, samples: Int) {
         if shard >= prefixes.count {
             prefixes.append(contentsOf: repeatElement(0, count: shard + 1 - prefixes.count))

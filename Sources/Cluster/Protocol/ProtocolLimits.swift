@@ -29,6 +29,7 @@ public struct ProtocolLimits: Equatable, Sendable {
     public var shardAttempts = 3
     /// Workers that may be lost while they hold one shard, before it is taken for what kills them.
     public var shardLosses = 16
+    /// Workers whose sessions stand at once; another is refused.
     public var workers = 4096
     /// How long a worker's set-up of a pass may take before it is told to go.
     public var setUpTimeout: Duration = .seconds(600)
@@ -50,6 +51,7 @@ public struct ProtocolLimits: Equatable, Sendable {
     public var unacknowledgedBytes = 64 << 20
     /// The pause before a worker connects again, doubled each time up to the maximum.
     public var reconnectPause: Duration = .milliseconds(100)
+    /// Where the doubling of the pause ends.
     public var reconnectPauseMaximum: Duration = .seconds(4)
     /// How long a worker tries to connect before it tries the other family of addresses.
     public var connectTimeout: Duration = .seconds(3)
@@ -65,6 +67,7 @@ public struct ProtocolLimits: Equatable, Sendable {
     /// The largest payload or result, in bytes.
     public static let maximumShardSize = WireLimits.shardSize
 
+    /// The limits that suit most jobs.
     public init() {}
 
     /// Deadlines are looked at so often. A killed peer is also noticed at this pace: sending to it fails.

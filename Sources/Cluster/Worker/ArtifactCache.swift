@@ -1,14 +1,14 @@
 import Foundation
 import Messaging
+import OrderedCollections
 
 /// The artifacts that a worker has fetched, by digest, kept across passes: the least recently used go first when they
 /// exceed the limit.
 struct ArtifactCache {
     /// In bytes.
     let limit: Int
-    private var artifacts: [ArtifactID: Data] = [:]
     /// Least recently used first.
-    private var order: [ArtifactID] = []
+    private var artifacts: OrderedDictionary<ArtifactID, Data> = [:]
     private(set) var size = 0
 
     init(limit: Int) {
@@ -19,19 +19,17 @@ struct ArtifactCache {
 
     mutating func insert(_ data: Data, as id: ArtifactID) {
         guard artifacts.updateValue(data, forKey: id) == nil else { return }
-        order.append(id)
         size += data.count
     }
 
     /// Makes room, except for what is needed now.
     mutating func evict(keeping needed: [ArtifactID]) {
-        for id in needed where artifacts[id] != nil {
-            order.removeAll { $0 == id }
-            order.append(id)
+        for id in needed {
+            if let data = artifacts.removeValue(forKey: id) { artifacts[id] = data }
         }
-        while size > limit, let oldest = order.first, !needed.contains(oldest) {
-            order.removeFirst()
-            size -= artifacts.removeValue(forKey: oldest)?.count ?? 0
+        while size > limit, let (oldest, data) = artifacts.elements.first, !needed.contains(oldest) {
+            artifacts.removeFirst()
+            size -= data.count
         }
     }
 }

@@ -7,7 +7,7 @@ struct ErasedExecutor: Sendable {
 
     let prepare: @Sendable (_ shard: Int, _ payload: Data) throws -> any Sendable
     /// What it returns is bound to the thread that made it.
-    let makeLane: @Sendable () throws -> Compute
+    let makeLane: @Sendable (_ memory: LaneMemory) throws -> Compute
     /// Of an executor whose pass is reduced.
     let reduction: (any PartReduction)?
 
@@ -18,8 +18,8 @@ struct ErasedExecutor: Sendable {
     private init<Executor: ShardExecutor>(typed executor: Executor) {
         reduction = (executor as? any ReducingExecutor)?.reduction
         prepare = { try executor.prepare(shard: $0, payload: $1) }
-        makeLane = {
-            let lane = try executor.makeLane()
+        makeLane = { memory in
+            let lane = try executor.makeLane(keeping: memory)
             return { prepared in
                 guard let prepared = prepared as? Executor.Prepared else {
                     preconditionFailure("a shard was prepared by another executor")

@@ -89,6 +89,7 @@ final class LanePool {
     }
 
     private static func compute(_ queue: LaneQueue, _ inbox: Inbox<WorkerState.Event>) {
+        let memory = LaneMemory()
         var current = 0
         var lane: ErasedExecutor.Compute?
         while let task = queue.nextTask(current: current, holdsLane: lane != nil) {
@@ -99,7 +100,7 @@ final class LanePool {
             case .makeLane(let setUp, let executor):
                 current = setUp
                 do {
-                    lane = try executor.makeLane()
+                    lane = try executor.makeLane(memory)
                     if queue.laneIsReady(setUp: setUp) { inbox.put(.setUpDone(setUp)) }
                 } catch {
                     inbox.put(.setUpFailed(setUp, ShardFailure(error)))

@@ -34,27 +34,19 @@ package struct TrainingCheckpoints {
         package let passedOver: [TrainingError]
     }
 
-    /// The newest checkpoint that can be gone on from. An older one gives the same weights in the end, so one that the disk has
-    /// spoilt is passed over.
+    /// The newest checkpoint that can be gone on from.
     /// - Returns: nil where the folder has none.
     /// - Throws: the newest one's error where none can be gone on from: to begin anew would lose them without a word.
     package mutating func latest(_ plan: ReplicaPlan) throws -> Saved? {
-        var passedOver: [TrainingError] = []
-        for step in try store.steps().reversed() {
-            do {
-                let checkpoint = try checkpoint(ofStep: step)
-                let progress = try progress(of: checkpoint)
-                // Lost with the best one; an older one may come to it again.
-                if let best = progress.bestStep, best != step { _ = try replica(plan, atStep: best) }
-                let replica = try TrainingReplica(plan, from: checkpoint)
-                lastBest = progress.bestStep
-                return Saved(replica: replica, progress: progress, passedOver: passedOver)
-            } catch let error as TrainingError {
-                passedOver.append(error)
-            }
+        let (found, passedOver) = try store.readLatest { checkpoint in
+            try check(checkpoint)
+            let progress = try progress(of: checkpoint)
+            // Lost with the best one; an older one may come to it again.
+            if let best = progress.bestStep, best != progress.steps { _ = try replica(plan, atStep: best) }
+            return (replica: try TrainingReplica(plan, from: checkpoint), progress: progress)
         }
-        if let newest = passedOver.first { throw newest }
-        return nil
+        lastBest = found?.progress.bestStep
+        return found.map { Saved(replica: $0.replica, progress: $0.progress, passedOver: passedOver) }
     }
 
     private func progress(of checkpoint: Checkpoint) throws -> TrainingProgress {
@@ -71,16 +63,18 @@ package struct TrainingCheckpoints {
 
     /// The state of a checkpoint that was written, such as the best.
     func replica(_ plan: ReplicaPlan, atStep step: Int) throws -> TrainingReplica {
-        try TrainingReplica(plan, from: checkpoint(ofStep: step))
+        let checkpoint = try store.read(step: step)
+        try check(checkpoint)
+        return try TrainingReplica(plan, from: checkpoint)
     }
 
-    private func checkpoint(ofStep step: Int) throws -> Checkpoint {
-        let checkpoint = try store.read(step: step)
+    /// - Throws: `TrainingError(.noCheckpoint)` where it is of another job.
+    private func check(_ checkpoint: Checkpoint) throws {
         guard checkpoint.manifest.digests[Self.jobKey] == job else {
             throw TrainingError(
-                .noCheckpoint, file: store.folder.path, key: "step \(step)", expected: "one of this job")
+                .noCheckpoint, file: store.folder.path, key: "step \(checkpoint.manifest.step)",
+                expected: "one of this job")
         }
-        return checkpoint
     }
 
     /// Whether the last one is old enough for another.

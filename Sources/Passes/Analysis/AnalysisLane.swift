@@ -29,7 +29,7 @@ struct AnalysisExecutor: ShardExecutor {
             block: parts.block, batch: try SampleBatch(decoding: samples, as: models.task.pass, classes: classes))
     }
 
-    func makeLane() throws -> AnalysisLane { try AnalysisLane(models, classes: classes) }
+    func makeLane(keeping memory: LaneMemory) throws -> AnalysisLane { try AnalysisLane(models, classes: classes) }
 }
 
 /// Compares a block of variants with the FP32 model, over the samples of one shard at a time. Belongs to one thread.

@@ -65,7 +65,7 @@ private struct CalibrationExecutor: ShardExecutor {
         try SampleBatch(decoding: ShardPayload(decoding: payload).samples, as: task.pass)
     }
 
-    func makeLane() throws -> CalibrationLane { CalibrationLane(task, model) }
+    func makeLane(keeping memory: LaneMemory) throws -> CalibrationLane { CalibrationLane(task, model) }
 }
 
 /// Observes the activations of one shard at a time. Belongs to one thread.

@@ -42,7 +42,7 @@ private struct EvaluationExecutor: ShardExecutor {
         try SampleBatch(decoding: ShardPayload(decoding: payload).samples, as: task.pass, classes: classes)
     }
 
-    func makeLane() throws -> EvaluationLane { try EvaluationLane(task, model, classes: classes) }
+    func makeLane(keeping memory: LaneMemory) throws -> EvaluationLane { try EvaluationLane(task, model, classes: classes) }
 }
 
 /// Counts the correct predictions of one shard at a time. Belongs to one thread.

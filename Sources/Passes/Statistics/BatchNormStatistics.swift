@@ -41,7 +41,7 @@ private struct NormalizationExecutor: ShardExecutor {
         try SampleBatch(decoding: SlotPayload(decoding: payload).samples, as: task.pass)
     }
 
-    func makeLane() throws -> NormalizationLane { try NormalizationLane(task, model) }
+    func makeLane(keeping memory: LaneMemory) throws -> NormalizationLane { try NormalizationLane(task, model) }
 }
 
 /// Finds the statistics of one batch at a time, with those of the batch in every batch norm on the way: the mean, and in place

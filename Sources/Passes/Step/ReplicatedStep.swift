@@ -108,5 +108,5 @@ struct ReplicatedStepExecutor: ReducingExecutor {
 
     func prepare(shard: Int, payload: Data) throws -> SlotBatch { try slots.prepare(shard: shard, payload: payload) }
 
-    func makeLane() throws -> SlotLane { try slots.makeLane() }
+    func makeLane(keeping memory: LaneMemory) throws -> SlotLane { try slots.makeLane(keeping: memory) }
 }

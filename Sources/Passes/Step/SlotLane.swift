@@ -38,23 +38,25 @@ struct SlotExecutor: ShardExecutor {
                 }))
     }
 
-    func makeLane() throws -> SlotLane { SlotLane(model, parts: parts) }
+    func makeLane(keeping memory: LaneMemory) throws -> SlotLane {
+        SlotLane(model, parts: parts, memory: memory.value { SlotMemory() })
+    }
 }
 
-/// Computes gradients of slots. Belongs to one thread, which keeps the plan from step to step.
+/// Computes gradients of slots. Belongs to one thread, whose memory keeps the plan from step to step.
 final class SlotLane: ShardLane {
     private let model: StepModel
     /// Where the gradients of slots go; nil where they are part of the result.
     private let parts: GradientParts?
-    private let memory: TrainingMemory
+    private let memory: SlotMemory
     /// Of the activations whose ranges are learned, by tensor: what their gradients are made of.
     private var sums: [String: RangeSums] = [:]
     private let learned: Set<String>
 
-    init(_ model: StepModel, parts: GradientParts?) {
+    init(_ model: StepModel, parts: GradientParts?, memory: SlotMemory) {
         self.model = model
         self.parts = parts
-        memory = TrainingMemory.ofThisThread
+        self.memory = memory
         learned = Set(model.ranges.flatMap(\.activation.tensors))
     }
 

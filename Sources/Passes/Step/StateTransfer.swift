@@ -70,7 +70,7 @@ private struct StateExecutor: ShardExecutor, ShardLane {
         return ends[0]..<ends[1]
     }
 
-    func makeLane() throws -> StateExecutor { self }
+    func makeLane(keeping memory: LaneMemory) throws -> StateExecutor { self }
 
     func compute(_ stretch: Range<Int>) throws -> Data {
         bytes[bytes.startIndex + stretch.lowerBound..<bytes.startIndex + stretch.upperBound]

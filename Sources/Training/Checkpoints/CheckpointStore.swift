@@ -118,16 +118,19 @@ public struct CheckpointStore: Sendable {
         return Checkpoint(manifest, tensors: contents.tensors)
     }
 
-    /// The newest checkpoint that can be read. Training from an older one gives the same weights, only later, so one that
-    /// the disk has spoilt is passed over.
-    /// - Returns: the errors of those passed over, newest first; no checkpoint where the folder has none.
-    /// - Throws: the newest one's error where none can be read.
-    public func readLatest() throws(TrainingError) -> (checkpoint: Checkpoint?, passedOver: [TrainingError]) {
+    /// The newest checkpoint that can be read and made use of. Training from an older one gives the same weights, only later, so
+    /// one that the disk has spoilt is passed over.
+    /// - Parameter use: makes something of a checkpoint; one that it throws `TrainingError` at is passed over too.
+    /// - Returns: what was made, nil where the folder has no checkpoint; the errors of those passed over, newest first.
+    /// - Throws: the newest one's error where none can be used: to begin anew would lose them without a word.
+    public func readLatest<Value>(_ use: (Checkpoint) throws -> Value) throws -> (
+        value: Value?, passedOver: [TrainingError]
+    ) {
         var errors: [TrainingError] = []
         for step in try steps().reversed() {
-            do throws(TrainingError) {
-                return (try read(step: step), errors)
-            } catch {
+            do {
+                return (try use(read(step: step)), errors)
+            } catch let error as TrainingError {
                 errors.append(error)
             }
         }

@@ -1,24 +1,25 @@
 import Execution
-import Foundation
 import Tensors
 import Training
 
 /// What a lane's thread keeps from step to step, since making it takes longer than a step: plans, masks, copies.
-final class TrainingMemory {
+package final class SlotMemory {
+    /// Plans that are kept at most; each has an arena, the largest thing that a lane holds. Slots come in two sizes, whole and
+    /// an epoch's last; others only where samples are skipped, for which one place has to do.
+    package static let planLimit = 3
+
     private var model: SharedModel?
-    private var plans: [[String: Shape]: TrainingPlan] = [:]
+    /// Least recently used first.
+    private var plans: [(inputShapes: [String: Shape], plan: TrainingPlan)] = []
     /// Where the gradients of tapped values pass whose ranges are not learned.
     var masks: [String: GradientMask] = [:]
     private var values: [String: [Float]] = [:]
     private var teacher: (model: SharedModel, lane: ModelLane)?
 
-    static var ofThisThread: TrainingMemory {
-        let key = "quantsim.training"
-        if let memory = Thread.current.threadDictionary[key] as? TrainingMemory { return memory }
-        let memory = TrainingMemory()
-        Thread.current.threadDictionary[key] = memory
-        return memory
-    }
+    package init() {}
+
+    /// Plans that are kept, for tests of their bound.
+    package var planCount: Int { plans.count }
 
     /// - Parameter learned: taps whose ranges are learned: they need gradients even where no trained constant lies before them, as
     ///   the input of the model.
@@ -27,12 +28,17 @@ final class TrainingMemory {
         learned: Set<String>, batchStatistics: Set<String>
     ) throws -> TrainingPlan {
         // Those of a model that is no longer used go.
-        if self.model !== model { (self.model, plans) = (model, [:]) }
-        if let plan = plans[inputShapes] { return plan }
+        if self.model !== model { (self.model, plans) = (model, []) }
+        if let index = plans.firstIndex(where: { $0.inputShapes == inputShapes }) {
+            plans.append(plans.remove(at: index))
+            return plans[plans.count - 1].plan
+        }
+        // Before the next is made, so that there are never more arenas.
+        if plans.count == Self.planLimit { plans.removeFirst() }
         let plan = try TrainingPlan(
             model.specialized(inputShapes), parameters: Set(trained), taps: taps, gradientTaps: learned,
             batchStatistics: batchStatistics)
-        plans[inputShapes] = plan
+        plans.append((inputShapes, plan))
         return plan
     }
 
