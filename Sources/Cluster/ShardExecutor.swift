@@ -36,9 +36,18 @@ public protocol PassExecutorFactory: Sendable {
 
     /// Which of a pass's artifacts the executor will ask for. Called on the network thread: it must not take long.
     func neededArtifacts(descriptor: Data, of artifacts: [ArtifactID]) -> [ArtifactID]
+
+    /// What the coordinator is told of an error that the factory, its executors or their lanes have thrown. Called on the thread
+    /// that caught it.
+    func failure(describing error: any Error) -> ShardFailure
 }
 
 extension PassExecutorFactory {
+    /// An error of a type that the cluster does not know may pass: it is tried again.
+    public func failure(describing error: any Error) -> ShardFailure {
+        ShardFailure(permanent: false, code: "unexpected", fields: ["error": "\(error)"])
+    }
+
     /// All of them.
     public func neededArtifacts(descriptor: Data, of artifacts: [ArtifactID]) -> [ArtifactID] { artifacts }
 }

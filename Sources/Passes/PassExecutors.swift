@@ -12,8 +12,14 @@ package final class PassExecutors: PassExecutorFactory {
     ]
 
     private let memory = WorkerMemory()
+    private let describe: @Sendable (any Error) -> ShardFailure
 
-    package init() {}
+    /// - Parameter describe: tells what the coordinator hears of an error.
+    package init(describing describe: @escaping @Sendable (any Error) -> ShardFailure) {
+        self.describe = describe
+    }
+
+    package func failure(describing error: any Error) -> ShardFailure { describe(error) }
 
     package func makeExecutor(
         descriptor: Data, isa: String, artifacts: (ArtifactID) throws -> Data

@@ -63,7 +63,7 @@ import TestSupport
         model.node("MatMul", ["activation", "second"], ["output"])
         model.output("output", ["n", "2"])
         let file = try model.file.encoded()
-        let executor = try PassExecutors().makeExecutor(
+        let executor = try PassExecutors { ShardFailure(permanent: true, code: "\($0)") }.makeExecutor(
             descriptor: Self.task(ArtifactID(of: file)).encoded(),
             isa: try #require(ComputeLibrary.supportedInstructionSets.last).rawValue
         ) { _ in file }

@@ -141,7 +141,7 @@ import Training
             task: ArtifactID(of: task).bytes, step: 0, epoch: 0, learningRate: 1,
             state: replica.digest, snapshot: ArtifactID(of: state).bytes, isReduced: false)
         let isa = try #require(ComputeLibrary.supportedInstructionSets.last).rawValue
-        let executor = try PassExecutors().makeExecutor(
+        let executor = try PassExecutors { ShardFailure(permanent: true, code: "\($0)") }.makeExecutor(
             descriptor: step.encoded(), isa: isa,
             artifacts: { try #require(artifacts[$0]) })
         let payloads = samples.map { SlotPayload(indices: Array($0.indices), samples: $0).encoded() }

@@ -15,7 +15,7 @@ struct SmallTraining {
     private let artifacts: [ArtifactID: Data]
     private let task: Data
     private let snapshot: Data
-    private let executors = PassExecutors()
+    private let executors = PassExecutors { ShardFailure(permanent: true, code: "\($0)") }
 
     /// - Parameter learned: activations with learned ranges.
     init(first: [Float], second: [Float] = [1, 1], learned: [ReplicaPlan.Activation] = []) throws {

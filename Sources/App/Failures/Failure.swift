@@ -24,13 +24,14 @@ public struct Failure: Equatable, Sendable {
         self.exitReason = status
     }
 
+    /// - Parameter sentence: for people, in one line.
     package init(sentence: String, exitReason: ExitReason) {
         self.sentence = sentence
         self.exitReason = exitReason
     }
 
     /// The file that the sentence of an error names, if any.
-    package static func file(namedBy error: any Error) -> String? {
+    fileprivate static func file(namedBy error: any Error) -> String? {
         describe(error, file: nil).0.file
     }
 
@@ -54,5 +55,16 @@ public struct Failure: Equatable, Sendable {
             }
         sentence.file = sentence.file ?? file
         return (sentence, status)
+    }
+}
+
+extension ShardFailure {
+    /// Errors of a worker's computing travel to the coordinator as the sentence that the user is to read.
+    package init(describing error: any Error) {
+        let failure = Failure(error)
+        let file = Failure.file(namedBy: error).map { ["file": $0] } ?? [:]
+        self.init(
+            permanent: failure.exitReason != .temporary, code: "computation",
+            fields: ["sentence": failure.sentence].merging(file) { $1 })
     }
 }

@@ -31,12 +31,9 @@ struct ErasedExecutor: Sendable {
 }
 
 extension ShardFailure {
-    /// Any error of an executor as data. An error of a type that the cluster does not know may pass: it is tried again.
-    init(_ error: any Error) {
-        let failure =
-            error as? ShardFailure
-            ?? ShardFailure(permanent: false, code: "unexpected", fields: ["error": "\(error)"])
-        // Bounded, or else the message that carries it would be refused.
+    /// An error as it travels: bounded, or else the message that carries it would be refused.
+    init(_ error: any Error, describedBy factory: any PassExecutorFactory) {
+        let failure = error as? ShardFailure ?? factory.failure(describing: error)
         let fields = failure.fields.sorted { $0.key < $1.key }.prefix(32)
             .map { (String($0.key.prefix(64)), String($0.value.prefix(1024))) }
         self.init(

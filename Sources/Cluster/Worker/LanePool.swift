@@ -13,9 +13,9 @@ final class LanePool {
         let queue = LaneQueue(lanes: lanes)
         self.queue = queue
         for lane in 0..<lanes {
-            threads.append(NamedThread("quantsim.prep\(lane)") { Self.prepare(queue, inbox) })
+            threads.append(NamedThread("quantsim.prep\(lane)") { Self.prepare(queue, factory, inbox) })
             threads.append(
-                NamedThread("quantsim.lane\(lane)", stackSize: stackSize) { Self.compute(queue, inbox) })
+                NamedThread("quantsim.lane\(lane)", stackSize: stackSize) { Self.compute(queue, factory, inbox) })
         }
         let setUps = setUps
         threads.append(
@@ -73,22 +73,26 @@ final class LanePool {
             }
             _ = queue.provide(ErasedExecutor(executor), setUp: setUp.number)
         } catch {
-            inbox.put(.setUpFailed(setUp.number, ShardFailure(error)))
+            inbox.put(.setUpFailed(setUp.number, ShardFailure(error, describedBy: factory)))
         }
     }
 
-    private static func prepare(_ queue: LaneQueue, _ inbox: Inbox<WorkerState.Event>) {
+    private static func prepare(
+        _ queue: LaneQueue, _ factory: any PassExecutorFactory, _ inbox: Inbox<WorkerState.Event>
+    ) {
         while let (item, executor) = queue.nextToPrepare() {
             do {
                 let value = try executor.prepare(item.shard, item.payload)
                 _ = queue.finishPreparing(item.id, value)
             } catch {
-                if queue.finishPreparing(item.id, nil) { inbox.put(.failed(item.id, ShardFailure(error))) }
+                if queue.finishPreparing(item.id, nil) { inbox.put(.failed(item.id, ShardFailure(error, describedBy: factory))) }
             }
         }
     }
 
-    private static func compute(_ queue: LaneQueue, _ inbox: Inbox<WorkerState.Event>) {
+    private static func compute(
+        _ queue: LaneQueue, _ factory: any PassExecutorFactory, _ inbox: Inbox<WorkerState.Event>
+    ) {
         let memory = LaneMemory()
         var current = 0
         var lane: ErasedExecutor.Compute?
@@ -103,7 +107,7 @@ final class LanePool {
                     lane = try executor.makeLane(memory)
                     if queue.laneIsReady(setUp: setUp) { inbox.put(.setUpDone(setUp)) }
                 } catch {
-                    inbox.put(.setUpFailed(setUp, ShardFailure(error)))
+                    inbox.put(.setUpFailed(setUp, ShardFailure(error, describedBy: factory)))
                 }
             case .compute(let item):
                 guard let lane else { continue }
@@ -120,7 +124,7 @@ final class LanePool {
                         .computed(
                             item.id, result: result, digest: SHA256Digest(of: result), nanoseconds: Int(nanoseconds)))
                 } catch {
-                    inbox.put(.failed(item.id, ShardFailure(error)))
+                    inbox.put(.failed(item.id, ShardFailure(error, describedBy: factory)))
                 }
             }
         }
