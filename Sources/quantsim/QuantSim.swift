@@ -8,7 +8,7 @@ struct QuantSim: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "quantsim",
         abstract: "Calibrates ONNX models for fixed-point hardware, across worker processes.",
-        version: Version.current,
+        version: Program.version,
         subcommands: [
             DemoCommand.self, RunCommand.self, CoordinatorCommand.self, WorkerCommand.self, InferCommand.self,
             InspectCommand.self,

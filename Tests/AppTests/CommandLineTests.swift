@@ -23,7 +23,7 @@ import TestSupport
             #expect(result.output.contains("USAGE: quantsim"))
             #expect(result.error.isEmpty)
         }
-        #expect(try quantsim.run(["--version"]).output == Version.current + "\n")
+        #expect(try quantsim.run(["--version"]).output == Program.version + "\n")
     }
 
     @Test(arguments: [

@@ -27,7 +27,7 @@ public struct EncodingsFile: Equatable, Sendable {
         }
 
         /// This program.
-        public static let quantsim = Producer(package: "quantsim", version: "0.1.0")
+        public static let quantsim = Producer(package: "quantsim", version: Program.version)
     }
 
     /// What the simulation was asked for (`quantizer_args`).

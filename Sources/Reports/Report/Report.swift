@@ -41,7 +41,7 @@ public struct Report: Encodable, Equatable, Sendable {
         workersSeen: Int,
         peakMemory: PeakMemoryReport, libraries: [String: String] = [:]
     ) {
-        versions = Versions(quantsim: Version.current, report: Self.formatVersion, libraries: libraries)
+        versions = Versions(quantsim: Program.version, report: Self.formatVersion, libraries: libraries)
         self.job = job
         samples = PerStage { kind in stages.last { $0.kind == kind }?.samples }
         skipped = PerStage { kind in stages.last { $0.kind == kind }?.skipped }
