@@ -31,7 +31,7 @@ import TestSupport
                 parameters: ["first": encoding(0.5), "second": encoding(0.5)], tile: 2, skipsBadSamples: false),
             activations: ["x": encoding(0.5), "activation": encoding(1)],
             quantizers: names.map { name in
-                let role: QuantizerRole = ["first", "second"].contains(name) ? .parameter : .activation
+                let role: PlacedQuantizer.Role = ["first", "second"].contains(name) ? .parameter : .activation
                 return AnalysisQuantizer(tensor: name, role: role, tensors: [name], bitwidth: 8)
             }, countsLabels: true)
     }

@@ -75,8 +75,8 @@ import Testing
                 "w1": weight([4, 6]), "w2": weight([4, 3]), "w3": weight([2, 4, 3, 3]), "w4": weight([2, 5, 1, 1]),
             ], opsetVersion: 17)
         let settings = QuantizerSettings(bitwidth: 4, symmetric: true, scheme: .tf)
-        func quantizer(_ name: String, _ axis: Int, _ blocks: Blocks) -> Quantizer {
-            Quantizer(
+        func quantizer(_ name: String, _ axis: Int, _ blocks: Blocks) -> PlacedQuantizer {
+            PlacedQuantizer(
                 tensor: name, role: .parameter, settings: settings, channelAxis: axis, blocks: blocks, enabled: true,
                 isConstant: true, constraints: nil, group: name)
         }

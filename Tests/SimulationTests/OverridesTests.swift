@@ -34,7 +34,9 @@ import Testing
     static func bits(_ bitwidth: Int) -> QuantizerOverride { settings { $0.bitwidth = bitwidth } }
 
     /// Tensors whose quantizers differ from those without overrides.
-    private func changed(_ overrides: [PlacementOverride], config: String = "htp_v73") throws -> [String: Quantizer] {
+    private func changed(_ overrides: [PlacementOverride], config: String = "htp_v73") throws -> [String:
+        PlacedQuantizer]
+    {
         let before = try Self.place([], config: config)
         let after = try Self.place(overrides, config: config)
         let pairs = zip(before.activations + before.parameters, after.activations + after.parameters)

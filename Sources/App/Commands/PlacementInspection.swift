@@ -56,7 +56,7 @@ extension Inspection {
         }.joined(separator: "\n")
     }
 
-    private static func cells(of quantizer: Quantizer) -> [String] {
+    private static func cells(of quantizer: PlacedQuantizer) -> [String] {
         guard quantizer.enabled else { return [quantizer.tensor, "no", "", "", "", "", ""] }
         let isShared = quantizer.group != quantizer.tensor
         let isFloat = quantizer.settings.dataType == .float16
@@ -69,7 +69,7 @@ extension Inspection {
         ]
     }
 
-    private static func channels(of quantizer: Quantizer) -> String {
+    private static func channels(of quantizer: PlacedQuantizer) -> String {
         guard let axis = quantizer.channelAxis else { return "" }
         return "\(axis)" + (quantizer.blocks.map { ", \(text($0))" } ?? "")
     }
@@ -84,7 +84,7 @@ extension Inspection {
         return settings.unsignedSymmetric ? "unsigned symmetric" : "symmetric"
     }
 
-    private static func text(_ given: Quantizer.GivenEncodings) -> String {
+    private static func text(_ given: PlacedQuantizer.GivenEncodings) -> String {
         given.isFrozen ? "of a file, frozen" : "of a file"
     }
 
@@ -122,7 +122,7 @@ extension Inspection {
         case .blocks(let blocks): blocks.map(text) ?? "no blocks"
         case .scheme(let scheme): "scheme \(scheme.name.rawValue)"
         case .given(let encodings, let frozen):
-            "range " + text(Quantizer.GivenEncodings(encodings, isFrozen: frozen))
+            "range " + text(PlacedQuantizer.GivenEncodings(encodings, isFrozen: frozen))
         }
     }
 }

@@ -18,7 +18,8 @@ public enum WorkerProcess {
         configuration.logger = Logger(label: "quantsim.worker") { StreamLogHandler.standardError(label: $0) }
         // The launcher's own log tells of its workers' comings and goings.
         if options.exitsWithParent { configuration.logger.logLevel = .warning }
-        let worker = Worker(configuration: configuration, factory: PassExecutors(describing: ShardFailure.init(describing:)))
+        let worker = Worker(
+            configuration: configuration, factory: PassExecutors(describing: ShardFailure.init(describing:)))
         try TerminationSignals.watch { _ in worker.stop() }
         if options.exitsWithParent { ParentWatch.onEnd { worker.stop() } }
         switch try worker.run() {

@@ -12,7 +12,8 @@ import Tensors
 import Training
 
 /// How a run that failed ends: one sentence for the user and an exit code for the launcher. This is the one place that
-/// knows every error type of the project; each type's words stand in a `Failure+...` file of its own.
+/// knows every error type of the project; their words stand in
+/// the files of sentences beside it.
 public struct Failure: Equatable, Sendable {
     public var sentence: String
     public var exitReason: ExitReason
@@ -66,5 +67,32 @@ extension ShardFailure {
         self.init(
             permanent: failure.exitReason != .temporary, code: "computation",
             fields: ["sentence": failure.sentence].merging(file) { $1 })
+    }
+}
+
+extension Failure {
+    /// Errors of the operating system as Foundation throws them; any other error is a fault of this program.
+    static func describe(systemError error: any Error) -> (Sentence, ExitReason) {
+        let bridged = error as NSError
+        guard let number = SystemError.number(in: error) else {
+            let isFoundations = bridged.domain == NSCocoaErrorDomain
+            return (
+                Sentence("internal fault", found: isFoundations ? bridged.localizedDescription : "\(error)"),
+                .internalFault
+            )
+        }
+        let file = bridged.userInfo[NSFilePathErrorKey] as? String ?? (bridged.userInfo[NSURLErrorKey] as? URL)?.path
+        return (Sentence(String(cString: strerror(number)), file: file), ExitReason(systemError: number))
+    }
+}
+
+extension ExitReason {
+    /// Whether trying again later may help, judged from an `errno`.
+    init(systemError number: Int32) {
+        let temporary: Set<Int32> = [
+            EAGAIN, EINTR, EBUSY, ENOMEM, EMFILE, ENFILE, ENOSPC, EDQUOT, EIO, ESTALE, ETIMEDOUT, EADDRINUSE,
+            ECONNREFUSED, ECONNRESET, EHOSTUNREACH, ENETUNREACH,
+        ]
+        self = temporary.contains(number) ? .temporary : .permanent
     }
 }

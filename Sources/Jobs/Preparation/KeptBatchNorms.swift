@@ -43,7 +43,7 @@ package enum KeptBatchNorms {
         return QuantizerPlacement(activations: activations, parameters: parameters, steps: steps)
     }
 
-    private static func disabled(_ quantizer: Quantizer) -> Quantizer {
+    private static func disabled(_ quantizer: PlacedQuantizer) -> PlacedQuantizer {
         var disabled = quantizer
         disabled.enabled = false
         // It has no part in another's any more.
@@ -69,26 +69,5 @@ package enum KeptBatchNorms {
         var scaled = encodings
         for fold in folds { scaled[fold.weight] = encodings[fold.weight]?.scaled(by: fold.scale) }
         return (folded, scaled, Dictionary(uniqueKeysWithValues: folds.map { ($0.output, $0.folded) }))
-    }
-}
-
-extension TensorEncodings {
-    /// The encodings of weights whose channels are multiplied; of one encoding per channel, per channel and block, or none.
-    /// - Parameter scale: [channels]
-    package func scaled(by scale: [Double]) -> TensorEncodings {
-        replacing(encodings.enumerated().map { $1.scaled(by: scale[channel(ofEncoding: $0)]) })
-    }
-}
-
-extension Encoding {
-    /// The grid of values that are multiplied by a factor: delta is, and where the factor is negative, the ends change
-    /// places. A grid that is centered keeps its offset, as targets want it: its least point, which has no opposite, is then moved
-    /// by one step to the greatest, as in the reference. By a factor of zero the grid stays as it is.
-    package func scaled(by factor: Double) -> Encoding {
-        let delta = Double(Float(delta * abs(factor)))
-        guard delta.isNormal, Float(delta).isNormal else { return self }
-        let isCentered = symmetric && self.offset < 0
-        let offset = factor < 0 && !isCentered ? -(offset + steps) : offset
-        return Encoding(bitwidth: bitwidth, delta: delta, offset: offset, steps: steps, symmetric: symmetric)
     }
 }

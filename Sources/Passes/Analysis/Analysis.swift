@@ -1,4 +1,5 @@
 import Cluster
+import Foundation
 import Quantization
 import Simulation
 
@@ -79,12 +80,12 @@ package enum AnalysisVariant: Hashable, Sendable {
 package struct AnalysisQuantizer: Codable, Equatable, Sendable {
     /// The tensor that it is named after.
     package var tensor: String
-    package var role: QuantizerRole
+    package var role: PlacedQuantizer.Role
     /// Those that it rounds, in the order of the graph.
     package var tensors: [String]
     package var bitwidth: Int
 
-    package init(tensor: String, role: QuantizerRole, tensors: [String], bitwidth: Int) {
+    package init(tensor: String, role: PlacedQuantizer.Role, tensors: [String], bitwidth: Int) {
         (self.tensor, self.role) = (tensor, role)
         (self.tensors, self.bitwidth) = (tensors, bitwidth)
     }
@@ -119,5 +120,43 @@ package struct AnalysisQuantizer: Codable, Equatable, Sendable {
                     bitwidth: encoding.bitwidth))
         }
         return found
+    }
+}
+
+/// What an analysis found over some samples. Merging is exact.
+package struct AnalysisResult: Codable, Equatable, Sendable, MergeableResult {
+    package struct Variant: Codable, Equatable, Sendable {
+        package var counts = EvaluationResult()
+        /// The evaluated output beside that of the FP32 model.
+        package var output = NoiseStatistics()
+
+        package init() {}
+    }
+
+    /// By place among the task's variants.
+    package var variants: [Int: Variant] = [:]
+    /// Activations of the quantized model beside those of the FP32 model, by tensor.
+    package var layers: [String: NoiseStatistics] = [:]
+
+    package init() {}
+
+    package mutating func merge(_ other: AnalysisResult) {
+        for (index, variant) in other.variants {
+            variants[index, default: Variant()].counts.merge(variant.counts)
+            variants[index, default: Variant()].output.merge(variant.output)
+        }
+        for (name, noise) in other.layers { layers[name, default: NoiseStatistics()].merge(noise) }
+    }
+
+    /// Equal results are equal bytes.
+    package func encoded() -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        // Integers and their names alone: there is nothing that JSON cannot hold.
+        return (try? encoder.encode(self)) ?? Data()
+    }
+
+    package init(decoding data: Data) throws {
+        self = try JSONDecoder().decode(AnalysisResult.self, from: data)
     }
 }

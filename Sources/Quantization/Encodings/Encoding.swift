@@ -85,4 +85,15 @@ extension Encoding {
         return Encoding(
             bitwidth: bitwidth, delta: Double(Float(bounded)), offset: offset, steps: steps, symmetric: symmetric)
     }
+
+    /// The grid of values that are multiplied by a factor: delta is, and where the factor is negative, the ends change
+    /// places. A grid that is centered keeps its offset, as targets want it: its least point, which has no opposite, is then moved
+    /// by one step to the greatest, as in the reference. By a factor of zero the grid stays as it is.
+    package func scaled(by factor: Double) -> Encoding {
+        let delta = Double(Float(delta * abs(factor)))
+        guard delta.isNormal, Float(delta).isNormal else { return self }
+        let isCentered = symmetric && self.offset < 0
+        let offset = factor < 0 && !isCentered ? -(offset + steps) : offset
+        return Encoding(bitwidth: bitwidth, delta: delta, offset: offset, steps: steps, symmetric: symmetric)
+    }
 }

@@ -69,4 +69,10 @@ public struct TensorEncodings: Equatable, Sendable, Codable {
         replaced.encodings = encodings
         return replaced
     }
+
+    /// The encodings of weights whose channels are multiplied; of one encoding per channel, per channel and block, or none.
+    /// - Parameter scale: [channels]
+    package func scaled(by scale: [Double]) -> TensorEncodings {
+        replacing(encodings.enumerated().map { $1.scaled(by: scale[channel(ofEncoding: $0)]) })
+    }
 }

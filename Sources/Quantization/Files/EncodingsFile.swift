@@ -219,7 +219,7 @@ extension JSONCursor {
     }
 
     /// The least grid point over delta.
-    func offset(bitwidth: Int) throws(JSONError) -> Int {
+    func gridOffset(bitwidth: Int) throws(JSONError) -> Int {
         try integer(in: 1 - 1 << bitwidth...0)
     }
 }

@@ -39,7 +39,7 @@ enum EncodingsVersion0 {
         let scale = try cursor.required("scale")
         let encoding = Encoding(
             bitwidth: bitwidth, min: try cursor.required("min").number(), max: try cursor.required("max").number(),
-            delta: try scale.scale(), offset: try cursor.required("offset").offset(bitwidth: bitwidth),
+            delta: try scale.scale(), offset: try cursor.required("offset").gridOffset(bitwidth: bitwidth),
             symmetric: try cursor.required("is_symmetric").bool())
         let steps = ((encoding.max - encoding.min) / encoding.delta).rounded()
         guard steps >= 1, steps <= Double((1 << bitwidth) - 1) else {

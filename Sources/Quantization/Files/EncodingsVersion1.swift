@@ -66,7 +66,7 @@ enum EncodingsVersion1 {
         }
         var encodings: [Encoding] = []
         for (scale, offset) in zip(scales, offsets) {
-            let integer = try offset.offset(bitwidth: bitwidth)
+            let integer = try offset.gridOffset(bitwidth: bitwidth)
             encodings.append(
                 Encoding(bitwidth: bitwidth, delta: try scale.scale(), offset: integer, symmetric: symmetric))
         }

@@ -97,7 +97,7 @@ extension HTMLReport {
 
     private func ranges(_ analysis: AnalysisReport) -> Markup {
         .group(
-            [("activations", QuantizerRole.activation), ("parameters", .parameter)].map { name, role in
+            [("activations", PlacedQuantizer.Role.activation), ("parameters", .parameter)].map { name, role in
                 RangeChart(
                     title: "Least and greatest values of \(name)",
                     rows: analysis.tensors.filter { $0.role == role }.prefix(RangeChart.limit).compactMap { tensor in

@@ -55,7 +55,7 @@ package struct AnalysisReport: Codable, Equatable, Sendable {
 
     package struct Quantizer: Codable, Equatable, Sendable {
         package var tensor: String
-        package var role: QuantizerRole
+        package var role: PlacedQuantizer.Role
         /// All that share it.
         package var tensors: [String]
         package var bitwidth: Int
@@ -65,7 +65,7 @@ package struct AnalysisReport: Codable, Equatable, Sendable {
         package var off: Effect
 
         package init(
-            tensor: String, role: QuantizerRole, tensors: [String], bitwidth: Int, on: Effect, off: Effect
+            tensor: String, role: PlacedQuantizer.Role, tensors: [String], bitwidth: Int, on: Effect, off: Effect
         ) {
             self.tensor = tensor
             self.role = role

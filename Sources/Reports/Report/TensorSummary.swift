@@ -7,7 +7,7 @@ extension AnalysisReport {
     /// A tensor that is rounded: its values in FP32, the range of its encoding, and how far it is from FP32.
     package struct TensorSummary: Codable, Equatable, Sendable {
         package var tensor: String
-        package var role: QuantizerRole
+        package var role: PlacedQuantizer.Role
         package var dataType: DataType
         package var bitwidth: Int
         /// Of an activation, between its values in the quantized model and in the FP32 model, over the analyzed samples; of a
@@ -82,7 +82,7 @@ extension AnalysisReport {
 
         /// - Parameter noise: nil where nothing was compared.
         package init(
-            _ tensor: String, _ role: QuantizerRole, _ encodings: TensorEncodings,
+            _ tensor: String, _ role: PlacedQuantizer.Role, _ encodings: TensorEncodings,
             _ statistics: TensorStatistics, noise: NoiseStatistics?
         ) {
             (self.tensor, self.role) = (tensor, role)
@@ -97,7 +97,7 @@ extension AnalysisReport {
 
         /// Of a constant.
         package init(
-            _ tensor: String, _ role: QuantizerRole, _ encodings: TensorEncodings, constant: Tensor
+            _ tensor: String, _ role: PlacedQuantizer.Role, _ encodings: TensorEncodings, constant: Tensor
         ) throws {
             let rounded = try FakeQuantizer(encodings, shape: constant.shape).applied(to: constant)
             var noise = NoiseStatistics()

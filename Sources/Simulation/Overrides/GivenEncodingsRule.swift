@@ -138,7 +138,7 @@ extension QuantizerPlacement {
 extension TensorEncodings {
     /// With the axis of a quantizer with channels, of which there is one: files before 2.0.0 do not tell it from one encoding
     /// for all.
-    fileprivate func withAxis(of quantizer: Quantizer, in graph: Graph) -> TensorEncodings {
+    fileprivate func withAxis(of quantizer: PlacedQuantizer, in graph: Graph) -> TensorEncodings {
         guard axis == nil, encodings.count == 1, let channels = quantizer.channelAxis,
             graph.constants[quantizer.tensor]?.shape[channels] == 1
         else { return self }

@@ -6,7 +6,7 @@ struct PlacementEdit {
     let graph: PlacementGraph
     private let placement: QuantizerPlacement
     /// By tensor.
-    private(set) var quantizers: [String: Quantizer]
+    private(set) var quantizers: [String: PlacedQuantizer]
     private(set) var steps: [String: [PlacementStep]]
     /// Tensors that share a quantizer, by the tensor whose it is.
     let groups: [String: [String]]

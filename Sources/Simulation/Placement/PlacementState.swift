@@ -6,8 +6,8 @@ struct PlacementState {
     let graph: PlacementGraph
     let config: SimulationConfig
     /// By tensor name.
-    var activations: [String: Quantizer] = [:]
-    var parameters: [String: Quantizer] = [:]
+    var activations: [String: PlacedQuantizer] = [:]
+    var parameters: [String: PlacedQuantizer] = [:]
     /// What made each quantizer what it is, by tensor, in order.
     private(set) var steps: [String: [PlacementStep]] = [:]
 
@@ -15,11 +15,11 @@ struct PlacementState {
         self.graph = graph
         self.config = config
         for name in graph.activations {
-            activations[name] = Quantizer(
+            activations[name] = PlacedQuantizer(
                 activation: name, settings: settings, isConstant: graph.graph.constants[name] != nil)
         }
         for name in graph.parameterNames {
-            parameters[name] = Quantizer(
+            parameters[name] = PlacedQuantizer(
                 tensor: name, role: .parameter, settings: settings, channelAxis: nil, enabled: false, isConstant: true,
                 constraints: nil, group: name)
         }
@@ -52,13 +52,13 @@ struct PlacementState {
     }
 
     /// The shared quantizer of a tensor, if enabled.
-    func enabledQuantizer(of tensor: String) -> Quantizer? {
+    func enabledQuantizer(of tensor: String) -> PlacedQuantizer? {
         guard let own = activations[tensor], own.enabled else { return nil }
         return activations[own.group]
     }
 
     /// The quantizer whose grid a tensor is on, and the nodes between them, which preserve grids.
-    func effectiveQuantizer(of tensor: String) -> (quantizer: Quantizer, path: [Int])? {
+    func effectiveQuantizer(of tensor: String) -> (quantizer: PlacedQuantizer, path: [Int])? {
         graph.gridSource(of: tensor, where: enabledQuantizer)
     }
 }

@@ -50,7 +50,7 @@ enum TyingRules {
 
     /// Nodes that take a tensor, or another tensor on the way up to its quantizer.
     private static func consumers(
-        of tensor: String, _ effective: (quantizer: Quantizer, path: [Int])?, in state: PlacementState
+        of tensor: String, _ effective: (quantizer: PlacedQuantizer, path: [Int])?, in state: PlacementState
     ) -> Set<Int> {
         guard let effective else { return Set(state.graph.consumers[tensor] ?? []) }
         let path = Set(effective.path)
@@ -81,14 +81,14 @@ enum TyingRules {
     }
 
     private static func isTakenByOthers(
-        _ tensor: String, _ source: (quantizer: Quantizer, path: [Int]), in state: PlacementState
+        _ tensor: String, _ source: (quantizer: PlacedQuantizer, path: [Int]), in state: PlacementState
     ) -> Bool {
         let between = source.path.flatMap { state.graph.graph.nodes[$0].outputs }
         return (between + [tensor, source.quantizer.tensor]).contains { (state.graph.consumers[$0] ?? []).count > 1 }
     }
 
     private static func mergeConstraints(
-        of own: Quantizer, into shared: Quantizer, at node: Node, in state: inout PlacementState
+        of own: PlacedQuantizer, into shared: PlacedQuantizer, at node: Node, in state: inout PlacementState
     ) throws(SimulationError) {
         func set(_ change: PlacementStep.Change) {
             state.set(change, of: shared.tensor, by: BuiltInRule.tiedToInput, at: node)

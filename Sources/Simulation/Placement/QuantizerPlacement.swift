@@ -7,9 +7,9 @@ import Quantization
 /// norms are folded before.
 public struct QuantizerPlacement: Equatable, Sendable {
     /// In the order in which the graph defines the tensors, inputs first; then those inside of patterns that run as one op.
-    public let activations: [Quantizer]
+    public let activations: [PlacedQuantizer]
     /// In the order of the nodes that take them.
-    public let parameters: [Quantizer]
+    public let parameters: [PlacedQuantizer]
     /// What made each quantizer what it is, by tensor, in the order in which the rules were applied; empty for quantizers
     /// that were placed otherwise.
     public let steps: [String: [PlacementStep]]
@@ -43,7 +43,7 @@ public struct QuantizerPlacement: Equatable, Sendable {
         try TyingRules.apply(to: &state)
 
         // A shared quantizer has one set of settings, and every tensor that shares it shows them.
-        let placed: [Quantizer] = placementGraph.activations.compactMap { name in
+        let placed: [PlacedQuantizer] = placementGraph.activations.compactMap { name in
             guard var quantizer = state.activations[name], let owner = state.activations[quantizer.group] else {
                 return nil
             }
@@ -52,7 +52,8 @@ public struct QuantizerPlacement: Equatable, Sendable {
             return quantizer
         }
         activations =
-            placed + fused.innerTensors.map { Quantizer(activation: $0.tensor, settings: settings, isConstant: false) }
+            placed
+            + fused.innerTensors.map { PlacedQuantizer(activation: $0.tensor, settings: settings, isConstant: false) }
         steps = state.steps.merging(fused.innerTensors.map { ($0.tensor, [$0.reason]) }) { $1 }
         var seen: Set<String> = []
         parameters = placementGraph.parameters.joined().compactMap {
@@ -62,7 +63,7 @@ public struct QuantizerPlacement: Equatable, Sendable {
 
     /// Quantizers that were placed by other rules.
     public init(
-        activations: [Quantizer], parameters: [Quantizer], steps: [String: [PlacementStep]] = [:]
+        activations: [PlacedQuantizer], parameters: [PlacedQuantizer], steps: [String: [PlacementStep]] = [:]
     ) {
         self.steps = steps
         self.activations = activations

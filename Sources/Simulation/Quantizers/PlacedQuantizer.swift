@@ -1,19 +1,20 @@
 import Quantization
 
-/// What a tensor that is quantized is to its graph.
-public enum QuantizerRole: String, Sendable, Codable {
-    /// A tensor that changes with the sample, or a constant that is the operand of an elementwise op.
-    case activation
-    /// A weight, bias or the like of a layer.
-    case parameter
-}
+/// Where a placement puts a quantizer, and how that is set up: a tensor that is rounded to the grid of an encoding. What rounds
+/// is a `FakeQuantizer`.
+public struct PlacedQuantizer: Equatable, Sendable {
+    /// What a tensor that is quantized is to its graph.
+    public enum Role: String, Sendable, Codable {
+        /// A tensor that changes with the sample, or a constant that is the operand of an elementwise op.
+        case activation
+        /// A weight, bias or the like of a layer.
+        case parameter
+    }
 
-/// A tensor that is rounded to the grid of an encoding.
-public struct Quantizer: Equatable, Sendable {
     /// The ONNX tensor name.
     public var tensor: String
     /// What the tensor is to the graph.
-    public var role: QuantizerRole
+    public var role: Role
     /// What its encodings are computed by.
     public var settings: QuantizerSettings
     /// One encoding per index of this axis; nil for one encoding. Not negative.
@@ -33,7 +34,7 @@ public struct Quantizer: Equatable, Sendable {
     public var given: GivenEncodings?
 
     public init(
-        tensor: String, role: QuantizerRole, settings: QuantizerSettings, channelAxis: Int?, blocks: Blocks? = nil,
+        tensor: String, role: Role, settings: QuantizerSettings, channelAxis: Int?, blocks: Blocks? = nil,
         enabled: Bool, isConstant: Bool, constraints: EncodingConstraints?, group: String,
         given: GivenEncodings? = nil
     ) {
@@ -69,7 +70,7 @@ public struct Quantizer: Equatable, Sendable {
     public var isFixed: Bool { constraints != nil || given?.isFrozen == true || settings.dataType != .int }
 }
 
-extension Quantizer {
+extension PlacedQuantizer {
     /// One that is not enabled yet.
     init(activation tensor: String, settings: QuantizerSettings, isConstant: Bool) {
         self.init(

@@ -41,7 +41,7 @@ public enum ActivationEncodings {
     }
 }
 
-extension Quantizer {
+extension PlacedQuantizer {
     /// The encoding of what was observed, with the ends that the constraints name in place of the observed ones.
     func encoding(for statistics: TensorStatistics) -> Encoding? {
         let observed = settings.encoding(for: statistics)

@@ -1,50 +1,44 @@
 import Cluster
-import Execution
-import Simulation
+import JobFile
 import Support
 
-extension ExecutionError {
+extension JobError {
     var sentence: Sentence {
-        Sentence(complaint, node: node, opType: opType, tensor: tensor, expected: expected, found: found)
+        switch code {
+        case .invalidYAML:
+            placed("not valid YAML", expected: expected, found: found)
+        case .unknownKey:
+            // With a near key at hand, the list of all keys would hide it.
+            Sentence(
+                "unknown key \(key ?? "")", file: file, line: line, expected: suggestion == nil ? expected : nil,
+                suggestion: suggestion)
+        case .missingKey:
+            Sentence("missing key \(key ?? "")", file: file, line: line, expected: expected)
+        case .duplicateKey:
+            placed("given twice", found: found)
+        case .wrongType, .outOfRange, .unknownChoice, .conflictingKeys:
+            placed("", expected: expected, found: found)
+        case .unsupported:
+            Sentence("\(found ?? key ?? ""): not supported by this version", file: file, line: line)
+        case .unreadableFile:
+            placed("cannot be read", found: found)
+        case .unwritableFile:
+            placed("cannot be written", found: found)
+        case .processNotStarted:
+            placed("cannot be started as a process", found: found)
+        }
     }
 
-    private var complaint: String {
-        switch code {
-        case .unsupportedForm: "this form of the operator is not supported"
-        case .library: "oneDNN failed" + (operation.map { " at \($0)" } ?? "")
-        case .missingInstructionSet: "this machine lacks the instruction set of the job"
-        case .inputMismatch: "the input does not fit the model"
-        }
+    private func placed(_ complaint: String, expected: String? = nil, found: String? = nil) -> Sentence {
+        Sentence(
+            complaint, file: file, line: line, key: key, expected: expected, found: found, suggestion: suggestion)
     }
 
     var exitReason: ExitReason {
         switch code {
-        case .library: .internalFault
-        case .unsupportedForm, .missingInstructionSet, .inputMismatch: .permanent
-        }
-    }
-}
-
-extension SimulationError {
-    var sentence: Sentence {
-        Sentence(complaint, file: file, node: node, tensor: tensor, key: path, expected: expected, found: found)
-    }
-
-    private var complaint: String {
-        switch code {
-        case .unknownConfig: "unknown config"
-        case .malformed: "not valid JSON"
-        case .missingKey: "missing key"
-        case .unknownKey: "unknown key"
-        case .invalidValue: "invalid value"
-        case .unsupportedSetting: "unsupported setting"
-        case .conflictingSettings: "rules want different quantizers for one tensor"
-        case .conflictingParameter: "one constant is a parameter in different ways"
-        case .unknownTensor: "no quantizer, enabled or not, for a tensor of this name"
-        case .nothingSelected: ""
-        case .conflictingEncodings: "tensors that share a quantizer have different encodings"
-        case .unsupportedBitwidth: "no ONNX integer type holds so many bits"
-        case .quantizedInputIsOutput: "an output that is an input cannot be quantized"
+        case .unreadableFile, .unwritableFile, .processNotStarted:
+            systemError.map(ExitReason.init(systemError:)) ?? .permanent
+        default: .permanent
         }
     }
 }
