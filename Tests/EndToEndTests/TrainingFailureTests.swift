@@ -59,4 +59,49 @@ struct TrainingFailureTests {
         try expectFailure(
             job, in: scratch, naming: "samples.npz", "\"40\"", "label out of range", "from 0 to 9", "found 10")
     }
+
+    /// A run that is resumed after its coordinator was killed with two checkpoints or more, which are spoilt.
+    /// - Parameter onlyNewest: not all of them.
+    private func resumed(
+        _ job: TrainingJob, in scratch: ScratchFolder, spoilingOnlyNewest onlyNewest: Bool
+    ) throws -> ClusterRun {
+        let run = try ClusterRun(job.file, in: scratch.url, workers: 2, lanes: 1)
+        _ = try run.waitForCheckpoint(after: run.waitForCheckpoint())
+        #expect(run.coordinator.process.isRunning, "the job was over before the coordinator was killed")
+        run.coordinator.kill()
+        _ = try run.coordinator.exitCode()
+        let folder = run.output.appendingPathComponent("checkpoints")
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+            .filter { $0.hasPrefix("step-") }.sorted()
+        #expect(names.count >= 2)
+        for name in onlyNewest ? names.suffix(1) : names[...] {
+            let file = folder.appendingPathComponent("\(name)/tensors.safetensors")
+            var data = try Data(contentsOf: file)
+            data[data.count - 1] ^= 1
+            try data.write(to: file)
+        }
+        try run.restartCoordinator()
+        return run
+    }
+
+    /// To begin anew would lose the training without a word.
+    @Test func checkpointsOfWhichNoneCanBeRead() throws {
+        let scratch = try ScratchFolder()
+        let run = try resumed(TrainingJob(in: scratch.url, steps: 240), in: scratch, spoilingOnlyNewest: false)
+        #expect(try run.coordinator.exitCode() == 42, "\(run.coordinator.standardError)")
+        expectSentence(run.coordinator.standardError, naming: ["checkpoints/step-", "the file is damaged"])
+    }
+
+    @Test func aSpoiltCheckpointIsToldOfAndPassedOver() throws {
+        let scratch = try ScratchFolder()
+        let job = try TrainingJob(in: scratch.url, steps: 240)
+        let run = try resumed(job, in: scratch, spoilingOnlyNewest: true)
+        #expect(try run.coordinator.exitCode() == 0, "\(run.coordinator.standardError)")
+        let errors = run.coordinator.standardError
+        #expect(errors.contains("a checkpoint is passed over: ") && errors.contains("the file is damaged"))
+        #expect(errors.contains("training goes on from step "))
+        let undisturbed = try ClusterRun(job.file, in: scratch.url, workers: 1, lanes: 2)
+        #expect(try undisturbed.coordinator.exitCode() == 0, "\(undisturbed.coordinator.standardError)")
+        #expect(try TestJob.report(run.output).digest == TestJob.report(undisturbed.output).digest)
+    }
 }

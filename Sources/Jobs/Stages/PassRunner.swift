@@ -19,6 +19,7 @@ struct PassRunner {
     func run<Task: SampleWorkload>(
         _ workload: Task, over source: DatasetSource, named name: String, isPart: Bool = false
     ) throws -> (result: Task.Result, seconds: Double) {
+        guard let model = ArtifactID(bytes: workload.pass.model) else { preconditionFailure("no artifact's digest") }
         let outcome = try namingModel {
             let shards = workload.shards(
                 of: try SampleShards(
@@ -33,7 +34,7 @@ struct PassRunner {
             return try coordinator.run(
                 pass: PassDescription(
                     name: name, descriptor: workload.encoded(),
-                    artifacts: [ArtifactID(bytes: workload.pass.model)].compactMap(\.self), shardCount: shards.count,
+                    artifacts: [model], shardCount: shards.count,
                     isJournaled: !isPart),
                 source: shards, reducer: MergingReducer<Task.Result>())
         }

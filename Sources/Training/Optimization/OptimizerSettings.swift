@@ -71,8 +71,9 @@ public struct OptimizerSettings: Equatable, Sendable, Codable {
 
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
+        let name = try container.decode(Name.self, forKey: .name)
         let rule: Rule
-        switch try container.decode(Name.self, forKey: .name) {
+        switch name {
         case .sgd:
             rule = .sgd(
                 momentum: try container.decode(Double.self, forKey: .momentum),
@@ -85,7 +86,7 @@ public struct OptimizerSettings: Equatable, Sendable, Codable {
             }
             let epsilon = try container.decode(Double.self, forKey: .epsilon)
             rule =
-                try container.decode(Name.self, forKey: .name) == .adam
+                name == .adam
                 ? .adam(beta1: betas[0], beta2: betas[1], epsilon: epsilon)
                 : .adamW(beta1: betas[0], beta2: betas[1], epsilon: epsilon)
         }
