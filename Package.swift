@@ -57,16 +57,19 @@ let package = Package(
         module("Training", ["CKernels", "CXXHash", "Quantization", "Support", "Tensors"]),
         module("Messaging", ["CXXHash", "CZeroMQ", "Support", protobuf], exclude: ["messages.proto"]),
         module(
-            "Cluster",
+            "ClusterProtocol",
             [
                 "Messaging", "Support", logging, .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         module(
+            "Cluster",
+            ["ClusterProtocol", "Messaging", "Support", logging, .product(name: "GRDB", package: "GRDB.swift")]),
+        module(
             "Passes",
             [
-                "Cluster", "Datasets", "Execution", "Graph", "ONNX", "Quantization", "Simulation", "Support", "Tensors",
+                "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "ONNX", "Quantization", "Simulation",
+                "Support", "Tensors",
                 "Training",
             ]),
         module("JobFile", ["Datasets", "Quantization", "Simulation", "Support", "Training", "Yams"]),
@@ -74,14 +77,16 @@ let package = Package(
         module(
             "Jobs",
             [
-                "Cluster", "Datasets", "Execution", "Graph", "JobFile", "ONNX", "Passes", "PostTraining",
+                "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "JobFile", "ONNX", "Passes",
+                "PostTraining",
                 "Quantization",
                 "Reports", "Simulation", "Support", "Tensors", "Training",
             ]),
         module(
             "App",
             [
-                "Cluster", "Datasets", "Execution", "Graph", "JobFile", "Jobs", "ONNX", "Passes", "PostTraining",
+                "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "JobFile", "Jobs", "ONNX", "Passes",
+                "PostTraining",
                 "Quantization", "Reports", "Simulation", "Support", "Tensors", "Training", logging,
             ], resources: [.copy("Demo")]),
         .executableTarget(
@@ -99,7 +104,7 @@ let package = Package(
             dependencies: ["Execution", "Graph", "ONNX", "PostTraining", "Tensors"],
             path: "Benchmarks/Gradients", swiftSettings: strict),
         .executableTarget(
-            name: "exchange", dependencies: ["Cluster", "Messaging", "Tensors", "Training"],
+            name: "exchange", dependencies: ["Cluster", "ClusterProtocol", "Messaging", "Tensors", "Training"],
             path: "Benchmarks/Exchange", swiftSettings: strict),
 
         .target(
@@ -116,12 +121,13 @@ let package = Package(
         tests("DatasetsTests", ["Datasets", "Tensors"]),
         tests("TrainingTests", ["CKernels", "Quantization", "Support", "Tensors", "Training"]),
         tests("MessagingTests", ["Messaging", "Support", "Tensors"]),
-        tests("ClusterTests", ["Cluster", "Messaging", "Support", "Tensors"]),
-        tests("ClusterSimulationTests", ["Cluster", "Messaging", "Support", "Tensors"]),
+        tests("ClusterTests", ["Cluster", "ClusterProtocol", "Messaging", "Support", "Tensors"]),
+        tests("ClusterSimulationTests", ["ClusterProtocol", "Messaging", "Support", "Tensors"]),
         tests(
             "PassesTests",
             [
-                "App", "Cluster", "Datasets", "Execution", "Graph", "ONNX", "Passes", "Quantization", "Simulation",
+                "App", "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "ONNX", "Passes", "Quantization",
+                "Simulation",
                 "Support", "Tensors", "Training",
             ]),
         tests("JobFileTests", ["App", "JobFile", "Quantization", "Simulation", "Support", "Training"]),
@@ -129,7 +135,8 @@ let package = Package(
         tests(
             "JobsTests",
             [
-                "App", "Cluster", "Datasets", "Graph", "JobFile", "Jobs", "ONNX", "Passes", "Quantization", "Reports",
+                "App", "Cluster", "ClusterProtocol", "Datasets", "Graph", "JobFile", "Jobs", "ONNX", "Passes",
+                "Quantization", "Reports",
                 "Simulation", "Support", "Tensors", "Training",
             ]),
         tests(

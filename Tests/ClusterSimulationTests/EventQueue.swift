@@ -1,4 +1,4 @@
-import Cluster
+import ClusterProtocol
 
 /// What happens when, in virtual time; what happens at the same moment keeps the order in which it was scheduled.
 struct EventQueue {

@@ -1,4 +1,3 @@
-import Cluster
 import Tensors
 
 /// What goes wrong in a simulation, drawn from its seed: each kind of fault is on in some seeds and off in others, so

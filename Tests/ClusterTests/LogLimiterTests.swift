@@ -1,18 +1,18 @@
-import Cluster
+import ClusterProtocol
 import Messaging
 import Testing
 
 /// Which lines of the log may be left out.
 @Suite struct LogLimiterTests {
-    private func kept(_ event: LogEvent, times: Int, of limiter: inout LogLimiter, at seconds: Int64) -> Int {
+    private func kept(_ event: LogLine, times: Int, of limiter: inout LogLimiter, at seconds: Int64) -> Int {
         (0..<times).count { _ in limiter.allows(event, now: Moment(nanoseconds: seconds * 1_000_000_000)) }
     }
 
     @Test func whatStrangersCanRepeatIsKeptTenTimesAMinute() {
         var limiter = LogLimiter()
-        let event = LogEvent(.warning, "a visitor at the port", isRepeatable: true)
+        let event = LogLine(.warning, "a visitor at the port", isRepeatable: true)
         #expect(kept(event, times: 100, of: &limiter, at: 5) == 10)
-        #expect(kept(LogEvent(.warning, "another", isRepeatable: true), times: 3, of: &limiter, at: 6) == 3)
+        #expect(kept(LogLine(.warning, "another", isRepeatable: true), times: 3, of: &limiter, at: 6) == 3)
         #expect(kept(event, times: 100, of: &limiter, at: 65) == 0)
         #expect(kept(event, times: 100, of: &limiter, at: 66) == 10)
     }
@@ -20,7 +20,7 @@ import Testing
     /// Whatever its words are.
     @Test func aLineOfTheJobsOwnIsNeverLeftOut() {
         var limiter = LogLimiter()
-        #expect(kept(LogEvent(.warning, "a step is refused"), times: 100, of: &limiter, at: 5) == 100)
+        #expect(kept(LogLine(.warning, "a step is refused"), times: 100, of: &limiter, at: 5) == 100)
     }
 
     @Test func whatAnybodyMaySendIsRepeatable() {

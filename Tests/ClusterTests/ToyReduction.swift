@@ -1,4 +1,5 @@
 import Cluster
+import ClusterProtocol
 import Foundation
 import Messaging
 import Support

@@ -1,4 +1,5 @@
 import Cluster
+import ClusterProtocol
 import Execution
 import Foundation
 import Logging

@@ -1,4 +1,4 @@
-import Cluster
+import ClusterProtocol
 import Datasets
 import Execution
 import Foundation

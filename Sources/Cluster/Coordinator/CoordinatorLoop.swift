@@ -1,3 +1,4 @@
+import ClusterProtocol
 import Foundation
 import Logging
 import Messaging
@@ -149,7 +150,7 @@ final class CoordinatorLoop {
     private func watch() throws {
         while let event = try monitor.next() {
             guard case .handshakeFailed(let endpoint) = event else { continue }
-            let line = LogEvent(.warning, "stranger refused", ["endpoint": endpoint], isRepeatable: true)
+            let line = LogLine(.warning, "stranger refused", ["endpoint": endpoint], isRepeatable: true)
             if handshakeLimiter.allows(line, now: .now) { configuration.logger.record(line) }
         }
     }

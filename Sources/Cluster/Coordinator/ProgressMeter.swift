@@ -1,3 +1,5 @@
+import ClusterProtocol
+
 /// How a pass is doing.
 public struct ClusterProgress: Equatable, Sendable {
     /// The pass's name.

@@ -1,3 +1,4 @@
+import ClusterProtocol
 import Foundation
 
 /// Reads a pass's shards ahead on a thread of its own, as many as it is asked for.

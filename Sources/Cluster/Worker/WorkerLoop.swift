@@ -1,3 +1,4 @@
+import ClusterProtocol
 import Foundation
 import Logging
 import Messaging
@@ -124,6 +125,17 @@ final class WorkerLoop {
                 case .log(let event): configuration.logger.record(event)
                 }
             }
+        }
+    }
+}
+
+extension WorkerState.Event {
+    init(_ outcome: ExchangeOutcome) {
+        switch outcome {
+        case .exchanged(let own, let pass, let attempt, let digest):
+            self = .exchanged(own: own, pass: pass, attempt: attempt, digest: digest)
+        case .failed(let own, let pass, let attempt, let peers, let reason):
+            self = .exchangeFailed(own: own, pass: pass, attempt: attempt, peers: peers, reason: reason)
         }
     }
 }

@@ -1,4 +1,5 @@
 import Cluster
+import ClusterProtocol
 import Datasets
 import JobFile
 import Passes

@@ -1,4 +1,5 @@
 import Cluster
+import ClusterProtocol
 import JobFile
 import Passes
 import Quantization

@@ -1,4 +1,4 @@
-import Cluster
+import ClusterProtocol
 import Foundation
 import Passes
 import Training

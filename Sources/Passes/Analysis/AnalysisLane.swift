@@ -1,4 +1,5 @@
 import Cluster
+import ClusterProtocol
 import Datasets
 import Execution
 import Foundation

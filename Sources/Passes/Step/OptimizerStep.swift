@@ -1,4 +1,5 @@
 import Cluster
+import ClusterProtocol
 import Foundation
 
 /// An optimizer step, whose shards are the slots of its global batch. Workers compute the gradients of slots and, where they

@@ -141,7 +141,7 @@ struct PassReduction {
     ) -> RunningPass.Verdict? {
         guard number == attempts, attempt != nil else { return nil }
         desk.log(
-            LogEvent(
+            LogLine(
                 .warning, "exchange failed",
                 [
                     "worker.id": peer.description, "peers": peers.map(\.description).joined(separator: ", "),

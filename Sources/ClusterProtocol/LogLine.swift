@@ -1,7 +1,7 @@
 import Logging
 
 /// A line for the log: a fixed message and its operands under dotted names.
-package struct LogEvent: Equatable, Sendable {
+package struct LogLine: Equatable, Sendable {
     /// How much it matters.
     package var level: Logger.Level
     /// The same for all lines of a kind.
@@ -36,18 +36,12 @@ package struct LogLimiter {
     package init() {}
 
     /// Whether the line is to be kept. Its message must be one of few.
-    package mutating func allows(_ event: LogEvent, now: Moment) -> Bool {
+    package mutating func allows(_ event: LogLine, now: Moment) -> Bool {
         guard event.isRepeatable else { return true }
         var window = windows[event.message] ?? Window(began: now)
         if now - window.began > .seconds(60) { window = Window(began: now) }
         window.lines += 1
         windows[event.message] = window
         return window.lines <= 10
-    }
-}
-
-extension Logger {
-    func record(_ event: LogEvent) {
-        log(level: event.level, "\(event.message)", metadata: event.metadata.mapValues { .string($0) })
     }
 }

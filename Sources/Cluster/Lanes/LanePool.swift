@@ -1,3 +1,4 @@
+import ClusterProtocol
 import Foundation
 import Messaging
 import Support
@@ -85,7 +86,9 @@ final class LanePool {
                 let value = try executor.prepare(item.shard, item.payload)
                 _ = queue.finishPreparing(item.id, value)
             } catch {
-                if queue.finishPreparing(item.id, nil) { inbox.put(.failed(item.id, ShardFailure(error, describedBy: factory))) }
+                if queue.finishPreparing(item.id, nil) {
+                    inbox.put(.failed(item.id, ShardFailure(error, describedBy: factory)))
+                }
             }
         }
     }

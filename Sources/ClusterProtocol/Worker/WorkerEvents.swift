@@ -70,7 +70,7 @@ extension WorkerState {
         case exchange(ExchangePlan, own: PeerID, setUp: Int)
         case endExchange
         case exit(WorkerExit)
-        case log(LogEvent)
+        case log(LogLine)
     }
 
     /// What a pass is computed with. Work items name it by number, so that nothing is computed with another pass's.
@@ -103,16 +103,5 @@ extension WorkerState {
         package var shard: Int
         /// Opaque.
         package var payload: Data
-    }
-}
-
-extension WorkerState.Event {
-    init(_ outcome: ExchangeOutcome) {
-        switch outcome {
-        case .exchanged(let own, let pass, let attempt, let digest):
-            self = .exchanged(own: own, pass: pass, attempt: attempt, digest: digest)
-        case .failed(let own, let pass, let attempt, let peers, let reason):
-            self = .exchangeFailed(own: own, pass: pass, attempt: attempt, peers: peers, reason: reason)
-        }
     }
 }

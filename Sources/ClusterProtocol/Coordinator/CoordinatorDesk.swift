@@ -14,7 +14,7 @@ struct CoordinatorDesk {
 
     mutating func act(_ action: CoordinatorState.Action) { actions.append(action) }
 
-    mutating func log(_ event: LogEvent) { actions.append(.log(event)) }
+    mutating func log(_ event: LogLine) { actions.append(.log(event)) }
 
     /// Sends on the control connection, counted; not at all where there is no session.
     mutating func send(_ message: CoordinatorMessage, to peer: PeerID) {
@@ -39,7 +39,7 @@ struct CoordinatorDesk {
     mutating func refuse(_ refusal: Refusal, _ source: RoutingID) {
         sendUncounted(.refused(refusal), to: source)
         log(
-            LogEvent(
+            LogLine(
                 .warning, "worker refused",
                 [
                     "worker.id": source.peer.description, "refusal.code": refusal.code.rawValue,
@@ -54,7 +54,7 @@ struct CoordinatorDesk {
         if let expected = error.expected { metadata["error.expected"] = expected }
         if let found = error.found { metadata["error.found"] = found }
         guard let source else {
-            log(LogEvent(.warning, "stranger refused", metadata, isRepeatable: true))
+            log(LogLine(.warning, "stranger refused", metadata, isRepeatable: true))
             return nil
         }
         if error.code == .protocolVersion {
@@ -63,7 +63,7 @@ struct CoordinatorDesk {
             return nil
         }
         metadata["worker.id"] = source.peer.description
-        log(LogEvent(.warning, "message refused", metadata, isRepeatable: true))
+        log(LogLine(.warning, "message refused", metadata, isRepeatable: true))
         if roster.contains(source.peer) { return source.peer }
         sendUncounted(.rejoin, to: source)
         return nil

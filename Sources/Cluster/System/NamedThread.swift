@@ -1,3 +1,4 @@
+import ClusterProtocol
 import Foundation
 
 /// A thread of its own with a name, for work that blocks or owns thread-bound objects; never one of the pool's.
@@ -31,9 +32,4 @@ struct Handover<Value>: @unchecked Sendable {
     init(_ value: sending Value) {
         self.value = value
     }
-}
-
-extension Moment {
-    /// The system's monotonic clock, which does not jump when the wall clock is set.
-    static var now: Moment { Moment(nanoseconds: Int64(DispatchTime.now().uptimeNanoseconds)) }
 }

@@ -72,7 +72,7 @@ extension CoordinatorState {
         /// Without a result; another pass may follow.
         case passEnded(ClusterError)
         case jobFailed(ClusterError)
-        case log(LogEvent)
+        case log(LogLine)
     }
 
     /// A pass that begins.

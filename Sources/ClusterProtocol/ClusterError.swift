@@ -51,7 +51,7 @@ public struct ClusterError: Error, Equatable, Sendable {
         case exchangeFailed
 
         /// Whether another pass may follow.
-        var endsPassOnly: Bool { [.stateLost, .replicasDiffer, .exchangeFailed].contains(self) }
+        package var endsPassOnly: Bool { [.stateLost, .replicasDiffer, .exchangeFailed].contains(self) }
     }
 
     /// What has happened.
@@ -82,4 +82,9 @@ public struct ClusterError: Error, Equatable, Sendable {
         self.expected = expected
         self.found = found
     }
+}
+
+extension ShardFailure {
+    /// The worker lacks a state that others hold.
+    public static let stateMissing = "stateMissing"
 }

@@ -83,7 +83,7 @@ package struct WorkerState {
     /// Results that are kept, for tests of their bound.
     package var heldResults: Int { results.count }
 
-    private mutating func log(_ event: LogEvent) { actions.append(.log(event)) }
+    private mutating func log(_ event: LogLine) { actions.append(.log(event)) }
 
     private mutating func send(_ message: WorkerMessage) {
         if let envelope = session.next(message) { actions.append(.send(.control, envelope)) }
@@ -124,7 +124,7 @@ package struct WorkerState {
         job = newJob
         session.join(welcome, now: now)
         log(
-            LogEvent(
+            LogLine(
                 .info, "joined",
                 [
                     "worker.id": session.peer.description, "job.id": welcome.job, "job.epoch": "\(welcome.epoch)",
@@ -136,7 +136,7 @@ package struct WorkerState {
     private mutating func beat(now: Moment) { actions.append(.send(.heartbeat, session.heartbeat(now: now))) }
 
     private mutating func loseSession(_ reason: String, now: Moment) {
-        log(LogEvent(.warning, "session lost", ["reason": reason, "worker.id": session.peer.description]))
+        log(LogLine(.warning, "session lost", ["reason": reason, "worker.id": session.peer.description]))
         actions.append(.closeLink)
         session.lose(now: now)
         preparation.sessionEnded()
@@ -179,7 +179,7 @@ package struct WorkerState {
             return
         }
         log(
-            LogEvent(
+            LogLine(
                 .info, "draining", ["worker.id": session.peer.description, "leases": "\(leases.count)"]))
         drainUntil = now + limits.drainTimeout
         cancel(leases.tokens)
@@ -249,7 +249,7 @@ package struct WorkerState {
         if error.code == .protocolVersion {
             exit(.refused(Refusal(.protocolVersion, expected: error.found ?? "", found: error.expected ?? "")))
         } else {
-            log(LogEvent(.warning, "message refused", ["error.code": error.code.rawValue]))
+            log(LogLine(.warning, "message refused", ["error.code": error.code.rawValue]))
             loseSession("undecodable", now: now)
         }
     }
@@ -289,7 +289,7 @@ package struct WorkerState {
 
     private mutating func setUpFailed(_ number: Int, _ failure: ShardFailure) {
         guard preparation.setUpFailed(number), let pass = preparation.pass else { return }
-        log(LogEvent(.error, "pass set-up failed", ["pass.name": pass.name, "failure.code": failure.code]))
+        log(LogLine(.error, "pass set-up failed", ["pass.name": pass.name, "failure.code": failure.code]))
         if preparation.isAnnounced { send(.passFailed(pass: pass.pass, failure)) }
     }
 

@@ -1,3 +1,4 @@
+import ClusterProtocol
 import Foundation
 import Messaging
 
@@ -50,9 +51,4 @@ extension PassExecutorFactory {
 
     /// All of them.
     public func neededArtifacts(descriptor: Data, of artifacts: [ArtifactID]) -> [ArtifactID] { artifacts }
-}
-
-extension ShardFailure {
-    /// The worker lacks a state that others hold.
-    public static let stateMissing = "stateMissing"
 }

@@ -69,7 +69,7 @@ struct RunningPass {
         }
         setUps.finish(peer)
         desk.log(
-            LogEvent(
+            LogLine(
                 .error, "pass set-up failed",
                 ["worker.id": peer.description, "pass.name": name, "failure.code": failure.code]
                     .merging(failure.logFields) { first, _ in first }))
@@ -114,7 +114,7 @@ struct RunningPass {
         guard reduction == nil, ledger.total != nil, ledger.pending.isEmpty else { return }
         for peer in desk.roster.peers where desk.leases.credits(of: peer) > 0 && desk.leases.leaseCount(of: peer) == 0 {
             guard let index = desk.leases.straggler(now: now), let shard = ledger[index]?.shard else { return }
-            desk.log(LogEvent(.debug, "straggler repeated", ["shard": "\(index)", "worker.id": peer.description]))
+            desk.log(LogLine(.debug, "straggler repeated", ["shard": "\(index)", "worker.id": peer.description]))
             grant(shard, to: peer, now: now, &desk)
         }
     }
@@ -178,7 +178,7 @@ struct RunningPass {
         guard desk.leases.isExpired(lease, now: now) else { return nil }
         if desk.leases.hangs(lease.peer, since: lease, now: now) { return .drop(lease.peer, .hung) }
         desk.log(
-            LogEvent(.warning, "lease expired", ["shard": "\(lease.shard)", "worker.id": lease.peer.description]))
+            LogLine(.warning, "lease expired", ["shard": "\(lease.shard)", "worker.id": lease.peer.description]))
         end(token, &desk)
         putBack(lease, desk)
         return nil
@@ -245,7 +245,7 @@ struct RunningPass {
         _ message: WorkerMessage.ResultMessage, from peer: PeerID, other: String, _ desk: inout CoordinatorDesk
     ) -> Verdict {
         desk.log(
-            LogEvent(
+            LogLine(
                 .critical, "results of one shard differ",
                 ["shard": "\(message.shard)", "worker.id": peer.description, "worker.other": other]))
         desk.roster.expel(peer.worker)
@@ -259,7 +259,7 @@ struct RunningPass {
     /// - Returns: the worker they came from, which is not trusted any more.
     mutating func reject(_ index: Int, _ desk: inout CoordinatorDesk) -> String? {
         guard let worker = ledger.reject(index, isHeld: desk.leases.isHeld(index)) else { return nil }
-        desk.log(LogEvent(.error, "damaged result", ["shard": "\(index)", "worker.id": worker]))
+        desk.log(LogLine(.error, "damaged result", ["shard": "\(index)", "worker.id": worker]))
         return worker
     }
 
@@ -269,7 +269,7 @@ struct RunningPass {
         guard let lease = desk.leases[token], lease.peer == peer, lease.shard == shard else { return nil }
         desk.leases.moves(peer)
         desk.log(
-            LogEvent(
+            LogLine(
                 .warning, "shard failed",
                 ["shard": "\(shard)", "worker.id": peer.description, "failure.code": failure.code]
                     .merging(failure.logFields) { first, _ in first }))
@@ -311,7 +311,7 @@ struct RunningPass {
         guard let lease = desk.leases[message.token], lease.peer == peer else { return nil }
         // A summary is small, and what its shard contributes is lost with its worker later on.
         guard SHA256Digest(of: data) == message.digest else {
-            desk.log(LogEvent(.error, "damaged result", ["shard": "\(message.shard)", "worker.id": peer.description]))
+            desk.log(LogLine(.error, "damaged result", ["shard": "\(message.shard)", "worker.id": peer.description]))
             return .drop(peer, .expelled)
         }
         desk.leases.took(now - lease.granted)

@@ -109,7 +109,7 @@ package struct CoordinatorState {
         guard isRunning else { return }
         phase = .failed(error)
         desk.act(.jobFailed(error))
-        desk.log(LogEvent(.error, "job failed", ["error.code": error.code.rawValue]))
+        desk.log(LogLine(.error, "job failed", ["error.code": error.code.rawValue]))
         for peer in desk.roster.peers {
             desk.send(.shutdown(reason: .jobFailed, detail: error.code.rawValue), to: peer)
         }
@@ -134,7 +134,7 @@ package struct CoordinatorState {
         desk.leases.beginPass()
         phase = .running(RunningPass(start, descriptor: descriptor, artifacts: references, limits: limits))
         desk.log(
-            LogEvent(
+            LogLine(
                 start.isJournaled ? .info : .debug, "pass begins",
                 ["pass.name": start.name, "shards.committed": "\(start.committed.count)"]))
         for peer in desk.roster.peers { inPass { pass, desk in pass.announce(to: peer, now: now, &desk) } }
@@ -147,7 +147,7 @@ package struct CoordinatorState {
         case .split(let peers):
             let names = peers.map(\.description).joined(separator: ", ")
             desk.log(
-                LogEvent(
+                LogLine(
                     .critical, "workers differ after a step", ["pass.name": pass?.name ?? "", "workers": names]))
             endPass(
                 ClusterError(
@@ -155,7 +155,7 @@ package struct CoordinatorState {
         case .agreed(let differing):
             for peer in differing {
                 desk.log(
-                    LogEvent(
+                    LogLine(
                         .critical, "worker differs from the others after a step",
                         [
                             "pass.name": pass?.name ?? "", "worker.id": peer.description,
@@ -170,7 +170,7 @@ package struct CoordinatorState {
     private mutating func complete(_ completion: PassCompletion) {
         guard let pass = dismissPass() else { return }
         desk.log(
-            LogEvent(
+            LogLine(
                 pass.isJournaled ? .info : .debug, "pass complete",
                 ["pass.name": pass.name, "shards": "\(completion.shards)", "samples": "\(completion.samples)"]))
         desk.act(.passCompleted(completion))
@@ -179,7 +179,7 @@ package struct CoordinatorState {
     /// Ends the pass with an error that another pass may follow.
     private mutating func endPass(_ error: ClusterError) {
         guard let pass else { return }
-        desk.log(LogEvent(.warning, "pass ended", ["pass.name": pass.name, "error.code": error.code.rawValue]))
+        desk.log(LogLine(.warning, "pass ended", ["pass.name": pass.name, "error.code": error.code.rawValue]))
         _ = dismissPass()
         desk.act(.passEnded(error))
     }
@@ -318,7 +318,7 @@ package struct CoordinatorState {
         desk.roster.join(hello, now: now)
         desk.leases.open(peer, now: now)
         desk.log(
-            LogEvent(
+            LogLine(
                 .info, "worker joined",
                 [
                     "worker.id": peer.description, "worker.host": hello.host, "worker.process": "\(hello.process)",
@@ -343,7 +343,7 @@ package struct CoordinatorState {
         }
         if let failure { fail(failure) }
         desk.log(
-            LogEvent(
+            LogLine(
                 reason == .goodbye ? .info : .warning, "worker left",
                 [
                     "worker.id": peer.description, "reason": reason.rawValue, "leases.returned": "\(leases.count)",
@@ -387,7 +387,9 @@ extension CoordinatorState {
     package var isFinished: Bool { if case .finishing = phase { desk.roster.isEmpty } else { false } }
 
     /// What of the pass that runs is committed, and how many shards it has where that is known; nil between passes.
-    var passProgress: (committed: CommittedShards, shards: Int?)? { pass.map { ($0.committed, $0.totalShards) } }
+    package var passProgress: (committed: CommittedShards, shards: Int?)? {
+        pass.map { ($0.committed, $0.totalShards) }
+    }
 
     /// Shards whose payloads are kept.
     package var heldShards: Int { pass?.heldShards ?? 0 }

@@ -71,5 +71,5 @@ public struct ProtocolLimits: Equatable, Sendable {
     public init() {}
 
     /// Deadlines are looked at so often. A killed peer is also noticed at this pace: sending to it fails.
-    var tick: Duration { heartbeatInterval / 4 }
+    package var tick: Duration { heartbeatInterval / 4 }
 }
