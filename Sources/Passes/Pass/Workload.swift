@@ -22,6 +22,7 @@ package protocol Workload: Codable, Equatable, Sendable {
 }
 
 extension Workload {
+    /// Every artifact is needed.
     package func needs(_ artifact: ArtifactID, _ memory: WorkerMemory) -> Bool { true }
 
     /// The pass's descriptor: equal workloads are equal bytes.
@@ -62,6 +63,7 @@ struct WorkloadName: Decodable {
 
 /// What a worker has when it sets up a pass.
 package struct WorkerContext {
+    /// What the worker keeps from pass to pass.
     package let memory: WorkerMemory
     private let artifacts: (ArtifactID) throws -> Data
 
@@ -89,6 +91,7 @@ package struct WorkerContext {
 package final class WorkerMemory: Sendable {
     private let values = Mutex<[ObjectIdentifier: any Sendable]>([:])
 
+    /// Of a worker that has had no pass.
     package init() {}
 
     /// The value of a type, made at the first call.

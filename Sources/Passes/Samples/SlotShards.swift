@@ -8,6 +8,7 @@ import Training
 package struct SlotPayload: Equatable, Sendable {
     /// Index in the dataset, one per sample.
     package var indices: [Int]
+    /// One per index.
     package var samples: [Sample]
 
     package init(indices: [Int], samples: [Sample]) {
@@ -16,6 +17,7 @@ package struct SlotPayload: Equatable, Sendable {
         self.samples = samples
     }
 
+    /// The indices, then the samples.
     package func encoded() -> Data {
         ByteWriter(counts: [indices.count] + indices).data + ShardPayload(samples: samples).encoded()
     }
@@ -56,6 +58,8 @@ package struct SlotShards: ShardSource {
         self.skipsBadSamples = skipsBadSamples
     }
 
+    /// The next slot, with its samples read.
+    /// - Throws: `DatasetError`, but for bad samples that are passed over.
     package mutating func next() throws -> Shard? {
         guard nextSlot < composer.slots else { return nil }
         let indices = composer.positions(step: step, slot: nextSlot).map { order[$0] }

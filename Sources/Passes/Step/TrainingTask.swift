@@ -6,6 +6,7 @@ import Training
 ///
 /// The pass's parameters are the encodings of constants that are not trained.
 package struct TrainingTask: Codable, Equatable, Sendable {
+    /// What training makes small.
     package enum Loss: Codable, Equatable, Sendable {
         /// Of labels.
         case crossEntropy
@@ -32,13 +33,19 @@ package struct TrainingTask: Codable, Equatable, Sendable {
         }
     }
 
+    /// The model as it is before training, and the samples' way into it.
     package var pass: PassSpecification
+    /// What is trained, and how it moves.
     package var replica: ReplicaPlan
+    /// What outputs are compared with, and how.
     package var loss: Loss
     /// Samples of a step, which the loss is the mean over.
     package var globalBatch: Int
+    /// What augmentation follows from.
     package var seed: UInt64
+    /// Nil where images are taken as they are.
     package var augmentation: Augmentation?
+    /// Bits that gradients are exchanged in.
     package var precision: GradientPrecision
 
     package init(
@@ -62,6 +69,7 @@ package struct TrainingTask: Codable, Equatable, Sendable {
         return try encoder.encode(self)
     }
 
+    /// - Throws: `DecodingError`.
     package init(decoding data: Data) throws {
         self = try JSONDecoder().decode(TrainingTask.self, from: data)
     }
