@@ -21,13 +21,13 @@ public enum CoordinatorMessage: Equatable, Sendable {
 
     /// The coordinator takes a worker.
     public struct Welcome: Equatable, Sendable {
-        /// Names the job; the same for all lives of its coordinator.
+        /// Names the job; the same for all lives of a coordinator that go on from one journal.
         public var job: String
         /// Of the coordinator's life, as in lease tokens.
         public var epoch: UInt32
         /// The one instruction set that all workers of the job are pinned to.
         public var isa: String
-        /// How often each side lets the other hear of it, and after what silence it is given up.
+        /// How often each side lets the other hear of it.
         public var heartbeatIntervalMilliseconds: Int
         /// After what silence a side gives the other up.
         public var heartbeatTimeoutMilliseconds: Int

@@ -2,6 +2,7 @@ import Cluster
 import Foundation
 import Quantization
 import Simulation
+import Support
 
 /// Compares forms of the model in which a part of the quantizers is on with the FP32 model.
 package struct Analysis: SampleWorkload {
@@ -164,10 +165,8 @@ package struct AnalysisResult: Codable, Equatable, Sendable, MergeableResult {
 
     /// Equal results are equal bytes.
     package func encoded() -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
         // Integers and their names alone: there is nothing that JSON cannot hold.
-        return (try? encoder.encode(self)) ?? Data()
+        (try? stableJSON()) ?? Data()
     }
 
     /// - Throws: `DecodingError`.

@@ -97,7 +97,7 @@ package struct EvaluationResult: Codable, Equatable, MergeableResult {
     package var skipped = 0
     /// Samples that had a label.
     package var labelled = 0
-    /// Labelled samples whose class was the likeliest, or among the five likeliest.
+    /// Labelled samples whose class was the likeliest.
     package var top1 = 0
     /// Labelled samples whose class was among the five likeliest.
     package var top5 = 0

@@ -27,9 +27,7 @@ extension Workload {
 
     /// The pass's descriptor: equal workloads are equal bytes.
     package func encoded() throws -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        return try encoder.encode(Descriptor(workload: Self.name, task: self))
+        try Descriptor(workload: Self.name, task: self).stableJSON()
     }
 
     /// SHA-256 of the descriptor: of equal digests, passes over the same samples have equal results.

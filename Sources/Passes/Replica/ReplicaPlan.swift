@@ -71,7 +71,7 @@ package struct ReplicaPlan: Codable, Equatable, Sendable {
 
     /// In the order in which the backward pass finishes their gradients.
     package var parameters: [Parameter]
-    /// In the order of the graph.
+    /// In the order of their names.
     package var activations: [Activation]
     /// How values move along their gradients.
     package var optimizer: OptimizerSettings

@@ -48,6 +48,10 @@ package struct SlotShards: ShardSource {
     private let skipsBadSamples: Bool
     private var nextSlot = 0
 
+    /// - Parameters:
+    ///   - composer: tells which places of the order are a slot's.
+    ///   - step: from 0.
+    ///   - seed: what the order of samples follows from.
     package init(
         _ index: SampleIndex, composer: BatchComposer, step: Int, seed: UInt64, skipsBadSamples: Bool
     ) {

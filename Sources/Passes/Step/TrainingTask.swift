@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import Support
 import Training
 
 /// What all slots of a training have in common.
@@ -63,11 +64,7 @@ package struct TrainingTask: Codable, Equatable, Sendable {
     }
 
     /// As it travels, in an artifact.
-    package func encoded() throws -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        return try encoder.encode(self)
-    }
+    package func encoded() throws -> Data { try stableJSON() }
 
     /// - Throws: `DecodingError`.
     package init(decoding data: Data) throws {

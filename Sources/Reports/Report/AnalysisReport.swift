@@ -1,5 +1,6 @@
 import Foundation
 import Simulation
+import Support
 
 /// What each quantizer does to the output of a model, and what is known of the values it rounds: `analysis.json`.
 package struct AnalysisReport: Codable, Equatable, Sendable {
@@ -102,11 +103,7 @@ package struct AnalysisReport: Codable, Equatable, Sendable {
     }
 
     /// Keys sorted, so that equal analyses are equal bytes.
-    package func json() throws -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-        return try encoder.encode(self) + Data("\n".utf8)
-    }
+    package func json() throws -> Data { try stableJSONFile() }
 
     /// Most sensitive first: by the noise that the quantizer alone brings to the output; of equal ones the first.
     package var bySensitivity: [Quantizer] {

@@ -65,11 +65,7 @@ public struct Report: Encodable, Equatable, Sendable {
     public static let formatVersion = 1
 
     /// The report as JSON: keys sorted, so that equal reports are equal bytes.
-    public func json() throws -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-        return try encoder.encode(self) + Data("\n".utf8)
-    }
+    public func json() throws -> Data { try stableJSONFile() }
 }
 
 extension Report {
