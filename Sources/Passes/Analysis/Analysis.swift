@@ -152,6 +152,7 @@ package struct AnalysisResult: Codable, Equatable, Sendable, MergeableResult {
     /// Activations of the quantized model beside those of the FP32 model, by tensor.
     package var layers: [String: NoiseStatistics] = [:]
 
+    /// Of no samples.
     package init() {}
 
     /// Adds what was found over other samples.

@@ -78,6 +78,7 @@ package enum StepOutcome: Codable, Equatable {
 
     func encoded() throws -> Data { try stableJSON() }
 
+    /// - Throws: `DecodingError`.
     package init(decoding data: Data) throws {
         self = try JSONDecoder().decode(StepOutcome.self, from: data)
     }
