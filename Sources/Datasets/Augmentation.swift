@@ -9,6 +9,7 @@ public struct Augmentation: Equatable, Sendable, Codable {
     /// Whether every other image, at random, is mirrored.
     public let horizontalFlip: Bool
 
+    /// The keys of the job file.
     package enum CodingKeys: String, CodingKey, CaseIterable {
         case cropPadding = "crop_padding"
         case horizontalFlip = "horizontal_flip"
@@ -29,7 +30,9 @@ public struct Augmentation: Equatable, Sendable, Codable {
         /// Where the image's part is cut out, in pixels right of and below the image's own corner; negative to the left
         /// and above, where the padding is.
         public var right: Int
+        /// Pixels below the image's own corner; negative above.
         public var down: Int
+        /// Whether left and right change places, after the cut.
         public var isMirrored: Bool
 
         public init(right: Int, down: Int, isMirrored: Bool) {

@@ -10,6 +10,7 @@ public struct DatasetSource: Sendable {
 
     /// At least one, sorted by the bytes of their paths.
     public let files: [URL]
+    /// The same for all files.
     public let kind: Kind
     /// The number of samples after which the source ends; nil for all.
     public let limit: Int?

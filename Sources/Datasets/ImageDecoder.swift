@@ -12,6 +12,7 @@ public final class ImageDecoder {
     var augmented: [UInt8] = []
     var normalization: NormalizationTable?
 
+    /// Without buffers; they come with the first images and stay.
     public init() {}
 
     /// The pixels of a JPEG or PNG image, as [height, width, 3] of uint8 in the order red, green, blue.

@@ -8,6 +8,7 @@ import Foundation
 public struct ImagePreprocessing: Codable, Equatable, Sendable {
     /// Pixels, 1 to 32,768.
     public let height: Int
+    /// Pixels, 1 to 32,768.
     public let width: Int
     /// Of red, green and blue in [0, 1]; finite.
     public let mean: [Float]
@@ -39,6 +40,7 @@ public struct ImagePreprocessing: Codable, Equatable, Sendable {
         self.std = std
     }
 
+    /// - Throws: `DecodingError`, or as the other initializer for values out of range.
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         try self.init(

@@ -16,6 +16,7 @@ public struct Sample: Equatable, Sendable {
     public var key: String
     /// The path of the file or folder the sample comes from.
     public var source: String
+    /// What the model is given, undecoded.
     public var content: Content
     /// The class, if the source gives one. Not compared with any number of classes here.
     public var label: Int?

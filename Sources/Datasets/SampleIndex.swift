@@ -86,6 +86,7 @@ public final class SampleAccess {
     /// Files of arrays that are open at once. Opening one again may mean inflating it again.
     private static let openArrayFiles = 256
 
+    /// Where each sample lies.
     public let index: SampleIndex
     private var tars: RecentlyUsed<TarSamples>
     private var arrays: RecentlyUsed<(rows: NPZRowAccess, form: NPZSampleForm)>

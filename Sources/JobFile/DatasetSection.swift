@@ -2,14 +2,19 @@ import Datasets
 
 // The section `dataset`: where samples come from, and what becomes of them.
 extension JobFile {
+    /// Where samples come from for each purpose, and how they are fed.
     public struct Dataset: Equatable, Sendable, Encodable {
+        /// What ranges of activations are observed on.
         public var calibration: Source
+        /// Nil where the job does not train.
         public var training: Source?
+        /// Nil where the job does not evaluate.
         public var evaluation: Source?
         /// Needed where samples are images.
         public var image: Image?
         /// Samples per forward pass in a lane.
         public var batch: Int
+        /// `stop` unless the file says otherwise.
         public var onBadSample: BadSamplePolicy
 
         enum CodingKeys: String, CodingKey, CaseIterable {
@@ -18,6 +23,7 @@ extension JobFile {
         }
     }
 
+    /// Samples in files, and how many of them.
     public struct Source: Equatable, Sendable, Encodable {
         /// File, folder or glob pattern, as written.
         public var path: String
@@ -31,21 +37,26 @@ extension JobFile {
         }
     }
 
+    /// What images become before they enter the model.
     public struct Image: Equatable, Sendable, Encodable {
         /// Pixels: height, width.
         public var size: [Int]
         /// Per channel (red, green, blue), of pixels divided by 255.
         public var mean: [Double]
+        /// Per channel, above 0; of pixels divided by 255.
         public var std: [Double]
 
         enum CodingKeys: String, CodingKey, CaseIterable {
             case size, mean, std
         }
 
+        /// Pixels.
         public var height: Int { size[0] }
+        /// Pixels.
         public var width: Int { size[1] }
     }
 
+    /// What happens at a sample that cannot be decoded: the job ends, or it is counted and passed over.
     public enum BadSamplePolicy: String, CaseIterable, Sendable, Encodable {
         case stop, skip
     }

@@ -7,13 +7,17 @@ import Support
 public struct JobFile: Equatable, Sendable, Encodable {
     /// Path of the ONNX model, as written; see `url(for:)`.
     public var model: String
+    /// The section `dataset`.
     public var dataset: Dataset
+    /// The section `quantization`; its defaults where the file has none.
     public var quantization: Quantization
     /// In the order of the file.
     public var postTraining: [PostTrainingStage]
+    /// Nil where the job does not train.
     public var training: Training?
     /// Nil where the job analyzes nothing.
     public var analysis: Analysis?
+    /// The section `export`; its defaults where the file has none.
     public var export: Export
     /// The vector instructions that workers compute with; nil (`auto` in the file and in reports) is the widest that the
     /// coordinator's machine has.
@@ -51,6 +55,7 @@ public struct JobFile: Equatable, Sendable, Encodable {
             code, file: file, key: key, line: lines[key], expected: expected, found: found, suggestion: suggestion)
     }
 
+    /// What is done to a model before it is quantized, without training.
     public enum PostTrainingStage: String, CaseIterable, Sendable, Encodable {
         case foldBatchNorms = "fold_batch_norms"
         case crossLayerEqualization = "cross_layer_equalization"
@@ -67,9 +72,11 @@ public struct JobFile: Equatable, Sendable, Encodable {
         }
     }
 
+    /// Which files are written beside the model and the report.
     public struct Export: Equatable, Sendable, Encodable {
         /// Versions of the encodings file, in the order of the job file.
         public var encodings = [EncodingsFile.Version.v1_0_0]
+        /// Whether the model is written with QuantizeLinear and DequantizeLinear nodes too.
         public var onnxQDQ = false
 
         enum CodingKeys: String, CodingKey, CaseIterable {

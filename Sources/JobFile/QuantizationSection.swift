@@ -4,15 +4,21 @@ import Simulation
 
 // The section `quantization`, but for what is said of single quantizers, see `OverridesSection`.
 extension JobFile {
+    /// How tensors are quantized unless `overrides` or `encodings` say otherwise.
     public struct Quantization: Equatable, Sendable, Encodable {
+        /// Which tensors have quantizers.
         public var config: ConfigSource = .named("default")
+        /// How a range is chosen from what was observed.
         public var scheme = Scheme.Name.tfEnhanced
         /// In place of `scheme`, for one kind of tensors.
         public var activationScheme: Scheme.Name?
+        /// As `activationScheme`, for parameters.
         public var parameterScheme: Scheme.Name?
         /// What the scheme `percentile` is set to, in percent; `Scheme.defaultPercentile` where nil.
         public var percentile: Double?
+        /// 2 to 16.
         public var activationBitwidth = 8
+        /// 2 to 16.
         public var parameterBitwidth = 8
         /// Mixed precision by hand, in the order of the file; later entries win.
         public var overrides: [PlacementOverride]?
@@ -40,10 +46,12 @@ extension JobFile {
 
     /// Where the rules for placing quantizers come from.
     public enum ConfigSource: Equatable, Sendable {
+        /// One that is built in, by its name.
         case named(String)
         /// Path of a quantsim config file, as written.
         case path(String)
 
+        /// Those of the built-in configs.
         public static let names = SimulationConfig.builtInNames
 
         /// A word is a name, anything with a slash or a dot in it is a path: a misspelt name is not looked for as a file.
@@ -99,6 +107,7 @@ extension JobFile.ConfigSource {
 
 /// Written as in the job file: a name or a path.
 extension JobFile.ConfigSource: Encodable {
+    /// A name or path as it was written.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         switch self {

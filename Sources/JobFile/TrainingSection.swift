@@ -4,9 +4,13 @@ import Training
 extension JobFile {
     /// Quantization-aware training, as asked for.
     public struct Training: Equatable, Sendable {
+        /// Of the whole training; the keys `epochs` or `steps`.
         public var duration: Duration
+        /// What is made small.
         public var loss: Loss
+        /// How gradients change weights and learned ranges.
         public var optimizer: OptimizerSettings
+        /// The learning rate of each step.
         public var schedule: Schedule
         /// The norm that the gradient of all weights and ranges is scaled down to where its own is larger; nil where none.
         public var clipNorm: Double?
@@ -14,14 +18,19 @@ extension JobFile {
         public var globalBatch: Int
         /// Parts of a global batch whose gradients are computed apart; divides `globalBatch`.
         public var slots: Int
+        /// What the order of samples and augmentation follow from.
         public var seed: Int
         /// Epochs without a better evaluation after which training stops; nil where it never does.
         public var patience: Int?
         /// Epochs from one evaluation to the next; the last epoch is evaluated in any case.
         public var evaluateEveryEpochs: Int
+        /// Whether ranges stay as calibrated or are trained.
         public var ranges: RangeMode
+        /// What becomes of the encodings of weights where ranges are static.
         public var weightEncodings: WeightEncodingMode
+        /// Bits that gradients are exchanged in.
         public var precision: GradientPrecision
+        /// What becomes of batch norms that the model has.
         public var batchNorms = BatchNorms.folded
         /// Share of a slot's statistics in the running ones; of `kept`.
         public var batchNormMomentum = 0.1
@@ -42,11 +51,15 @@ extension JobFile {
         }
     }
 
+    /// How long training goes on.
     public enum Duration: Equatable, Sendable {
+        /// Passes over all training samples.
         case epochs(Int)
+        /// Optimizer steps.
         case steps(Int)
     }
 
+    /// What training makes small.
     public enum Loss: Equatable, Sendable {
         /// Of labels.
         case crossEntropy
@@ -84,6 +97,7 @@ extension JobFile.Training {
 
 // Written out because the duration is two keys of which one is present.
 extension JobFile.Training: Encodable {
+    /// In the keys of the job file, with defaults filled in; those of kept batch norms only where they are.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         switch duration {
@@ -120,6 +134,7 @@ extension JobFile.Loss: Encodable {
         case mse, distillation
     }
 
+    /// A name, or a mapping.
     public func encode(to encoder: any Encoder) throws {
         switch self {
         case .crossEntropy, .mse:

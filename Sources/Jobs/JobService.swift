@@ -9,6 +9,7 @@ import Support
 
 /// A job that is ready for workers.
 package struct JobService {
+    /// What workers connect to.
     package let coordinator: Coordinator
     private let pipeline: Pipeline
     private let lock: FolderLock
@@ -20,7 +21,9 @@ package struct JobService {
         package var endpoint: String
         /// Go on from what the output folder holds.
         package var resume: Bool
+        /// Is told of stages as they go.
         package var progress: any JobProgress
+        /// Receives the coordinator's log.
         package var logger: Logger
         /// Receives how far the cluster is.
         package var clusterProgress: @Sendable (ClusterProgress) -> Void
@@ -39,7 +42,9 @@ package struct JobService {
 
     /// What the report says of the processes that did the job.
     package struct Processes {
+        /// Different workers that took part at any time.
         package var workersSeen: Int
+        /// Bytes; nil parts where unknown.
         package var peakMemory: Report.PeakMemoryReport
 
         package init(workersSeen: Int, peakMemory: Report.PeakMemoryReport) {

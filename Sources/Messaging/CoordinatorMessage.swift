@@ -21,13 +21,15 @@ public enum CoordinatorMessage: Equatable, Sendable {
 
     /// The coordinator takes a worker.
     public struct Welcome: Equatable, Sendable {
+        /// Names the job; the same for all lives of a coordinator that go on from one journal.
         public var job: String
         /// Of the coordinator's life, as in lease tokens.
         public var epoch: UInt32
         /// The one instruction set that all workers of the job are pinned to.
         public var isa: String
-        /// How often each side lets the other hear of it, and after what silence it is given up.
+        /// How often each side lets the other hear of it.
         public var heartbeatIntervalMilliseconds: Int
+        /// After what silence a side gives the other up.
         public var heartbeatTimeoutMilliseconds: Int
 
         public init(
@@ -44,10 +46,13 @@ public enum CoordinatorMessage: Equatable, Sendable {
 
     /// A pass begins: what it computes, and the artifacts that it needs.
     public struct PassBegin: Equatable, Sendable {
+        /// Counts the passes of the job.
         public var pass: Int
+        /// For people.
         public var name: String
         /// Fetched like an artifact, since it may be larger than a message.
         public var descriptor: ArtifactReference
+        /// What the pass names besides its descriptor.
         public var artifacts: [ArtifactReference]
         /// What shards contribute stays with the workers, who reduce it in an exchange.
         public var isReduced: Bool
@@ -66,12 +71,17 @@ public enum CoordinatorMessage: Equatable, Sendable {
 
     /// A shard to compute, and the first of its payload.
     public struct LeaseMessage: Equatable, Sendable {
+        /// Of the shard.
         public var pass: Int
+        /// From 0.
         public var shard: Int
+        /// Names this lease in all that is said of it.
         public var token: LeaseToken
+        /// Of the shard, for progress.
         public var sampleCount: Int
         /// Of the whole payload, in bytes; what `chunk` lacks follows in `leaseChunk`s.
         public var size: Int
+        /// The first bytes of the payload.
         public var chunk: Data
 
         public init(pass: Int, shard: Int, token: LeaseToken, sampleCount: Int, size: Int, chunk: Data) {
@@ -96,6 +106,7 @@ public enum CoordinatorMessage: Equatable, Sendable {
 
 /// An artifact that a worker can fetch.
 public struct ArtifactReference: Equatable, Sendable {
+    /// Digest of the artifact's bytes.
     public var id: ArtifactID
     /// In bytes.
     public var size: Int
@@ -121,8 +132,11 @@ public struct Refusal: Error, Equatable, Sendable {
         case capacity
     }
 
+    /// What does not fit.
     public var code: Code
+    /// What the coordinator wants.
     public var expected: String
+    /// What the worker has.
     public var found: String
 
     public init(_ code: Code, expected: String, found: String) {

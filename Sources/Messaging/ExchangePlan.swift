@@ -2,6 +2,7 @@
 public struct ExchangePlan: Equatable, Sendable {
     /// A worker that takes part in an exchange.
     public struct Participant: Equatable, Sendable {
+        /// The session that takes part.
         public var peer: PeerID
         /// Where its exchange socket listens: `tcp://host:port`.
         public var endpoint: String
@@ -15,6 +16,7 @@ public struct ExchangePlan: Equatable, Sendable {
         }
     }
 
+    /// Whose contributions are reduced.
     public var pass: Int
     /// Counts from 1; a later attempt replaces earlier ones.
     public var attempt: Int

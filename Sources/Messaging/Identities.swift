@@ -15,6 +15,7 @@ public struct PeerID: Hashable, Sendable, CustomStringConvertible {
         self.incarnation = incarnation
     }
 
+    /// `worker/incarnation`, as in routing ids.
     public var description: String { "\(worker)/\(incarnation)" }
 }
 
@@ -27,7 +28,9 @@ public enum Channel: String, Sendable {
 
 /// The routing id of a connection: `worker/incarnation` or `worker/incarnation/heartbeat`.
 public struct RoutingID: Hashable, Sendable {
+    /// Whose connection it is.
     public var peer: PeerID
+    /// Which of the peer's connections it is.
     public var channel: Channel
 
     public init(peer: PeerID, channel: Channel) {
@@ -62,6 +65,7 @@ public typealias ArtifactID = SHA256Digest
 public struct LeaseToken: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// Of the coordinator's life, and of the lease in it.
     public var epoch: UInt32
+    /// Counts the leases of the coordinator's life.
     public var counter: UInt32
 
     public init(epoch: UInt32, counter: UInt32) {
@@ -77,8 +81,10 @@ public struct LeaseToken: Hashable, Comparable, Sendable, CustomStringConvertibl
     /// The epoch in the high half, the counter in the low one; greater for later leases.
     public var rawValue: UInt64 { UInt64(epoch) << 32 | UInt64(counter) }
 
+    /// Earlier leases first.
     public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 
+    /// `epoch.counter`.
     public var description: String { "\(epoch).\(counter)" }
 }
 

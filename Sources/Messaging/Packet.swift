@@ -82,6 +82,7 @@ public struct Packet: Equatable, Sendable {
 public struct Envelope<Message: Equatable & Sendable>: Equatable, Sendable {
     /// Counts the messages of one side of a session.
     public var sequence: UInt64
+    /// What is said.
     public var message: Message
 
     public init(sequence: UInt64, message: Message) {

@@ -15,7 +15,9 @@ public struct PeerMessage: Equatable, Sendable {
 
     /// What the message says.
     public var kind: Kind
+    /// The pass whose contributions are exchanged.
     public var pass: Int
+    /// As in the plan of the exchange.
     public var attempt: Int
     /// 0 where the kind has none.
     public var part: Int

@@ -15,6 +15,8 @@ public final class SocketMonitor {
     public let socket: ZeroMQSocket
     private let monitored: ZeroMQSocket
 
+    /// Watches a socket from here on; on the thread that owns it.
+    /// - Throws: `ZeroMQError` where libzmq refuses it.
     public init(_ monitored: ZeroMQSocket) throws(ZeroMQError) {
         monitored.checkOwner()
         let endpoint = "inproc://monitor-\(UInt(bitPattern: monitored.pointer))"

@@ -10,8 +10,9 @@ public struct SocketOptions: Equatable, Sendable {
     public var queuedMessages: Int32 = 16
     /// How long closing waits for what is queued.
     public var lingerMilliseconds: Int32 = 0
-    /// libzmq's own pause between attempts to connect, and its largest after doubling.
+    /// libzmq's own pause between attempts to connect.
     public var reconnectMilliseconds: Int32 = 200
+    /// The largest pause, after doubling.
     public var reconnectMaximumMilliseconds: Int32 = 4000
     /// Names resolve to IPv6 addresses where they have any; off, to IPv4 only. A bound `*` serves both when it is on.
     public var ipv6 = true

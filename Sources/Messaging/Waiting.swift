@@ -6,6 +6,7 @@ import Glibc
 public final class WakeUp: Sendable {
     let descriptor: Int32
 
+    /// Opens a descriptor. A process without any left ends here.
     public init() {
         descriptor = eventfd(0, Int32(EFD_NONBLOCK) | Int32(EFD_CLOEXEC))
         precondition(descriptor >= 0, "no eventfd: the process has no descriptors left")

@@ -25,10 +25,13 @@ public enum WorkerMessage: Equatable, Sendable {
 
     /// A worker presents itself.
     public struct Hello: Equatable, Sendable {
+        /// This session of the worker.
         public var peer: PeerID
         /// Shards that it computes at once.
         public var lanes: Int
+        /// What decides whether its results are the same bits as others'.
         public var compute: ComputeIdentity
+        /// For people.
         public var host: String
         /// The process's number on its host.
         public var process: Int
@@ -51,14 +54,19 @@ public enum WorkerMessage: Equatable, Sendable {
 
     /// What a worker has computed of a shard, and the first of it.
     public struct ResultMessage: Equatable, Sendable {
+        /// Of the shard.
         public var pass: Int
+        /// From 0.
         public var shard: Int
+        /// Of the lease that it was computed under.
         public var token: LeaseToken
         /// Of all of the result's bytes.
         public var digest: SHA256Digest
         /// Of the whole result, in bytes; what `chunk` lacks follows in `resultChunk`s.
         public var size: Int
+        /// Of the lane's computing, without waiting and sending.
         public var computeNanoseconds: Int
+        /// The first bytes of the result.
         public var chunk: Data
 
         public init(
@@ -79,7 +87,9 @@ public enum WorkerMessage: Equatable, Sendable {
 /// Both ways: how many control messages the sender has sent and received in this session. Heartbeats prove that the
 /// process lives; the counts prove that the other connection does.
 public struct HeartbeatMessage: Equatable, Sendable {
+    /// Control messages that the sender has sent.
     public var sent: UInt64
+    /// Control messages that the sender has received.
     public var received: UInt64
 
     public init(sent: UInt64, received: UInt64) {

@@ -24,6 +24,7 @@ public struct ZeroMQError: Error, Equatable, Sendable {
 public final class ZeroMQContext {
     let pointer: UnsafeMutableRawPointer
 
+    /// - Throws: `ZeroMQError` where libzmq has no memory or descriptors for it.
     public init() throws(ZeroMQError) {
         guard let pointer = zmq_ctx_new() else { throw ZeroMQError.last("zmq_ctx_new") }
         self.pointer = pointer

@@ -22,11 +22,14 @@ public final class ZeroMQSocket {
         case unreachable
     }
 
+    /// What the socket was made as.
     public let kind: Kind
     let pointer: UnsafeMutableRawPointer
     let context: ZeroMQContext
     private let owner = pthread_self()
 
+    /// Makes a socket that is not bound or connected yet; used by the calling thread alone.
+    /// - Throws: `ZeroMQError` where libzmq refuses it.
     public init(_ kind: Kind, in context: ZeroMQContext, options: SocketOptions = SocketOptions()) throws(ZeroMQError) {
         let type =
             switch kind {

@@ -20,8 +20,11 @@ package final class PassExecutors: PassExecutorFactory {
         self.describe = describe
     }
 
+    /// In the words that this was made with.
     package func failure(describing error: any Error) -> ShardFailure { describe(error) }
 
+    /// - Throws: `ExecutionError(.missingInstructionSet)`; `ShardFailure` for an unknown workload; what the workload
+    ///   throws.
     package func makeExecutor(
         descriptor: Data, isa: String, artifacts: (ArtifactID) throws -> Data
     ) throws -> any ShardExecutor {
@@ -37,6 +40,7 @@ package final class PassExecutors: PassExecutorFactory {
         }
     }
 
+    /// As the workload says; all where the descriptor cannot be decoded.
     package func neededArtifacts(descriptor: Data, of artifacts: [ArtifactID]) -> [ArtifactID] {
         // What cannot be decoded is told of when its executor is made.
         guard let workload = try? Self.workload(descriptor) else { return artifacts }

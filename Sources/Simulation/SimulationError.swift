@@ -39,6 +39,7 @@ public struct SimulationError: Error, Equatable, Sendable {
     public var path: String?
     /// The tensor and the node concerned.
     public var tensor: String?
+    /// The node concerned.
     public var node: String?
     /// What the grammar, or another rule, wants.
     public var expected: String?

@@ -1,6 +1,8 @@
 /// An error together with the file that was worked on when it happened.
 public struct ErrorInFile: Error {
+    /// Its path, as it was given.
     public var file: String
+    /// What happened.
     public var underlying: any Error
 
     public init(_ underlying: any Error, file: String) {

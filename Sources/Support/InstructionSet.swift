@@ -57,6 +57,7 @@ public enum InstructionSet: String, Codable, CaseIterable, Comparable, Sendable 
         }
     }
 
+    /// Narrower ones first.
     public static func < (left: InstructionSet, right: InstructionSet) -> Bool {
         left.isa.rawValue < right.isa.rawValue
     }

@@ -49,10 +49,12 @@ public struct SHA256Digest: Hashable, Sendable, CustomStringConvertible {
         }.joined()
     }
 
+    /// Of the bytes.
     public static func == (left: Self, right: Self) -> Bool {
         left.words == right.words
     }
 
+    /// Over the bytes.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(words.0)
     }

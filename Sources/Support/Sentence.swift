@@ -8,6 +8,7 @@ package struct Sentence: Equatable, Sendable {
     package var line: Int?
     /// A node of a graph, and its op type.
     package var node: String?
+    /// The node's op type.
     package var opType: String?
     /// A tensor of a model.
     package var tensor: String?

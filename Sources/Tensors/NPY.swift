@@ -99,7 +99,9 @@ public enum NPY {
 /// The header of an `.npy` file, as numpy's `numpy.lib.format` describes it: six bytes of magic, two of version, the
 /// length of a Python dictionary (two bytes in version 1, four in versions 2 and 3), the dictionary.
 public struct NPYHeader: Equatable, Sendable {
+    /// Of the array that follows.
     public let elementType: ElementType
+    /// Of the array that follows, as numpy indexes it.
     public let shape: Shape
     /// Whether the elements lie with the first axis innermost (`fortran_order`).
     public let isColumnMajor: Bool

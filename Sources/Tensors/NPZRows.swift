@@ -5,7 +5,9 @@ import Foundation
 public final class NPZRowReader {
     /// One array of the file.
     public struct Array: Sendable {
+        /// Of the archive's member, without `.npy`.
         public let name: String
+        /// Of the file; rows keep it.
         public let elementType: ElementType
         /// The shape of one row: the array's without axis 0.
         public let rowShape: Shape

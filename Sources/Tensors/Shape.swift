@@ -32,5 +32,6 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
         return strides
     }
 
+    /// `[2, 3]`.
     public var description: String { "[" + dimensions.map(String.init).joined(separator: ", ") + "]" }
 }

@@ -1,6 +1,8 @@
 /// A dense, row-major, immutable array of elements of one type.
 public struct Tensor: Sendable {
+    /// Extents of its axes, outermost first.
     public let shape: Shape
+    /// Of all elements.
     public let elementType: ElementType
     private let storage: TensorStorage
     private let byteOffset: Int

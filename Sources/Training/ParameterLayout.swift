@@ -5,12 +5,15 @@ import Tensors
 public struct ParameterLayout: Equatable, Sendable {
     /// A parameter and its place in the vector.
     public struct Entry: Equatable, Sendable {
+        /// Of the tensor; unique in the layout.
         public let name: String
+        /// Of the tensor.
         public let shape: Shape
         /// Its elements in the flat vector, row-major.
         public let range: Range<Int>
     }
 
+    /// In the order of the flat vector, without gaps.
     public let entries: [Entry]
     /// Elements of the flat vector.
     public let count: Int

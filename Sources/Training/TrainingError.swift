@@ -46,6 +46,7 @@ public struct TrainingError: Error, Equatable, Sendable {
     public var code: Code
     /// The optimizer step, from 0, and the slot of it.
     public var step: Int?
+    /// The slot of the step, from 0.
     public var slot: Int?
     /// The file's path; nil where the bytes came from elsewhere.
     public var file: String?

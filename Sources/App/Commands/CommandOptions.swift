@@ -4,7 +4,9 @@ import Foundation
 
 /// `quantsim demo`.
 public struct DemoOptions: Equatable, Sendable {
+    /// Worker processes to launch, at least one.
     public var workers: Int
+    /// The folder for job and results; made where it is absent.
     public var output: URL
 
     public init(workers: Int, output: URL) {
@@ -17,7 +19,9 @@ public struct DemoOptions: Equatable, Sendable {
 public struct RunOptions: Equatable, Sendable {
     /// Path of the job file as the user gave it.
     public var job: String
+    /// Worker processes to launch on this machine, at least one.
     public var workers: Int
+    /// The folder for results; made where it is absent.
     public var output: URL
 
     public init(job: String, workers: Int, output: URL) {
@@ -29,9 +33,11 @@ public struct RunOptions: Equatable, Sendable {
 
 /// `quantsim coordinator`.
 public struct CoordinatorOptions: Equatable, Sendable {
+    /// Path of the job file as the user gave it.
     public var job: String
     /// ZeroMQ endpoint, such as `tcp://*:5555`.
     public var endpoint: String
+    /// The folder for results; made where it is absent.
     public var output: URL
     /// Go on from the journal in the output folder.
     public var resume: Bool
@@ -46,6 +52,7 @@ public struct CoordinatorOptions: Equatable, Sendable {
 
 /// `quantsim worker`.
 public struct WorkerOptions: Equatable, Sendable {
+    /// ZeroMQ endpoint of the coordinator, such as `tcp://host:5555`.
     public var endpoint: String
     /// One per core where nil.
     public var lanes: Int?
@@ -64,8 +71,11 @@ public struct WorkerOptions: Equatable, Sendable {
 
 /// `quantsim infer`.
 public struct InferenceOptions: Equatable, Sendable {
+    /// An ONNX file.
     public var model: URL
+    /// An `.npz` file with one array per input of the model.
     public var input: URL
+    /// The `.npz` file to write, one array per output.
     public var output: URL
     /// Fake-quantize with these.
     public var encodings: URL?
@@ -88,12 +98,15 @@ public struct PlacementInspectionOptions: Equatable, Sendable {
         case job(String)
     }
 
+    /// A config, and what a job would say beside it.
     public struct Config: Equatable, Sendable {
         /// Name of a built-in config, or path of a config file.
         public var name: String
         /// As a job does whose `post_training` says so.
         public var foldsBatchNorms: Bool
+        /// 2 to 16.
         public var activationBitwidth: Int
+        /// 2 to 16.
         public var parameterBitwidth: Int
 
         public init(name: String, foldsBatchNorms: Bool, activationBitwidth: Int, parameterBitwidth: Int) {
@@ -104,7 +117,9 @@ public struct PlacementInspectionOptions: Equatable, Sendable {
         }
     }
 
+    /// An ONNX file.
     public var model: URL
+    /// What places the quantizers that are shown.
     public var rules: Rules
     /// The tensor whose quantizer is told in full; a table of all where nil.
     public var tensor: String?

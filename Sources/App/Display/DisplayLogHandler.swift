@@ -4,12 +4,16 @@ import Logging
 /// Writes log entries through a progress display, so that they do not tear its live line:
 /// `2026-01-31T12:00:00Z warning worker lost worker.id=3 worker.silence=3.1s`.
 public struct DisplayLogHandler: LogHandler {
+    /// Entries below are not written.
     public var logLevel: Logger.Level
+    /// Fields of every entry; those of the entry itself win.
     public var metadata: Logger.Metadata = [:]
+    /// Gives further fields when an entry is written; they win over `metadata`.
     public var metadataProvider: Logger.MetadataProvider?
     private let display: ProgressDisplay
     private let clock: @Sendable () -> Date
 
+    /// - Parameter clock: gives the time of an entry.
     public init(
         display: ProgressDisplay, level: Logger.Level = .info, clock: @escaping @Sendable () -> Date = { Date() }
     ) {
@@ -18,11 +22,13 @@ public struct DisplayLogHandler: LogHandler {
         self.clock = clock
     }
 
+    /// One field of every entry.
     public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
 
+    /// Writes one line: time, level, message and the fields in order of their names.
     public func log(event: LogEvent) {
         let all =
             metadata

@@ -8,9 +8,11 @@ import Synchronization
 public final class ProgressDisplay: Sendable {
     /// What the display draws on. The functions are called with the display's lock held and must not call it back.
     public struct Surface: Sendable {
+        /// Whether a line that was written can be drawn over.
         public var isTerminal: Bool
         /// Characters in a line of the terminal.
         public var columns: @Sendable () -> Int
+        /// Writes text as it is, control characters included; does not fail.
         public var write: @Sendable (String) -> Void
         /// Seconds of a clock that never goes back.
         public var now: @Sendable () -> Double
@@ -44,6 +46,7 @@ public final class ProgressDisplay: Sendable {
     private let surface: Surface
     private let state = Mutex(State())
 
+    /// - Parameter surface: what is drawn on; tests bring their own.
     public init(_ surface: Surface = .standardError) {
         self.surface = surface
     }
@@ -184,6 +187,7 @@ extension ProgressDisplay.Surface {
 }
 
 extension ProgressDisplay: JobProgress {
+    /// A stage begins, with no worker known yet.
     package func begin(stage: String, total: Int, done: Int) {
         begin(stage: stage, total: total, done: done, workers: 0)
     }

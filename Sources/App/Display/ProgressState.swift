@@ -6,6 +6,7 @@ public struct ProgressState: Equatable, Sendable {
     public var stage: String
     /// Samples done, and to do in all where that is known.
     public var done: Int
+    /// Samples of the stage; nil where their number is not known ahead.
     public var total: Int?
     /// Workers connected now.
     public var workers: Int

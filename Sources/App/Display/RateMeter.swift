@@ -9,6 +9,7 @@ package struct RateMeter: Sendable {
     private var points: [(seconds: Double, count: Int)] = []
     private var latest: (seconds: Double, count: Int)?
 
+    /// Without any point, so without a rate.
     package init() {}
 
     /// - Parameter seconds: of a clock that never goes back.
@@ -22,6 +23,7 @@ package struct RateMeter: Sendable {
         }
     }
 
+    /// Nil until the points span `least` seconds.
     package var perSecond: Double? {
         guard let first = points.first, let latest, latest.seconds - first.seconds >= Self.least else { return nil }
         return Double(latest.count - first.count) / (latest.seconds - first.seconds)

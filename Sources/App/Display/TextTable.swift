@@ -1,11 +1,15 @@
 /// Rows of text in aligned columns, two spaces apart, for people to read.
 public struct TextTable: Sendable {
+    /// On which side the cells of a column end.
     public enum Alignment: Sendable {
         case left, right
     }
 
+    /// The head of a column, and how its cells stand below.
     public struct Column: Sendable {
+        /// Written above the rule.
         public var title: String
+        /// Of the title and of all cells.
         public var alignment: Alignment
 
         public init(_ title: String, _ alignment: Alignment = .left) {
@@ -14,9 +18,12 @@ public struct TextTable: Sendable {
         }
     }
 
+    /// From left to right.
     public var columns: [Column]
+    /// From top to bottom, one cell per column.
     public private(set) var rows: [[String]] = []
 
+    /// A table without rows.
     public init(_ columns: [Column]) {
         self.columns = columns
     }

@@ -15,7 +15,9 @@ import Training
 /// knows every error type of the project; their words stand in
 /// the files of sentences beside it.
 public struct Failure: Equatable, Sendable {
+    /// For the user, in one line.
     public var sentence: String
+    /// Tells the launcher whether to try again.
     public var exitReason: ExitReason
 
     /// - Parameter file: the file being worked on, for errors that do not know theirs.

@@ -6,12 +6,17 @@ import Synchronization
 /// Worker processes on this machine: launched, launched again (a bounded number of times) when they crash, and reaped.
 /// They end with this process, however it ends: see `ParentWatch`.
 public final class LocalWorkers: Sendable {
+    /// What is launched, and how often again.
     public struct Configuration: Sendable {
+        /// Worker processes at a time, at least one.
         public var count: Int
+        /// Path of the program.
         public var executable: String
+        /// Of each process, without the program's name.
         public var arguments: [String]
         /// How often each worker is launched again after a crash.
         public var restartLimit = 3
+        /// From a crash to the next launch.
         public var restartDelaySeconds = 0.5
 
         public init(count: Int, executable: String, arguments: [String]) {
@@ -33,7 +38,9 @@ public final class LocalWorkers: Sendable {
         }
     }
 
+    /// What became of a worker process; workers count from 0.
     public enum Event: Equatable, Sendable {
+        /// Launched, for the first time or again, under this process identifier.
         case started(worker: Int, process: Int32)
         /// Ended for good. `code` is the exit code, or 128 and the number of the signal that killed it.
         case ended(worker: Int, code: Int32)

@@ -5,6 +5,7 @@ import Yams
 /// A job that cannot be run as written, or a file of the job that cannot be read or written. Data only: `Failure` makes
 /// the sentence.
 public struct JobError: Error, Equatable, Sendable {
+    /// What is wrong.
     public enum Code: String, Sendable, CaseIterable {
         /// The job file is not YAML; `found` is the parser's complaint.
         case invalidYAML
@@ -15,6 +16,7 @@ public struct JobError: Error, Equatable, Sendable {
         case unreadableFile, unwritableFile, processNotStarted
     }
 
+    /// What is wrong.
     public var code: Code
     /// The file concerned, as the user named it.
     public var file: String?
@@ -22,7 +24,9 @@ public struct JobError: Error, Equatable, Sendable {
     public var key: String?
     /// Line in the job file, from 1.
     public var line: Int?
+    /// What would have been right.
     public var expected: String?
+    /// What is there; of some codes more, as they say.
     public var found: String?
     /// A value near to the one found that would have been right.
     public var suggestion: String?
@@ -70,6 +74,8 @@ extension JobError {
         found = systemError.map { String(cString: strerror($0)) } ?? "\(cause)"
     }
 
+    /// A file that could not be written for a reason of the operating system.
+    /// - Parameter number: its `errno`.
     package init(unwritable file: String, _ number: Int32) {
         self.init(.unwritableFile, file: file, found: String(cString: strerror(number)), systemError: number)
     }

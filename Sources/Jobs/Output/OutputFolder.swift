@@ -6,6 +6,7 @@ import Support
 /// The folder that a job's results go to. Files appear whole or not at all: they are written under a temporary name,
 /// flushed to disk, and renamed.
 public struct OutputFolder: Equatable, Sendable {
+    /// The folder itself, which exists and can be written.
     public let url: URL
 
     /// Makes the folder and its parents where they are absent.
@@ -21,19 +22,25 @@ public struct OutputFolder: Equatable, Sendable {
         guard access(url.path, W_OK | X_OK) == 0 else { throw JobError(unwritable: url.path, errno) }
     }
 
+    /// The model that encodings are of, its weights not rounded: prepared, and trained where the job trains.
     public var model: URL { url.appendingPathComponent("model.onnx") }
+    /// The model with QuantizeLinear and DequantizeLinear, where the job asks for it.
     public var quantizedModel: URL { url.appendingPathComponent("model_qdq.onnx") }
+    /// The report for programs.
     public var report: URL { url.appendingPathComponent("report.json") }
     /// The report for people, in one file that needs no network.
     public var reportPage: URL { url.appendingPathComponent("report.html") }
     /// What each quantizer does, where the job asks for it.
     public var analysis: URL { url.appendingPathComponent("analysis.json") }
+    /// The folder of a training's checkpoints.
     public var checkpoints: URL { url.appendingPathComponent("checkpoints", isDirectory: true) }
+    /// What the coordinator has committed, for a resumed run.
     public var journal: URL { url.appendingPathComponent("journal.sqlite") }
 
     /// Encodings in the first version that the job asks for.
     public var encodings: URL { url.appendingPathComponent("model.encodings") }
 
+    /// Encodings in one version of the format; there is a file for each that the job asks for.
     public func encodings(_ version: EncodingsFile.Version) -> URL {
         url.appendingPathComponent("model.\(version.rawValue).encodings")
     }

@@ -20,9 +20,7 @@ extension JobFile {
     func fingerprint(
         _ preparation: ModelPreparation, sources: [DatasetSource], instructionSet: InstructionSet
     ) throws -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        var bytes = try encoder.encode(self)
+        var bytes = try stableJSON()
         bytes.append(contentsOf: "\(ComputeLibrary.version) \(instructionSet.rawValue)\n".utf8)
         bytes.append(SHA256Digest(of: preparation.artifact).bytes)
         if let trained = preparation.loss?.artifact { bytes.append(SHA256Digest(of: trained).bytes) }

@@ -28,7 +28,9 @@ package struct TrainingCheckpoints {
 
     /// What a training goes on from.
     package struct Saved {
+        /// The state after `progress.steps` steps.
         package let replica: TrainingReplica
+        /// What the report and the choice of the best epoch go on from.
         package let progress: TrainingProgress
         /// Why newer checkpoints are not gone on from, newest first.
         package let passedOver: [TrainingError]

@@ -5,7 +5,9 @@ import Support
 
 /// How far a training has come, for the report and the display. Kept with checkpoints.
 package struct TrainingProgress: Codable, Equatable, Sendable {
+    /// That steps computed, each as often as it was.
     package private(set) var samples = 0
+    /// Samples that could not be decoded.
     package private(set) var skipped = 0
     /// Of the steps, in all lives of the job.
     package private(set) var seconds = 0.0
@@ -13,17 +15,24 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
     package private(set) var firstStepSeconds: Double?
     /// One an epoch, the last perhaps not whole.
     package private(set) var epochs: [Epoch] = []
+    /// Of the steps.
     package private(set) var losses: LossCurve
 
+    /// What the steps of an epoch came to.
     package struct Epoch: Codable, Equatable, Sendable {
         /// From 0.
         package var epoch: Int
+        /// Taken so far.
         package var steps = 0
+        /// Of the steps, without those that could not be decoded.
         package var samples = 0
+        /// Samples whose label is known.
         package var labelled = 0
+        /// Samples whose label was the likeliest class, as the steps saw them.
         package var correct = 0
         /// Sum over the steps.
         package var loss = 0.0
+        /// Of its first step.
         package var learningRate: Double
         /// Of the state at its end.
         package var evaluation: Evaluation?
@@ -39,7 +48,9 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
 
     /// What came of evaluating the model as it was at the end of an epoch.
     package struct Evaluation: Codable, Equatable, Sendable {
+        /// Over all evaluation samples.
         package var result: EvaluationResult
+        /// Of the pass, start-up excluded.
         package var seconds: Double
         /// SHA-256 of the pass's specification: another evaluation of the same would have the same result.
         package var specification: Data
@@ -56,6 +67,11 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
         losses = LossCurve(stepCount: stepCount)
     }
 
+    /// Takes a step that was done.
+    /// - Parameters:
+    ///   - loss: mean over the global batch.
+    ///   - epoch: of the step, from 0.
+    ///   - seconds: wall-clock time of the step.
     package mutating func add(_ sum: SlotSum, loss: Float, epoch: Int, learningRate: Double, seconds: Double) {
         if epochs.last?.epoch != epoch { epochs.append(Epoch(epoch, learningRate: learningRate)) }
         epochs[epochs.count - 1].steps += 1
@@ -76,6 +92,7 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
         epochs[epochs.count - 1].evaluation = evaluation
     }
 
+    /// Optimizer steps of all epochs.
     package var steps: Int { epochs.reduce(0) { $0 + $1.steps } }
 
     /// The evaluations of all epochs added up; nil where there was none.
@@ -151,6 +168,7 @@ extension TrainingProgress {
 }
 
 extension Report.Training {
+    /// - Parameter isStoppedEarly: training ended for want of patience, not of steps.
     package init(_ progress: TrainingProgress, isStoppedEarly: Bool) {
         let last = progress.epochs.last?.epoch ?? 0
         self.init(

@@ -2,15 +2,19 @@ import Cluster
 import Foundation
 import Quantization
 import Simulation
+import Support
 
 /// Compares forms of the model in which a part of the quantizers is on with the FP32 model.
 package struct Analysis: SampleWorkload {
     package typealias Result = AnalysisResult
+    /// As in descriptors.
     package static let name = "analysis"
 
+    /// The FP32 model with the encodings of its constants, and the samples' way into it.
     package var pass: PassSpecification
     /// Encodings of what changes with the sample. Those of constants are the pass's parameters.
     package var activations: [String: TensorEncodings]
+    /// Those that variants turn on and off; a variant names them by their places here.
     package var quantizers: [AnalysisQuantizer]
     /// Whether predictions are compared with labels.
     package var countsLabels: Bool
@@ -28,12 +32,15 @@ package struct Analysis: SampleWorkload {
         self.countsLabels = countsLabels
     }
 
+    /// Each shard of samples once per block of variants.
     package func shards(of samples: sending SampleShards) -> sending AnalysisShards { AnalysisShards(samples, self) }
 
+    /// Variants are made of the FP32 model as shards ask for them.
     package func makeExecutor(_ worker: WorkerContext) throws -> any ShardExecutor {
         try AnalysisExecutor(AnalysisModels(self, worker.graph(pass.model)))
     }
 
+    /// All of them, in a fixed order: results name them by their places in it.
     package var variants: [AnalysisVariant] {
         [.fp32, .quantized, .parametersOnly, .activationsOnly] + quantizers.indices.flatMap { [.on($0), .off($0)] }
     }
@@ -43,6 +50,8 @@ package struct Analysis: SampleWorkload {
         (variants.count + Self.variantsPerShard - 1) / Self.variantsPerShard
     }
 
+    /// The variants of a block; the last block may have fewer than others.
+    /// - Parameter block: below `blockCount`.
     package func variants(ofBlock block: Int) -> ArraySlice<AnalysisVariant> {
         let variants = variants
         let start = min(block * Self.variantsPerShard, variants.count)
@@ -80,9 +89,11 @@ package enum AnalysisVariant: Hashable, Sendable {
 package struct AnalysisQuantizer: Codable, Equatable, Sendable {
     /// The tensor that it is named after.
     package var tensor: String
+    /// What its tensors are to the graph.
     package var role: PlacedQuantizer.Role
     /// Those that it rounds, in the order of the graph.
     package var tensors: [String]
+    /// 16 for half precision.
     package var bitwidth: Int
 
     package init(tensor: String, role: PlacedQuantizer.Role, tensors: [String], bitwidth: Int) {
@@ -125,11 +136,14 @@ package struct AnalysisQuantizer: Codable, Equatable, Sendable {
 
 /// What an analysis found over some samples. Merging is exact.
 package struct AnalysisResult: Codable, Equatable, Sendable, MergeableResult {
+    /// What came of a variant.
     package struct Variant: Codable, Equatable, Sendable {
+        /// Predictions beside the labels, where labels count.
         package var counts = EvaluationResult()
         /// The evaluated output beside that of the FP32 model.
         package var output = NoiseStatistics()
 
+        /// Of no samples.
         package init() {}
     }
 
@@ -138,8 +152,10 @@ package struct AnalysisResult: Codable, Equatable, Sendable, MergeableResult {
     /// Activations of the quantized model beside those of the FP32 model, by tensor.
     package var layers: [String: NoiseStatistics] = [:]
 
+    /// Of no samples.
     package init() {}
 
+    /// Adds what was found over other samples.
     package mutating func merge(_ other: AnalysisResult) {
         for (index, variant) in other.variants {
             variants[index, default: Variant()].counts.merge(variant.counts)
@@ -150,12 +166,11 @@ package struct AnalysisResult: Codable, Equatable, Sendable, MergeableResult {
 
     /// Equal results are equal bytes.
     package func encoded() -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
         // Integers and their names alone: there is nothing that JSON cannot hold.
-        return (try? encoder.encode(self)) ?? Data()
+        (try? stableJSON()) ?? Data()
     }
 
+    /// - Throws: `DecodingError`.
     package init(decoding data: Data) throws {
         self = try JSONDecoder().decode(AnalysisResult.self, from: data)
     }

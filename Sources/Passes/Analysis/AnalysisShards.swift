@@ -12,16 +12,19 @@ package struct AnalysisShards: CountedShards {
     private var block = 0
     private var current: Shard?
 
+    /// - Parameter samples: the shards of the samples, none of which has been taken.
     package init(_ samples: SampleShards, _ task: Analysis) {
         self.samples = samples
         self.task = task
     }
 
+    /// Shards of samples times blocks of variants.
     package var count: Int { samples.count * task.blockCount }
 
     /// Samples times variants: what there is to compute.
     package var sampleCount: Int { samples.sampleCount * task.variants.count }
 
+    /// The next block of variants with the samples at hand; after the last block with the next samples.
     package mutating func next() throws -> Shard? {
         guard place < samples.count else { return nil }
         if current == nil { current = try samples.next() }
@@ -34,6 +37,7 @@ package struct AnalysisShards: CountedShards {
         return shard
     }
 
+    /// Moves past a block; samples are read only where a later block needs them.
     package mutating func skip() throws -> Bool {
         guard place < samples.count else { return false }
         guard moveOn() else { return true }
@@ -54,9 +58,12 @@ package struct AnalysisShards: CountedShards {
 
 /// A block of variants (UInt32, little-endian) and the payload of a shard of samples.
 package struct AnalysisPayload {
+    /// From 0.
     package var block: Int
+    /// As `ShardPayload` encodes it.
     package var samples: Data
 
+    /// The number, then the payload.
     package func encoded() -> Data {
         var writer = ByteWriter(capacity: 4 + samples.count)
         writer.append(UInt32(block))

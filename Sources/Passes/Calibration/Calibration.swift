@@ -7,8 +7,10 @@ import Support
 /// Observes activations in FP32 while parameters are quantized: what encodings of activations are computed from.
 package struct Calibration: SampleWorkload {
     package typealias Result = CalibrationResult
+    /// As in descriptors.
     package static let name = "calibration"
 
+    /// Its parameters are rounded before the samples run.
     package var pass: PassSpecification
     /// Names of the values whose statistics are taken.
     package var observed: [String]
@@ -18,6 +20,7 @@ package struct Calibration: SampleWorkload {
         self.observed = observed
     }
 
+    /// The model with its parameters rounded and its activations left alone.
     package func makeExecutor(_ worker: WorkerContext) throws -> any ShardExecutor {
         CalibrationExecutor(
             task: self, model: SharedModel(try worker.graph(pass.model).simulatingParameters(pass.parameters)))
@@ -27,11 +30,14 @@ package struct Calibration: SampleWorkload {
 /// What a calibration found in some samples. Merging is exact: it does not matter how samples are split over results nor in which
 /// order results are merged.
 package struct CalibrationResult: Equatable, MergeableResult {
+    /// Without those that could not be decoded.
     package var samples = 0
     /// Samples that could not be decoded.
     package var skipped = 0
+    /// By name of the value.
     package var statistics = StatisticsSet()
 
+    /// Of no samples.
     package init() {}
 
     package init(samples: Int, skipped: Int, statistics: StatisticsSet) {
@@ -40,16 +46,19 @@ package struct CalibrationResult: Equatable, MergeableResult {
         self.statistics = statistics
     }
 
+    /// Adds what was found in other samples.
     package mutating func merge(_ other: CalibrationResult) {
         samples += other.samples
         skipped += other.skipped
         statistics.merge(other.statistics)
     }
 
+    /// Equal results are equal bytes.
     package func encoded() -> Data {
         ByteWriter(counts: [samples, skipped]).data + statistics.encoded()
     }
 
+    /// - Throws: `ByteCodingError` where the bytes are not what `encoded` gives.
     package init(decoding data: Data) throws(ByteCodingError) {
         var reader = ByteReader(data, record: "calibration result")
         let counts = try reader.takeCounts(2)

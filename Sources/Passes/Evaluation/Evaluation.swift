@@ -9,8 +9,10 @@ import Tensors
 /// Counts correct predictions; activations are quantized where encodings are given.
 package struct Evaluation: SampleWorkload {
     package typealias Result = EvaluationResult
+    /// As in descriptors.
     package static let name = "evaluation"
 
+    /// Its parameters are rounded before the samples run.
     package var pass: PassSpecification
     /// Encodings of what changes with the sample. Those of constants are the pass's parameters.
     package var activations: [String: TensorEncodings]
@@ -20,6 +22,7 @@ package struct Evaluation: SampleWorkload {
         self.activations = activations
     }
 
+    /// The model with its parameters rounded, and its biases as integer kernels hold them.
     package func makeExecutor(_ worker: WorkerContext) throws -> any ShardExecutor {
         let graph = try worker.graph(pass.model).simulatingBiases(pass.parameters.merging(activations) { $1 })
             .simulatingParameters(pass.parameters)
@@ -88,15 +91,18 @@ private final class EvaluationLane: ShardLane {
 
 /// How often a model was right.
 package struct EvaluationResult: Codable, Equatable, MergeableResult {
+    /// Without those that could not be decoded.
     package var samples = 0
     /// Samples that could not be decoded.
     package var skipped = 0
     /// Samples that had a label.
     package var labelled = 0
-    /// Labelled samples whose class was the likeliest, or among the five likeliest.
+    /// Labelled samples whose class was the likeliest.
     package var top1 = 0
+    /// Labelled samples whose class was among the five likeliest.
     package var top5 = 0
 
+    /// Adds what was counted in other samples.
     package mutating func merge(_ other: EvaluationResult) {
         samples += other.samples
         skipped += other.skipped
@@ -110,6 +116,7 @@ package struct EvaluationResult: Codable, Equatable, MergeableResult {
 
     /// Nil where samples lack labels.
     package var top1Percent: Double? { isLabelled ? 100 * Double(top1) / Double(samples) : nil }
+    /// Nil where samples lack labels.
     package var top5Percent: Double? { isLabelled ? 100 * Double(top5) / Double(samples) : nil }
 
     /// Counts one prediction.
@@ -127,12 +134,15 @@ package struct EvaluationResult: Codable, Equatable, MergeableResult {
         top5 += better < 5 ? 1 : 0
     }
 
+    /// The five counts.
     package func encoded() -> Data {
         ByteWriter(counts: [samples, skipped, labelled, top1, top5]).data
     }
 
+    /// Of no samples.
     package init() {}
 
+    /// - Throws: `ByteCodingError` where the bytes are not five counts.
     package init(decoding data: Data) throws(ByteCodingError) {
         var reader = ByteReader(data, record: "evaluation result")
         let counts = try reader.takeCounts(5)

@@ -14,6 +14,7 @@ package final class ModelLane {
     /// The one used last comes last.
     private var plans: [(shapes: [String: Shape], plan: Plan)] = []
 
+    /// - Parameter taps: values of the graph that `run` hands out.
     package init(_ model: SharedModel, taps: Set<String>) {
         self.model = model
         self.taps = taps

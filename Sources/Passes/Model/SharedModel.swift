@@ -8,7 +8,9 @@ package final class SharedModel: Sendable {
     /// Shapes remembered: whole tiles and, where samples are left out, some of the smaller last ones.
     private static let limit = 16
 
+    /// Of any number of samples.
     package let graph: Graph
+    /// Its constants as primitives take them, laid out once for all lanes.
     package let weights: WeightStore
     private let specialized = Mutex<[[String: Shape]: SpecializedGraph]>([:])
 

@@ -8,6 +8,7 @@ import Tensors
 package struct PassSpecification: Codable, Equatable, Sendable {
     /// What the samples become before they enter the model.
     package struct Input: Codable, Equatable, Sendable {
+        /// Of the graph's input.
         package var name: String
         /// Extents of one sample, without the batch axis.
         package var dimensions: [Int]
@@ -23,6 +24,7 @@ package struct PassSpecification: Codable, Equatable, Sendable {
 
     /// Digest of the artifact that holds the model: an ONNX file with its data inline.
     package var model: Data
+    /// In the order of the graph.
     package var inputs: [Input]
     /// Graph output, [samples, classes...]: the largest element of a row tells the predicted class.
     package var output: String

@@ -23,13 +23,12 @@ package protocol Workload: Codable, Equatable, Sendable {
 }
 
 extension Workload {
+    /// Every artifact is needed.
     package func needs(_ artifact: ArtifactID, _ memory: WorkerMemory) -> Bool { true }
 
     /// The pass's descriptor: equal workloads are equal bytes.
     package func encoded() throws -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        return try encoder.encode(Descriptor(workload: Self.name, task: self))
+        try Descriptor(workload: Self.name, task: self).stableJSON()
     }
 
     /// SHA-256 of the descriptor: of equal digests, passes over the same samples have equal results.
@@ -63,6 +62,7 @@ struct WorkloadName: Decodable {
 
 /// What a worker has when it sets up a pass.
 package struct WorkerContext {
+    /// What the worker keeps from pass to pass.
     package let memory: WorkerMemory
     private let artifacts: (ArtifactID) throws -> Data
 
@@ -90,6 +90,7 @@ package struct WorkerContext {
 package final class WorkerMemory: Sendable {
     private let values = Mutex<[ObjectIdentifier: any Sendable]>([:])
 
+    /// Of a worker that has had no pass.
     package init() {}
 
     /// The value of a type, made at the first call.

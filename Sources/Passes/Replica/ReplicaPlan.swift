@@ -8,8 +8,11 @@ import Training
 package struct ReplicaPlan: Codable, Equatable, Sendable {
     /// A trained constant.
     package struct Parameter: Codable, Equatable, Sendable {
+        /// Of the constant in the graph.
         package var name: String
+        /// Of the constant.
         package var dimensions: [Int]
+        /// Nil where it is not rounded.
         package var quantizer: ParameterQuantizer?
 
         package init(name: String, dimensions: [Int], quantizer: ParameterQuantizer?) {
@@ -18,12 +21,17 @@ package struct ReplicaPlan: Codable, Equatable, Sendable {
             self.quantizer = quantizer
         }
 
+        /// `dimensions` as a shape.
         package var shape: Shape { Shape(dimensions) }
     }
 
+    /// How a trained constant is rounded.
     package struct ParameterQuantizer: Codable, Equatable, Sendable {
+        /// What its encodings are computed by, where they follow the weights.
         package var settings: QuantizerSettings
+        /// One encoding per index of this axis; nil for one encoding.
         package var channelAxis: Int?
+        /// How channels are cut into blocks; nil where they are not.
         package var blocks: Blocks?
         /// Of the weights before training.
         package var start: TensorEncodings
@@ -46,6 +54,7 @@ package struct ReplicaPlan: Codable, Equatable, Sendable {
     package struct Activation: Codable, Equatable, Sendable {
         /// Of the group.
         package var name: String
+        /// Those that the quantizer rounds.
         package var tensors: [String]
         /// As calibrated.
         package var start: TensorEncodings
@@ -62,8 +71,11 @@ package struct ReplicaPlan: Codable, Equatable, Sendable {
 
     /// In the order in which the backward pass finishes their gradients.
     package var parameters: [Parameter]
+    /// In the order of their names.
     package var activations: [Activation]
+    /// How values move along their gradients.
     package var optimizer: OptimizerSettings
+    /// Whether ranges are trained.
     package var ranges: RangeMode
     /// Where ranges are static.
     package var weightEncodings: WeightEncodingMode
@@ -85,8 +97,11 @@ package struct ReplicaPlan: Codable, Equatable, Sendable {
         self.batchNorms = batchNorms
     }
 
+    /// How layouts and checkpoints call the range of an activation.
     package static func activationKey(_ group: String) -> String { "activation_ranges/\(group)" }
+    /// How layouts call the `gap`.
     package static let gapKey = "batch_norms/gap"
+    /// How layouts and checkpoints call the ranges of a parameter.
     package static func parameterKey(_ name: String) -> String { "parameter_ranges/\(name)" }
 
     /// Activations whose ranges are trained.

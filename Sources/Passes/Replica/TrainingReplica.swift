@@ -8,12 +8,15 @@ import Training
 /// The state of a training: weights in full resolution (shadow weights), learned ranges, and the optimizer's. A step is a pure
 /// function of the state and the gradient summed over all slots, so whoever takes it holds the same bits.
 package struct TrainingReplica: Sendable {
+    /// What the state is made of.
     package let plan: ReplicaPlan
     /// Elements of `values` by tensor.
     package let layout: ParameterLayout
     /// Elements that slots have gradients of: the first of `values`.
     package let gradientCount: Int
+    /// The whole state but the optimizer's, as `layout` says.
     package internal(set) var values: [Float]
+    /// With the moments of all `values`.
     package private(set) var optimizer: Optimizer
     /// Of the current weights, by parameter.
     package private(set) var parameterEncodings: [String: TensorEncodings] = [:]
@@ -36,6 +39,8 @@ package struct TrainingReplica: Sendable {
             plan, layout, values: layout.vector(of: tensors), optimizer: Optimizer(plan.optimizer, count: layout.count))
     }
 
+    /// The state that a checkpoint holds.
+    /// - Throws: `TrainingError` where it has other tensors than the plan.
     package init(_ plan: ReplicaPlan, from checkpoint: Checkpoint) throws {
         let layout = try plan.stateLayout()
         let (values, optimizer) = try checkpoint.restored(layout: layout, settings: plan.optimizer)
@@ -56,6 +61,7 @@ package struct TrainingReplica: Sendable {
         refreshEncodings()
     }
 
+    /// The state as a checkpoint, under the names of the layout.
     package func checkpoint(_ manifest: Checkpoint.Manifest) -> Checkpoint {
         Checkpoint(manifest, layout: layout, parameters: values, optimizer: optimizer)
     }

@@ -4,6 +4,7 @@ import Tensors
 
 /// The samples of a shard, decoded: one float32 array per graph input, with the samples on axis 0.
 package struct SampleBatch: Sendable {
+    /// Samples that were decoded.
     package var count: Int
     /// [count, dimensions of the input...] by input name.
     package var inputs: [String: Tensor]

@@ -23,6 +23,10 @@ package struct SampleShards: CountedShards {
     /// More would make shards of tiny samples too few to share out.
     private static let samplesPerShard = 256
 
+    /// - Parameters:
+    ///   - inputElements: of one sample, all inputs together.
+    ///   - batch: samples of a tile; shards are of whole tiles.
+    /// - Throws: `DatasetError` where the samples cannot be counted.
     package init(_ source: DatasetSource, inputElements: Int, batch: Int, skipsBadSamples: Bool) throws {
         let wanted = min(Self.elementsPerShard / max(inputElements, 1), Self.samplesPerShard)
         shardSize = batch * max(wanted / batch, 1)

@@ -9,6 +9,7 @@ import Training
 package struct SlotPayload: Equatable, Sendable {
     /// Index in the dataset, one per sample.
     package var indices: [Int]
+    /// One per index.
     package var samples: [Sample]
 
     package init(indices: [Int], samples: [Sample]) {
@@ -17,6 +18,7 @@ package struct SlotPayload: Equatable, Sendable {
         self.samples = samples
     }
 
+    /// The indices, then the samples.
     package func encoded() -> Data {
         ByteWriter(counts: [indices.count] + indices).data + ShardPayload(samples: samples).encoded()
     }
@@ -47,6 +49,10 @@ package struct SlotShards: ShardSource {
     private let skipsBadSamples: Bool
     private var nextSlot = 0
 
+    /// - Parameters:
+    ///   - composer: tells which places of the order are a slot's.
+    ///   - step: from 0.
+    ///   - seed: what the order of samples follows from.
     package init(
         _ index: SampleIndex, composer: BatchComposer, step: Int, seed: UInt64, skipsBadSamples: Bool
     ) {
@@ -57,6 +63,8 @@ package struct SlotShards: ShardSource {
         self.skipsBadSamples = skipsBadSamples
     }
 
+    /// The next slot, with its samples read.
+    /// - Throws: `DatasetError`, but for bad samples that are passed over.
     package mutating func next() throws -> Shard? {
         guard nextSlot < composer.slots else { return nil }
         let indices = composer.positions(step: step, slot: nextSlot).map { order[$0] }

@@ -4,13 +4,17 @@ import Training
 
 /// The batch norms of a training that compute with the statistics of their slot.
 package struct BatchNormPlan: Codable, Equatable, Sendable {
+    /// A batch norm.
     package struct Normalization: Codable, Equatable, Sendable {
         /// The node's output, which names it.
         package var output: String
         /// The constants that hold the running values.
         package var mean: String
+        /// The constant of the running variance.
         package var variance: String
+        /// Elements of mean and variance.
         package var channels: Int
+        /// Added to a variance before its root is taken.
         package var epsilon: Float
 
         package init(output: String, mean: String, variance: String, channels: Int, epsilon: Float) {
@@ -29,6 +33,7 @@ package struct BatchNormPlan: Codable, Equatable, Sendable {
 
     /// In the graph's order.
     package var normalizations: [Normalization]
+    /// How running values follow the statistics of slots.
     package var rule: RunningStatistics
 
     package init(normalizations: [Normalization], rule: RunningStatistics) {

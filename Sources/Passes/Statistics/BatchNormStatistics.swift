@@ -9,9 +9,12 @@ import Training
 /// Finds the statistics that batch norms are to have over batches, which shards are; values are quantized where encodings are
 /// given.
 package struct BatchNormStatistics: Workload {
+    /// As in descriptors.
     package static let name = "batch norm statistics"
 
+    /// Its parameters are rounded before the batches run.
     package var pass: PassSpecification
+    /// Those whose statistics are wanted.
     package var normalizations: [BatchNormPlan.Normalization]
     /// Encodings of what changes with the sample. Those of constants are the pass's parameters.
     package var activations: [String: TensorEncodings]
@@ -28,6 +31,7 @@ package struct BatchNormStatistics: Workload {
     /// Where the statistics of each lie.
     package func layout() throws -> ParameterLayout { try ParameterLayout(normalizations.flatMap(\.entries)) }
 
+    /// The model with its parameters rounded.
     package func makeExecutor(_ worker: WorkerContext) throws -> any ShardExecutor {
         NormalizationExecutor(
             task: self, model: SharedModel(try worker.graph(pass.model).simulatingParameters(pass.parameters)))
@@ -119,6 +123,7 @@ private final class NormalizationLane: ShardLane {
 /// Statistics of batch norms over batches: sums that are exact, so that any order and grouping gives the same
 /// bits.
 package struct NormalizationResult: Equatable, Sendable {
+    /// Without those that could not be decoded.
     package private(set) var samples = 0
     /// Samples that could not be decoded.
     package private(set) var skipped = 0
@@ -146,6 +151,7 @@ package struct NormalizationResult: Equatable, Sendable {
         self.skipped = skipped
     }
 
+    /// - Throws: `TrainingError` where the sums cannot be added up.
     package mutating func merge(_ other: NormalizationResult) throws {
         try sum.merge(other.sum)
         samples += other.samples
@@ -156,8 +162,11 @@ package struct NormalizationResult: Equatable, Sendable {
     /// The mean over the batches; nil where there is none.
     package var mean: [Float]? { batches > 0 ? sum.value(scale: 1 / Double(batches)) : nil }
 
+    /// Equal results are equal bytes.
     package func encoded() -> Data { ByteWriter(counts: [samples, skipped, batches]).data + sum.encoded() }
 
+    /// - Parameter count: elements of the statistics.
+    /// - Throws: `ByteCodingError`, or `TrainingError` where the sum has another number of elements.
     package init(decoding data: Data, count: Int) throws {
         var reader = ByteReader(data, record: "statistics of batches")
         let counts = try reader.takeCounts(3)
@@ -171,17 +180,21 @@ package struct NormalizationReducer: ResultReducer {
     private let count: Int
     private var result: NormalizationResult
 
+    /// - Parameter count: elements of the statistics.
     package init(count: Int) {
         self.count = count
         result = NormalizationResult(count: count)
     }
 
+    /// - Throws: what decoding and adding throw.
     package mutating func merge(shard: Int, result data: Data) throws {
         try result.merge(NormalizationResult(decoding: data, count: count))
     }
 
+    /// All that was merged, as one result.
     package func state() -> Data { result.encoded() }
 
+    /// Goes on from a state, in place of what was merged here.
     package mutating func restore(_ state: Data) throws {
         result = try NormalizationResult(decoding: state, count: count)
     }

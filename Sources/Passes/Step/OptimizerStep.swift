@@ -5,13 +5,16 @@ import Foundation
 /// An optimizer step, whose shards are the slots of its global batch. Workers compute the gradients of slots and, where they
 /// reduce them among themselves, take the step.
 package struct OptimizerStep: Workload {
+    /// As in descriptors.
     package static let name = "step"
 
     /// Digest of the artifact that holds the training's `TrainingTask`.
     package var task: Data
     /// From 0.
     package var step: Int
+    /// Of the step, from 0; augmentation depends on it.
     package var epoch: Int
+    /// Of this step.
     package var learningRate: Double
     /// Digest of the state before the step.
     package var state: Data
@@ -33,6 +36,8 @@ package struct OptimizerStep: Workload {
         self.isReduced = isReduced
     }
 
+    /// Takes the state from what the worker keeps, or from the snapshot.
+    /// - Throws: `ShardFailure` of the code `stateMissing` where it has neither.
     package func makeExecutor(_ worker: WorkerContext) throws -> any ShardExecutor {
         let workspace = TrainingWorkspace.of(worker.memory)
         let (model, replica) = try workspace.model(for: self, worker)
@@ -41,6 +46,7 @@ package struct OptimizerStep: Workload {
         return ReplicatedStepExecutor(slots: try SlotExecutor(model, parts: step.parts), of: step)
     }
 
+    /// Only what the worker does not keep from former steps.
     package func needs(_ artifact: ArtifactID, _ memory: WorkerMemory) -> Bool {
         TrainingWorkspace.of(memory).needs(artifact, for: self)
     }

@@ -1,5 +1,6 @@
 import Cluster
 import Foundation
+import Support
 import Synchronization
 import Training
 
@@ -75,12 +76,9 @@ package enum StepOutcome: Codable, Equatable {
         self = .divergence(tensor: error.key, index: error.index, found: error.found)
     }
 
-    func encoded() throws -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        return try encoder.encode(self)
-    }
+    func encoded() throws -> Data { try stableJSON() }
 
+    /// - Throws: `DecodingError`.
     package init(decoding data: Data) throws {
         self = try JSONDecoder().decode(StepOutcome.self, from: data)
     }

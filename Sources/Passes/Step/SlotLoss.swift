@@ -85,6 +85,7 @@ struct SlotLoss {
 
 /// The elements of a tensor as rows along one of its axes, [rows, extent of the axis].
 package struct ClassRows {
+    /// Rows: elements over the extent of the axis.
     package let count: Int
     /// Elements of a row.
     private let length: Int
@@ -103,6 +104,7 @@ package struct ClassRows {
 
     var areContiguous: Bool { stride == 1 }
 
+    /// The rows one behind the other, [rows, extent of the axis].
     package func gathered(_ elements: UnsafeBufferPointer<Float>) -> [Float] {
         var rows = [Float](repeating: 0, count: elements.count)
         for row in 0..<count {
@@ -111,6 +113,7 @@ package struct ClassRows {
         return rows
     }
 
+    /// Writes rows back to where `gathered` took them from.
     package func scatter(_ rows: [Float], to elements: UnsafeMutableBufferPointer<Float>) {
         for row in 0..<count {
             for index in 0..<length { elements[place(row, index)] = rows[row * length + index] }

@@ -16,6 +16,7 @@ package final class SlotMemory {
     private var values: [String: [Float]] = [:]
     private var teacher: (model: SharedModel, lane: ModelLane)?
 
+    /// Without any model or plan.
     package init() {}
 
     /// Plans that are kept, for tests of their bound.

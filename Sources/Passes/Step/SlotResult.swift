@@ -8,6 +8,7 @@ package struct SlotResult: Equatable, Sendable {
     /// How an error names the loss, which is no tensor.
     package static let lossKey = "loss"
 
+    /// Without those that could not be decoded.
     package var samples: Int
     /// Samples that could not be decoded.
     package var skipped: Int
@@ -26,10 +27,13 @@ package struct SlotResult: Equatable, Sendable {
         self.lossAndGradient = lossAndGradient
     }
 
+    /// The counts, then the elements as float32, little-endian.
     package func encoded() -> Data {
         ByteWriter(counts: [samples, skipped, labelled, correct]).data + lossAndGradient.withUnsafeBytes { Data($0) }
     }
 
+    /// - Parameter parameterCount: elements of the gradient.
+    /// - Throws: `ByteCodingError` where the bytes are not as many.
     package init(decoding data: Data, parameterCount: Int) throws(ByteCodingError) {
         var reader = ByteReader(data, record: "slot result")
         let counts = try reader.takeCounts(4)
@@ -45,13 +49,19 @@ package struct SlotResult: Equatable, Sendable {
 
 /// The slots of a step added up, exactly: any order gives the same bits.
 package struct SlotSum: Equatable, Sendable {
+    /// Without those that could not be decoded.
     package private(set) var samples = 0
+    /// Samples that could not be decoded.
     package private(set) var skipped = 0
+    /// Samples whose label is known.
     package private(set) var labelled = 0
+    /// Samples whose label was the likeliest class.
     package private(set) var correct = 0
     private var sum: ExactSum
     private let parameterCount: Int
 
+    /// The sum of no slots.
+    /// - Parameter parameterCount: elements of the gradient.
     package init(parameterCount: Int) {
         self.parameterCount = parameterCount
         sum = ExactSum(count: parameterCount + 1)
@@ -72,12 +82,15 @@ package struct SlotSum: Equatable, Sendable {
         return (values[0], Array(values.dropFirst()))
     }
 
+    /// Mean over the global batch.
     package var loss: Float { lossAndGradient.loss }
 
+    /// The counts and the exact sum: equal sums are equal bytes.
     package func encoded() -> Data {
         ByteWriter(counts: [samples, skipped, labelled, correct]).data + sum.encoded()
     }
 
+    /// - Throws: `ByteCodingError`, or `TrainingError` where the sum has another number of elements.
     package init(decoding data: Data, parameterCount: Int) throws {
         var reader = ByteReader(data, record: "sum of slots")
         let counts = try reader.takeCounts(4)
@@ -93,6 +106,9 @@ package struct SlotReducer: ResultReducer {
     private let layout: ParameterLayout
     private var sum: SlotSum
 
+    /// - Parameters:
+    ///   - step: from 0, for errors.
+    ///   - layout: of the gradient.
     package init(step: Int, layout: ParameterLayout) {
         self.step = step
         self.layout = layout
@@ -116,8 +132,10 @@ package struct SlotReducer: ResultReducer {
         }
     }
 
+    /// All that was merged.
     package func state() -> Data { sum.encoded() }
 
+    /// Goes on from a state, in place of what was merged here.
     package mutating func restore(_ state: Data) throws {
         sum = try SlotSum(decoding: state, parameterCount: layout.count)
     }

@@ -7,13 +7,16 @@ import Support
 /// evaluation and workers that come new: a pass whose shards are stretches of the state's bytes. Any worker that holds the
 /// state can give any of them.
 package struct StateTransfer: Workload {
+    /// As in descriptors.
     package static let name = "state"
 
     /// Digest of the state.
     package var state: Data
 
+    /// - Parameter state: its digest, 32 bytes.
     package init(of state: Data) { self.state = state }
 
+    /// - Throws: `ShardFailure` of the code `stateMissing` where the worker does not hold the state.
     package func makeExecutor(_ worker: WorkerContext) throws -> any ShardExecutor {
         StateExecutor(bytes: try TrainingWorkspace.of(worker.memory).replica(state).encoded())
     }
@@ -31,8 +34,10 @@ package struct StateStretches: ShardSource {
         self.size = size
     }
 
+    /// At least one.
     package var count: Int { max(1, (size + Self.stretch - 1) / Self.stretch) }
 
+    /// A stretch's ends; it has no samples.
     package mutating func next() throws -> Shard? {
         guard index < count else { return nil }
         defer { index += 1 }
@@ -46,14 +51,18 @@ package struct StateStretches: ShardSource {
 package struct StateReducer: ResultReducer {
     private var stretches: [Int: Data] = [:]
 
+    /// Before the first stretch.
     package init() {}
 
+    /// Takes a stretch under its number.
     package mutating func merge(shard: Int, result: Data) throws { stretches[shard] = result }
 
+    /// The stretches in order, which is the state when all are there.
     package func state() -> Data {
         stretches.sorted { $0.key < $1.key }.reduce(into: Data()) { $0.append($1.value) }
     }
 
+    /// Always throws: a state is fetched anew, never gone on from.
     package mutating func restore(_ state: Data) throws {
         throw ByteCodingError(.malformed, record: "state", found: "a pass that is not journaled")
     }

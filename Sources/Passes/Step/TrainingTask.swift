@@ -1,11 +1,13 @@
 import Datasets
 import Foundation
+import Support
 import Training
 
 /// What all slots of a training have in common.
 ///
 /// The pass's parameters are the encodings of constants that are not trained.
 package struct TrainingTask: Codable, Equatable, Sendable {
+    /// What training makes small.
     package enum Loss: Codable, Equatable, Sendable {
         /// Of labels.
         case crossEntropy
@@ -32,13 +34,19 @@ package struct TrainingTask: Codable, Equatable, Sendable {
         }
     }
 
+    /// The model as it is before training, and the samples' way into it.
     package var pass: PassSpecification
+    /// What is trained, and how it moves.
     package var replica: ReplicaPlan
+    /// What outputs are compared with, and how.
     package var loss: Loss
     /// Samples of a step, which the loss is the mean over.
     package var globalBatch: Int
+    /// What augmentation follows from.
     package var seed: UInt64
+    /// Nil where images are taken as they are.
     package var augmentation: Augmentation?
+    /// Bits that gradients are exchanged in.
     package var precision: GradientPrecision
 
     package init(
@@ -56,12 +64,9 @@ package struct TrainingTask: Codable, Equatable, Sendable {
     }
 
     /// As it travels, in an artifact.
-    package func encoded() throws -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        return try encoder.encode(self)
-    }
+    package func encoded() throws -> Data { try stableJSON() }
 
+    /// - Throws: `DecodingError`.
     package init(decoding data: Data) throws {
         self = try JSONDecoder().decode(TrainingTask.self, from: data)
     }

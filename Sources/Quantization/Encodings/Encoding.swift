@@ -6,6 +6,7 @@ public struct Encoding: Equatable, Hashable, Sendable, Codable {
     public var bitwidth: Int
     /// The least and greatest grid point, in real units: `delta * offset` and `min + delta * steps`.
     public var min: Double
+    /// The greatest grid point, in real units.
     public var max: Double
     /// Distance of neighbouring grid points, positive. Encodings that are computed here have a delta that a `Float`
     /// holds exactly, so what is simulated, what is written and what is read again is one number.

@@ -13,6 +13,7 @@ import Tensors
 public struct FakeQuantizer: Sendable {
     /// The grids that values are rounded to.
     public let encodings: TensorEncodings
+    /// The variant of the kernels that it calls; all give the same bits.
     package let instructionSet: InstructionSet
     private let runs: GridRuns
     private let grids: [Grid]

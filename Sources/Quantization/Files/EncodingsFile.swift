@@ -19,6 +19,7 @@ public struct EncodingsFile: Equatable, Sendable {
     public struct Producer: Equatable, Sendable {
         /// The program's name.
         public var package: String
+        /// The program's version.
         public var version: String
 
         public init(package: String, version: String) {

@@ -54,6 +54,7 @@ extension Scheme: Codable {
         case percentile
     }
 
+    /// - Throws: `DecodingError`, also for a percentile out of range.
     public init(from decoder: any Decoder) throws {
         if let name = try? decoder.singleValueContainer().decode(Name.self) {
             self.init(name)
@@ -68,6 +69,7 @@ extension Scheme: Codable {
         self = .percentile(percent)
     }
 
+    /// A name, or a mapping for `percentile`.
     public func encode(to encoder: any Encoder) throws {
         if case .percentile(let percent) = self {
             var container = encoder.container(keyedBy: CodingKeys.self)

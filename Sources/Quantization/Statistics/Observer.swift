@@ -7,6 +7,7 @@ public final class Observer {
     private static let blockSize = 1 << 16
     private static let lanes = Int(QS_HISTOGRAM_LANES)
 
+    /// The variant of the kernels that it calls; all give the same bits.
     package let instructionSet: InstructionSet
     /// The counters are summed up before they hold more elements than this; one of them could hold them all.
     private let flushLimit: Int

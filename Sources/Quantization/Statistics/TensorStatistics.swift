@@ -9,11 +9,13 @@ public struct TensorStatistics: Equatable, Sendable {
     public internal(set) var nanCount: UInt64 = 0
     /// Elements that are infinite, by sign.
     public internal(set) var positiveInfinityCount: UInt64 = 0
+    /// Elements that are minus infinity.
     public internal(set) var negativeInfinityCount: UInt64 = 0
     /// Finite elements other than zero; nil when there is none. The three go together.
     public internal(set) var histogram: Histogram?
     /// The ends of the finite elements other than zero.
     package internal(set) var leastNonzero: Float?
+    /// The greatest finite element other than zero; nil when there is none.
     package internal(set) var greatestNonzero: Float?
 
     /// Of no elements.

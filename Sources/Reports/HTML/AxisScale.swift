@@ -2,8 +2,11 @@ import Foundation
 
 /// A linear axis and the numbers that are written beside it: multiples of 1, 2 or 5 times a power of ten.
 package struct AxisScale: Equatable {
+    /// Where the axis begins: the first tick.
     package let lower: Double
+    /// Where the axis ends: the last tick.
     package let upper: Double
+    /// In ascending order, at one distance; at least two.
     package let ticks: [Double]
     /// Digits behind the point that tell the ticks apart.
     private let digits: Int
@@ -35,6 +38,7 @@ package struct AxisScale: Equatable {
         return factor * power
     }
 
+    /// A tick as it is written beside the axis.
     package func label(_ tick: Double) -> String {
         abs(tick) >= 1e6 || digits > 6 ? String(format: "%.2g", tick) : String(format: "%.\(digits)f", tick)
     }

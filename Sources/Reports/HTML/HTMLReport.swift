@@ -8,11 +8,13 @@ package struct HTMLReport {
 
     let analysis: AnalysisReport?
 
+    /// - Parameter analysis: nil where the job analyzed nothing.
     package init(_ report: Report, analysis: AnalysisReport? = nil) {
         self.report = report
         self.analysis = analysis
     }
 
+    /// The page in UTF-8. Equal reports are equal bytes.
     package func page() -> Data {
         let head = Markup.element(
             "head", [:],

@@ -1,20 +1,27 @@
 import Foundation
 import Simulation
+import Support
 
 /// What each quantizer does to the output of a model, and what is known of the values it rounds: `analysis.json`.
 package struct AnalysisReport: Codable, Equatable, Sendable {
+    /// A reader of version n understands every analysis of version n.
     package static let formatVersion = 1
 
     /// Version of this file's format.
     package var version = formatVersion
     /// Samples that counted, and bad ones that were passed over.
     package var samples: Int
+    /// Bad samples that were passed over.
     package var skipped: Int
     /// The section of the job file that the samples are of.
     package var dataset: String
+    /// The FP32 model, beside itself.
     package var fp32: Effect
+    /// All quantizers on.
     package var quantized: Effect
+    /// The quantizers of parameters on.
     package var parametersOnly: Effect
+    /// The quantizers of activations on.
     package var activationsOnly: Effect
     /// Activations in the order of the graph, then parameters.
     package var quantizers: [Quantizer]
@@ -53,11 +60,15 @@ package struct AnalysisReport: Codable, Equatable, Sendable {
         }
     }
 
+    /// A quantizer and what it does to the output.
     package struct Quantizer: Codable, Equatable, Sendable {
+        /// The tensor that it is named after: the first that it rounds.
         package var tensor: String
+        /// What its tensors are to the graph.
         package var role: PlacedQuantizer.Role
         /// All that share it.
         package var tensors: [String]
+        /// 16 for half precision.
         package var bitwidth: Int
         /// It alone is on, everything else FP32.
         package var on: Effect
@@ -92,11 +103,7 @@ package struct AnalysisReport: Codable, Equatable, Sendable {
     }
 
     /// Keys sorted, so that equal analyses are equal bytes.
-    package func json() throws -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-        return try encoder.encode(self) + Data("\n".utf8)
-    }
+    package func json() throws -> Data { try stableJSONFile() }
 
     /// Most sensitive first: by the noise that the quantizer alone brings to the output; of equal ones the first.
     package var bySensitivity: [Quantizer] {

@@ -4,6 +4,7 @@ public struct LossCurve: Codable, Equatable, Sendable {
     /// Keeps a report small, and is more than a plot has pixels for.
     public static let maximumPoints = 2000
 
+    /// At least 1.
     public let stepsPerPoint: Int
     /// Each the mean over `stepsPerPoint` steps.
     private var means: [Float] = []
@@ -42,6 +43,7 @@ public struct LossCurve: Codable, Equatable, Sendable {
         case openCount = "open_count"
     }
 
+    /// - Throws: `DecodingError`.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         stepsPerPoint = try container.decode(Int.self, forKey: .stepsPerPoint)

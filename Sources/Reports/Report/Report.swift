@@ -5,6 +5,7 @@ import Support
 /// What a job did, as `report.json` says it. The summaries (`samples`, `accuracy`, `throughput`, ...) are computed from
 /// the stages.
 public struct Report: Encodable, Equatable, Sendable {
+    /// Of this program, of the report's format and of libraries.
     public var versions: Versions
     /// The job with its defaults filled in.
     public var job: JobFile
@@ -18,9 +19,13 @@ public struct Report: Encodable, Equatable, Sendable {
     public var accuracyTop5: PerModel<Double>
     /// Samples per second over all passes of the stage, start-up excluded.
     public var throughput: PerStage<Double>
+    /// Of the results: equal for equal jobs, however many workers ran them.
     public var digest: Digest
+    /// The vector instructions that all workers computed with, such as `avx2`.
     public var instructionSet: String
+    /// Who did the job.
     public var workers: Workers
+    /// Resident memory of the processes at most.
     public var peakMemory: PeakMemoryReport
     /// Nil where the job did not train.
     public var training: Training?
@@ -60,16 +65,15 @@ public struct Report: Encodable, Equatable, Sendable {
     public static let formatVersion = 1
 
     /// The report as JSON: keys sorted, so that equal reports are equal bytes.
-    public func json() throws -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-        return try encoder.encode(self) + Data("\n".utf8)
-    }
+    public func json() throws -> Data { try stableJSONFile() }
 }
 
 extension Report {
+    /// What computed the results, and what format tells of them.
     public struct Versions: Codable, Equatable, Sendable {
+        /// Of this program.
         public var quantsim: String
+        /// Of the format, see `formatVersion`.
         public var report: Int
         /// System libraries by name, such as `oneDNN`.
         public var libraries: [String: String]
@@ -77,7 +81,9 @@ extension Report {
 
     /// SHA-256 in hexadecimal.
     public struct Digest: Codable, Hashable, Sendable {
+        /// Of the encodings file in the first version that the job asks for; nil where it asks for none.
         public var encodings: String?
+        /// Of the exported model's constants.
         public var weights: String?
 
         public init(encodings: String?, weights: String?) {
@@ -85,6 +91,7 @@ extension Report {
             self.weights = weights
         }
 
+        /// With null for what is nil.
         public func encode(to encoder: any Encoder) throws {
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(encodings, forKey: .encodings)
@@ -92,6 +99,7 @@ extension Report {
         }
     }
 
+    /// The workers of the job.
     public struct Workers: Codable, Equatable, Sendable {
         /// Different workers that took part at any time.
         public var seen: Int
@@ -99,6 +107,7 @@ extension Report {
 
     /// Bytes; nil where unknown, as for workers on other machines that did not tell.
     public struct PeakMemoryReport: Codable, Equatable, Sendable {
+        /// The coordinator's process.
         public var coordinator: Int?
         /// The largest of any worker.
         public var worker: Int?
@@ -108,6 +117,7 @@ extension Report {
             self.worker = worker
         }
 
+        /// With null for what is nil.
         public func encode(to encoder: any Encoder) throws {
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(coordinator, forKey: .coordinator)
@@ -117,8 +127,11 @@ extension Report {
 
     /// One value for each kind of stage that goes over samples; null in JSON where a stage did not run.
     public struct PerStage<Value: Codable & Equatable & Sendable>: Codable, Equatable, Sendable {
+        /// Of calibration.
         public var calibration: Value?
+        /// Of evaluation, of whichever form of the model.
         public var evaluation: Value?
+        /// Of training.
         public var training: Value?
 
         init(_ value: (Stage.Kind) -> Value?) {
@@ -127,6 +140,7 @@ extension Report {
             training = value(.training)
         }
 
+        /// With null for what is nil.
         public func encode(to encoder: any Encoder) throws {
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(calibration, forKey: .calibration)
@@ -137,8 +151,11 @@ extension Report {
 
     /// One value for each form of the model that is evaluated; null in JSON where it was not.
     public struct PerModel<Value: Codable & Equatable & Sendable>: Codable, Equatable, Sendable {
+        /// The model as it was given.
         public var fp32: Value?
+        /// Quantized, before any training.
         public var quantized: Value?
+        /// Quantized and trained.
         public var trained: Value?
 
         init(_ value: (Stage.Model) -> Value?) {
@@ -147,6 +164,7 @@ extension Report {
             trained = value(.trained)
         }
 
+        /// With null for what is nil.
         public func encode(to encoder: any Encoder) throws {
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(fp32, forKey: .fp32)

@@ -1,6 +1,7 @@
 extension Report {
     /// One stage of the pipeline as it went.
     public struct Stage: Codable, Equatable, Sendable {
+        /// What a stage does.
         public enum Kind: String, Codable, Sendable {
             case calibration, evaluation, training, analysis
         }
@@ -12,7 +13,9 @@ extension Report {
 
         /// For people, such as `evaluate quantized`.
         public var name: String
+        /// What the stage did.
         public var kind: Kind
+        /// Of an evaluation; nil for other stages.
         public var model: Model?
         /// Samples that counted.
         public var samples: Int?
@@ -54,7 +57,9 @@ extension Report {
             self.correctTop5 = correctTop5
         }
 
+        /// Nil where the samples have no labels, or there are none.
         public var top1Percent: Double? { percent(correctTop1) }
+        /// As `top1Percent`, of the five most probable classes.
         public var top5Percent: Double? { percent(correctTop5) }
 
         private func percent(_ correct: Int?) -> Double? {

@@ -12,6 +12,7 @@ extension Report {
         public var exportedEpoch: Int
         /// The epoch, from 1, after which training stopped since `patience` epochs had brought nothing better.
         public var stoppedEarlyAfterEpoch: Int?
+        /// Over all steps.
         public var lossCurve: LossCurve
 
         enum CodingKeys: String, CodingKey {
@@ -21,9 +22,11 @@ extension Report {
             case lossCurve = "loss_curve"
         }
 
+        /// How one epoch went.
         public struct Epoch: Codable, Equatable, Sendable {
             /// From 1.
             public var epoch: Int
+            /// Steps that the epoch had; fewer than others where training ended within it.
             public var steps: Int
             /// Of the epoch's first step.
             public var learningRate: Double
@@ -33,6 +36,7 @@ extension Report {
             public var accuracy: Double?
             /// Of the quantized model at the epoch's end with the evaluation samples, in percent.
             public var evaluationAccuracy: Double?
+            /// As `evaluationAccuracy`, of the five most probable classes.
             public var evaluationAccuracyTop5: Double?
 
             enum CodingKeys: String, CodingKey {

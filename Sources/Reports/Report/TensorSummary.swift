@@ -6,9 +6,13 @@ import Tensors
 extension AnalysisReport {
     /// A tensor that is rounded: its values in FP32, the range of its encoding, and how far it is from FP32.
     package struct TensorSummary: Codable, Equatable, Sendable {
+        /// The ONNX tensor name.
         package var tensor: String
+        /// What the tensor is to the graph.
         package var role: PlacedQuantizer.Role
+        /// What the target holds its values as.
         package var dataType: DataType
+        /// 16 for half precision.
         package var bitwidth: Int
         /// Of an activation, between its values in the quantized model and in the FP32 model, over the analyzed samples; of a
         /// constant, between its rounded elements and its own.
@@ -19,12 +23,15 @@ extension AnalysisReport {
         package var leftOut: Int
         /// The least and greatest finite value: of activations over calibration.
         package var min: Float?
+        /// The greatest finite value; nil where there is none.
         package var max: Float?
         /// Ends of the grid, over all channels where each has its own; nil where there is none, as for half precision.
         package var encodingMin: Double?
+        /// As `encodingMin`, the upper end.
         package var encodingMax: Double?
         /// One entry per channel, where channels have encodings of their own; of a channel in blocks, the ends of them all.
         package var channels: Channels?
+        /// Of the FP32 values; nil where none is finite and other than zero.
         package var histogram: Bins?
 
         enum CodingKeys: String, CodingKey {
@@ -38,11 +45,17 @@ extension AnalysisReport {
             case encodingMax = "encoding_max"
         }
 
+        /// Ranges by channel, one element per index of the axis.
         package struct Channels: Codable, Equatable, Sendable {
+            /// Of the channels, from the front.
             package var axis: Int
+            /// The least finite values; nil where a channel has none.
             package var min: [Float?]
+            /// The greatest finite values; nil where a channel has none.
             package var max: [Float?]
+            /// The least grid points.
             package var encodingMin: [Double]
+            /// The greatest grid points.
             package var encodingMax: [Double]
 
             enum CodingKeys: String, CodingKey {
@@ -56,11 +69,14 @@ extension AnalysisReport {
         package struct Bins: Codable, Equatable, Sendable {
             /// The lower edge of the first bin.
             package var start: Double
+            /// Of each bin, in the unit of the values.
             package var width: Double
+            /// Values in each bin, at most `limit` bins.
             package var counts: [UInt64]
             /// Values that are zero.
             package var zeros: UInt64
 
+            /// Bins at most: more than a plot can show apart.
             package static let limit = 128
 
             /// - Returns: nil where there is no finite value other than zero.

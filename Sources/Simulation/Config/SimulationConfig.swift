@@ -25,10 +25,15 @@ public struct SimulationConfig: Equatable, Sendable {
         public var isOutputQuantized: Bool?
         /// Of activations.
         public var isSymmetric: Bool?
+        /// Of all parameters.
         public var parameters = ParameterRule()
+        /// Whether symmetric grids have as many points below zero as above; not so where nil.
         public var strictSymmetric: Bool?
+        /// Whether symmetric grids of values that are never negative begin at zero; not so where nil.
         public var unsignedSymmetric: Bool?
+        /// Whether parameters have one encoding per output channel; not so where nil.
         public var perChannelQuantization: Bool?
+        /// Of ops whose types say nothing.
         public var supportedKernels: [SupportedKernel] = []
         /// Of the target: which precisions weights can have there, see `PrecisionRules`.
         public var hardwareVersion: String?
@@ -38,7 +43,9 @@ public struct SimulationConfig: Equatable, Sendable {
 
     /// What a section says of a kind of parameter.
     public struct ParameterRule: Equatable, Sendable {
+        /// Whether parameters of the kind are rounded.
         public var isQuantized: Bool?
+        /// Whether their grids are centered at zero.
         public var isSymmetric: Bool?
 
         public init(isQuantized: Bool? = nil, isSymmetric: Bool? = nil) {
@@ -49,13 +56,17 @@ public struct SimulationConfig: Equatable, Sendable {
 
     /// An entry of the section `op_type`.
     public struct OpTypeRule: Equatable, Sendable {
+        /// Of the op's input tensors; never false in a file.
         public var isInputQuantized: Bool?
+        /// Of the op's output tensors.
         public var isOutputQuantized: Bool?
         /// Of the op's input and output tensors.
         public var isSymmetric: Bool?
         /// By kind of parameter.
         public var parameters: [String: ParameterRule] = [:]
+        /// Of this op type.
         public var supportedKernels: [SupportedKernel] = []
+        /// In place of what `defaults` says.
         public var perChannelQuantization: Bool?
         /// Of the op's outputs.
         public var constraints: EncodingConstraints?
@@ -69,9 +80,12 @@ public struct SimulationConfig: Equatable, Sendable {
         public struct Precision: Equatable, Sendable {
             /// 4, 8, 16 or 32.
             public var bitwidth: Int
+            /// IEEE floating point; integers where false.
             public var isFloat: Bool
         }
+        /// Of inputs and outputs.
         public var activation: Precision
+        /// Of parameters; nil where the entry does not say.
         public var parameter: Precision?
     }
 
@@ -279,12 +293,14 @@ public struct EncodingConstraints: Hashable, Sendable {
 
 /// Written as a list of the ends.
 extension EncodingConstraints: Codable {
+    /// - Throws: `DecodingError` where there is no first number.
     public init(from decoder: any Decoder) throws {
         var container = try decoder.unkeyedContainer()
         min = try container.decode(Double.self)
         max = try container.decodeIfPresent(Double.self)
     }
 
+    /// One number, or two.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.unkeyedContainer()
         try container.encode(min)

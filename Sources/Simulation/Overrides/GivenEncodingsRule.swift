@@ -29,7 +29,9 @@ public struct EncodingsTaken: Equatable, Sendable {
     /// Tensors of the file, sorted: whose encodings were taken; that have no quantizer, or hold biases of 32 bits, whose
     /// grids follow from input and weight; and whose quantizers the user has overridden.
     public var taken: [String] = []
+    /// Tensors that have no quantizer, and biases of 32 bits.
     public var withoutQuantizer: [String] = []
+    /// Tensors whose quantizers the user has overridden.
     public var overridden: [String] = []
 }
 

@@ -2,15 +2,19 @@ import Quantization
 
 /// What a user wants of quantizers, whatever the config and the target say. What is nil stays as it is.
 public struct QuantizerOverride: Equatable, Sendable, Codable {
+    /// Whether the tensor is rounded at all.
     public var enabled: Bool?
     /// What a bit width asks for is integers.
     public var dataType: DataType?
     /// 2 to 16.
     public var bitwidth: Int?
+    /// Whether the grid is centered at zero.
     public var symmetric: Bool?
     /// True makes the quantizer symmetric too, as does `unsignedSymmetric`.
     public var strictSymmetric: Bool?
+    /// True lets a symmetric grid of values that are never negative begin at zero.
     public var unsignedSymmetric: Bool?
+    /// How the range is chosen from what was observed.
     public var scheme: Scheme.Name?
     /// What the scheme `percentile` is set to, in percent.
     public var percentile: Double?
@@ -77,9 +81,12 @@ public enum PlacementOverride: Equatable, Sendable {
     public struct NodeOverride: Equatable, Sendable, Codable {
         /// Quantizers whose grids the inputs are on, parameters apart.
         public var inputs: QuantizerOverride?
+        /// Quantizers of the tensors that the node makes.
         public var outputs: QuantizerOverride?
+        /// Quantizers of the node's weights, biases and the like.
         public var parameters: QuantizerOverride?
 
+        /// The keys of the job file.
         public enum CodingKeys: String, CodingKey, CaseIterable, Sendable {
             case inputs, outputs, parameters
         }
@@ -96,6 +103,7 @@ public enum PlacementOverride: Equatable, Sendable {
 
 /// Written as in the job file: the selector, and beside it what is wanted.
 extension PlacementOverride: Codable {
+    /// - Throws: `DecodingError` where no selector is there.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Selector.self)
         if let names = try container.decodeIfPresent([String].self, forKey: .tensors) {
@@ -107,6 +115,7 @@ extension PlacementOverride: Codable {
         }
     }
 
+    /// The selector first, then what is wanted.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: Selector.self)
         switch self {

@@ -28,7 +28,7 @@ enum TyingRules {
                     if let effective { ranges.insert(effective.quantizer.constraints) }
                     guard consumers(of: input, effective, in: state).count <= 1 else { continue }
                     if let effective { sources.append(effective.quantizer.tensor) }
-                    guard let producer = state.graph.producers[input] else { continue }
+                    guard let producer = state.graph.uses.producers[input] else { continue }
                     let opType = state.graph.graph.nodes[producer].opType
                     if OperatorTraits.tiedToOutput.contains(opType) || OperatorTraits.gridPreserving.contains(opType) {
                         stack.append(producer)
@@ -52,9 +52,9 @@ enum TyingRules {
     private static func consumers(
         of tensor: String, _ effective: (quantizer: PlacedQuantizer, path: [Int])?, in state: PlacementState
     ) -> Set<Int> {
-        guard let effective else { return Set(state.graph.consumers[tensor] ?? []) }
+        guard let effective else { return Set(state.graph.uses.consumers[tensor] ?? []) }
         let path = Set(effective.path)
-        var all = Set(state.graph.consumers[effective.quantizer.tensor] ?? [])
+        var all = Set(state.graph.uses.consumers[effective.quantizer.tensor] ?? [])
         for node in path { all.formUnion(state.graph.followers(of: node)) }
         return all.subtracting(path)
     }
@@ -84,7 +84,9 @@ enum TyingRules {
         _ tensor: String, _ source: (quantizer: PlacedQuantizer, path: [Int]), in state: PlacementState
     ) -> Bool {
         let between = source.path.flatMap { state.graph.graph.nodes[$0].outputs }
-        return (between + [tensor, source.quantizer.tensor]).contains { (state.graph.consumers[$0] ?? []).count > 1 }
+        return (between + [tensor, source.quantizer.tensor]).contains {
+            (state.graph.uses.consumers[$0] ?? []).count > 1
+        }
     }
 
     private static func mergeConstraints(

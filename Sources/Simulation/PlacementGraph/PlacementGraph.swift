@@ -16,10 +16,8 @@ struct PlacementGraph {
     }
 
     let graph: Graph
-    /// Index of the node that makes a tensor.
-    let producers: [String: Int]
-    /// Indices of the nodes that take a tensor, in order, each once.
-    let consumers: [String: [Int]]
+    /// Who makes and who takes each tensor.
+    let uses: ValueUses
     /// Of each node.
     let parameters: [[Parameter]]
     /// Names of all parameters.
@@ -31,16 +29,8 @@ struct PlacementGraph {
 
     init(_ graph: Graph) {
         self.graph = graph
-        var producers: [String: Int] = [:]
-        var consumers: [String: [Int]] = [:]
-        for (index, node) in graph.nodes.enumerated() {
-            for output in node.outputs where !output.isEmpty { producers[output] = index }
-            for input in node.inputs where !input.isEmpty && consumers[input]?.last != index {
-                consumers[input, default: []].append(index)
-            }
-        }
-        self.producers = producers
-        self.consumers = consumers
+        let uses = ValueUses(graph)
+        self.uses = uses
         parameters = graph.nodes.map { Self.parameters(of: $0, in: graph) }
         parameterNames = Set(parameters.joined().map(\.tensor))
 
@@ -53,11 +43,13 @@ struct PlacementGraph {
         }
         var seen: Set<String> = []
         for name in activations where !name.isEmpty && !parameterNames.contains(name) && floats.contains(name) {
-            let unquantized = (consumers[name] ?? []).contains { index in
+            let unquantized = (uses.consumers[name] ?? []).contains { index in
                 let node = graph.nodes[index]
                 return OperatorTraits.withUnquantizedOperands.contains(node.opType) && node.inputs.first != name
             }
-            let made = producers[name].map { OperatorTraits.withoutOutputQuantizer.contains(graph.nodes[$0].opType) }
+            let made = uses.producers[name].map {
+                OperatorTraits.withoutOutputQuantizer.contains(graph.nodes[$0].opType)
+            }
             if !unquantized && made != true { seen.insert(name) }
         }
         activationNames = seen
@@ -74,7 +66,7 @@ struct PlacementGraph {
 
     /// Nodes that take an output of the node, each once.
     func followers(of node: Int) -> [Int] {
-        Array(Set(graph.nodes[node].outputs.flatMap { consumers[$0] ?? [] })).sorted()
+        Array(Set(graph.nodes[node].outputs.flatMap { uses.consumers[$0] ?? [] })).sorted()
     }
 
     /// Goes from a tensor up through ops that preserve grids, to the first tensor for which `found` has something.
@@ -84,7 +76,7 @@ struct PlacementGraph {
         var path: [Int] = []
         while true {
             if let found = found(name) { return (found, path) }
-            guard let producer = producers[name] else { return nil }
+            guard let producer = uses.producers[name] else { return nil }
             let node = graph.nodes[producer]
             guard OperatorTraits.gridPreserving.contains(node.opType), let input = node.inputs.first else { return nil }
             path.append(producer)

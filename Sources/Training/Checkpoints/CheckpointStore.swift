@@ -148,15 +148,13 @@ public struct CheckpointStore: Sendable {
         var manifest = checkpoint.manifest
         manifest.digests[Self.tensorsName] = try Safetensors.write(
             checkpoint.tensors.map { ($0.key, $0.value) }, to: temporary.appendingPathComponent(Self.tensorsName))
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         let url = temporary.appendingPathComponent(Self.manifestName)
-        guard let json = try? encoder.encode(manifest) else {
+        guard let json = try? manifest.stableJSONFile() else {
             throw TrainingError(.cannotWrite, file: url.path, key: "manifest")
         }
         do throws(FileError) {
             let file = try DurableFile(creating: url)
-            try file.write(json + [0x0A])
+            try file.write(json)
             try file.flush()
             try FileSystem.flush(folder: temporary)
         } catch {

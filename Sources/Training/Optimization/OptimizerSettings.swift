@@ -4,10 +4,12 @@ import Tensors
 /// AMSGrad and maximization), each operation rounded to `Float` on its own. Written as in a job file:
 /// `{name: sgd, learning_rate: 1.0e-4, momentum: 0.9, nesterov: false, weight_decay: 0}`.
 public struct OptimizerSettings: Equatable, Sendable, Codable {
+    /// How a job file calls the rules.
     public enum Name: String, CaseIterable, Sendable, Codable {
         case sgd, adam, adamw
     }
 
+    /// What a gradient does to a parameter.
     public enum Rule: Equatable, Sendable {
         /// Stochastic gradient descent. `momentum` in [0, 1); Nesterov's variant needs a momentum above zero.
         case sgd(momentum: Double, nesterov: Bool)
@@ -16,9 +18,12 @@ public struct OptimizerSettings: Equatable, Sendable, Codable {
         /// Loshchilov and Hutter, 2019: as Adam, but weight decay shrinks the weights and leaves the gradient alone.
         case adamW(beta1: Double, beta2: Double, epsilon: Double)
 
+        /// With the paper's betas and epsilon.
         public static let adam = Rule.adam(beta1: 0.9, beta2: 0.999, epsilon: 1e-8)
+        /// With the betas and epsilon of Adam's paper.
         public static let adamW = Rule.adamW(beta1: 0.9, beta2: 0.999, epsilon: 1e-8)
 
+        /// As a job file calls it.
         public var name: Name {
             switch self {
             case .sgd: .sgd
@@ -28,6 +33,7 @@ public struct OptimizerSettings: Equatable, Sendable, Codable {
         }
     }
 
+    /// What a gradient does to a parameter.
     public var rule: Rule
     /// Finite, above 0. What a `Schedule` makes of it is the rate of each step.
     public var learningRate: Double
@@ -63,12 +69,14 @@ public struct OptimizerSettings: Equatable, Sendable, Codable {
         }
     }
 
+    /// The keys of the job file.
     package enum CodingKeys: String, CodingKey, CaseIterable {
         case name, momentum, nesterov, betas, epsilon
         case learningRate = "learning_rate"
         case weightDecay = "weight_decay"
     }
 
+    /// - Throws: `DecodingError`; `TrainingError(.invalidSetting)` for values out of range.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         let name = try container.decode(Name.self, forKey: .name)
@@ -95,6 +103,7 @@ public struct OptimizerSettings: Equatable, Sendable, Codable {
             weightDecay: container.decode(Double.self, forKey: .weightDecay))
     }
 
+    /// In the keys of the job file, those of the rule alone.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(rule.name, forKey: .name)

@@ -3,7 +3,9 @@ import Tensors
 /// The learning rate of each step, as shares of an optimizer's. Written as in a job file:
 /// `{decay: divide, divide_by: 10, every_epochs: 5, warm_up_steps: 0}`.
 public struct Schedule: Equatable, Sendable, Codable {
+    /// How the rate falls after the warm-up.
     public enum Decay: Equatable, Sendable {
+        /// How a job file calls them.
         public enum Name: String, CaseIterable, Sendable, Codable {
             case constant, divide, cosine
         }
@@ -16,6 +18,7 @@ public struct Schedule: Equatable, Sendable, Codable {
         /// restarts).
         case cosine(finalShare: Double)
 
+        /// As a job file calls it.
         public var name: Name {
             switch self {
             case .constant: .constant
@@ -25,6 +28,7 @@ public struct Schedule: Equatable, Sendable, Codable {
         }
     }
 
+    /// How the rate falls after the warm-up.
     public var decay: Decay
     /// Steps over which the rate grows to what it would be: step i has (i + 1) / warmUpSteps of it.
     public var warmUpSteps: Int
@@ -70,6 +74,7 @@ public struct Schedule: Equatable, Sendable, Codable {
         return decayed * Double(step + 1) / Double(warmUpSteps)
     }
 
+    /// The keys of the job file.
     package enum CodingKeys: String, CodingKey, CaseIterable {
         case decay
         case divideBy = "divide_by"
@@ -78,6 +83,7 @@ public struct Schedule: Equatable, Sendable, Codable {
         case warmUpSteps = "warm_up_steps"
     }
 
+    /// - Throws: `DecodingError`; `TrainingError(.invalidSetting)` for values out of range.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         let decay: Decay =
@@ -92,6 +98,7 @@ public struct Schedule: Equatable, Sendable, Codable {
         try self.init(decay, warmUpSteps: container.decode(Int.self, forKey: .warmUpSteps))
     }
 
+    /// In the keys of the job file, those of the decay alone.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(decay.name, forKey: .decay)

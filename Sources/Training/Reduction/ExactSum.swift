@@ -27,6 +27,7 @@ public struct ExactSum: Equatable, Sendable {
     public internal(set) var addends = 0
     /// The halves of each element, in units of 2^-80, two's complement.
     package internal(set) var low: [UInt64]
+    /// The upper halves.
     package internal(set) var high: [UInt64]
 
     /// The sum of no vectors.

@@ -12,6 +12,9 @@ public struct SlotGradient {
     /// By where they begin.
     private var early: [Int: [Float]] = [:]
 
+    /// - Parameters:
+    ///   - slot: from 0.
+    ///   - parts: receive the gradient as it is filled.
     public init(of slot: Int, to parts: GradientParts) {
         self.parts = parts
         self.slot = slot

@@ -33,12 +33,16 @@ public struct RangeSums: Equatable, Sendable {
 ///
 /// and where symmetric dmin = -D / N, dmax = D / N.
 public struct LearnedRange: Equatable, Sendable {
+    /// The lower end, in real units; trained.
     public var min: Float
+    /// The upper end, in real units; trained.
     public var max: Float
     /// 2 to 24.
     public let bitwidth: Int
+    /// Whether the grid is centered at zero; then the two ends move together.
     public let symmetric: Bool
 
+    /// - Parameter bitwidth: 2 to 24.
     public init(min: Float, max: Float, bitwidth: Int, symmetric: Bool) {
         precondition((1...24).contains(bitwidth), "no range of \(bitwidth) bits is learned")
         self.min = min

@@ -11,6 +11,7 @@ import Tensors
 public struct StraightThrough: Sendable {
     /// The grids that values were rounded to.
     public let encodings: TensorEncodings
+    /// The variant of the kernels that it calls; all give the same bits.
     package let instructionSet: InstructionSet
     private let runs: GridRuns
     private let delta: [Float]
@@ -158,6 +159,7 @@ public struct GradientMask: Equatable, Sendable {
     var bytesPerRun: Int { (run + 7) / 8 }
     fileprivate(set) var bits: [UInt8] = []
 
+    /// Of no elements.
     public init() {}
 
     /// Whether the gradient of an element passes.
