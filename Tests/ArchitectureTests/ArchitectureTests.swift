@@ -43,7 +43,8 @@ import Testing
     /// What keeps the layers apart, beside what the compiler does.
     @Test(arguments: [
         ("Cluster", ["Tensors", "Quantization", "Execution", "Graph"]), ("Passes", ["Yams", "JobFile", "Reports"]),
-        ("Quantization", ["Graph", "Cluster"]), ("Execution", ["Quantization"]),
+        ("Quantization", ["Graph", "Cluster"]),
+        ("ClusterProtocol", ["Cluster", "CZeroMQ", "Dispatch", "GRDB", "Passes"]), ("Execution", ["Quantization"]),
     ]) func modulesThatDoNotKnow(_ module: String, _ others: [String]) throws {
         for file in try Self.tree.get().modules[module] ?? [] {
             for other in others {

@@ -102,7 +102,7 @@ enum SimulatedTask: Equatable {
     }
 }
 
-/// What the lanes of one worker contribute to a step, as `StepReduction` keeps it.
+/// What the lanes of one worker contribute to a step, as `ReplicatedStep` keeps it.
 final class SimulatedReduction {
     let replica: SimulatedReplica
     private var sums: [UInt64]

@@ -2,7 +2,7 @@ import ClusterProtocol
 import Foundation
 import Messaging
 
-/// The thread of a coordinator that trains, as `TrainingStage`, `TrainingRun` and `ReplicatedSteps` do: what it does after a
+/// The thread of a coordinator that trains, as `TrainingLoop`, `TrainingRun` and `ReplicatedDriver` do: what it does after a
 /// pass, whichever way it ended.
 final class SimulatedTraining {
     private enum Activity {

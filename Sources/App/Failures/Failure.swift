@@ -12,8 +12,7 @@ import Tensors
 import Training
 
 /// How a run that failed ends: one sentence for the user and an exit code for the launcher. This is the one place that
-/// knows every error type of the project; their words stand in
-/// the files of sentences beside it.
+/// knows every error type of the project; their words stand in the files of sentences beside it.
 public struct Failure: Equatable, Sendable {
     /// For the user, in one line.
     public var sentence: String

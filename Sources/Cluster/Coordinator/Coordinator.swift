@@ -158,7 +158,6 @@ public struct CoordinatorConfiguration: Sendable {
     public var resume = false
     /// Of everything that the job's results depend on: a journal with another fingerprint is not resumed.
     public var fingerprint = Data()
-    /// What every worker must compute with: the library, and the one instruction set they are all pinned to.
     /// What every worker must compute with; compared as a whole.
     public var library: String
     /// The one instruction set that all workers are pinned to.

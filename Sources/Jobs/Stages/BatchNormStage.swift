@@ -1,10 +1,10 @@
 import Cluster
 import ClusterProtocol
 import Datasets
+import Graph
 import JobFile
 import Passes
 import Quantization
-import Graph
 import Simulation
 import Tensors
 import Training

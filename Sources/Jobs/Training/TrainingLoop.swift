@@ -113,14 +113,4 @@ struct TrainingLoop {
         let stopped = progress.steps < stepCount && progress.isExhausted(patience: training.patience)
         return Report.Training(progress, isStoppedEarly: stopped)
     }
-
-    /// The model with the state's weights, and the encodings of all activations.
-    func applying(
-        _ replica: TrainingReplica, to activations: [String: TensorEncodings]
-    ) throws -> (preparation: ModelPreparation, activations: [String: TensorEncodings]) {
-        (
-            try preparation.replacing(replica.weights, encodings: replica.parameterEncodings),
-            activations.merging(replica.activationEncodings) { $1 }
-        )
-    }
 }
