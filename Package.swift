@@ -49,7 +49,7 @@ let package = Package(
         module("Tensors", ["CZip", "Support"]),
         module("ONNX", ["Support", "Tensors", protobuf], exclude: ["onnx.proto"]),
         module("Graph", ["ONNX", "Tensors"]),
-        module("Execution", ["CKernels", "COneDNN", "Graph", "Support", "Tensors"]),
+        module("Execution", ["COneDNN", "Graph", "Support", "Tensors"]),
         module("Quantization", ["CKernels", "Support", "Tensors"]),
         module("Simulation", ["Graph", "ONNX", "Quantization", "Support", "Tensors"]),
         module("PostTraining", ["Graph", "Tensors"]),
@@ -69,8 +69,7 @@ let package = Package(
             "Passes",
             [
                 "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "ONNX", "Quantization", "Simulation",
-                "Support", "Tensors",
-                "Training",
+                "Support", "Tensors", "Training",
             ]),
         module("JobFile", ["Datasets", "Quantization", "Simulation", "Support", "Training", "Yams"]),
         module("Reports", ["JobFile", "Quantization", "Simulation", "Support", "Tensors"]),
@@ -78,16 +77,13 @@ let package = Package(
             "Jobs",
             [
                 "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "JobFile", "ONNX", "Passes",
-                "PostTraining",
-                "Quantization",
-                "Reports", "Simulation", "Support", "Tensors", "Training",
+                "PostTraining", "Quantization", "Reports", "Simulation", "Support", "Tensors", "Training", logging,
             ]),
         module(
             "App",
             [
                 "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "JobFile", "Jobs", "ONNX", "Passes",
-                "PostTraining",
-                "Quantization", "Reports", "Simulation", "Support", "Tensors", "Training", logging,
+                "PostTraining", "Quantization", "Reports", "Simulation", "Support", "Tensors", "Training", logging,
             ], resources: [.copy("Demo")]),
         .executableTarget(
             name: "quantsim",
@@ -116,7 +112,7 @@ let package = Package(
         tests("GraphTests", ["Graph", "ONNX", "Tensors"]),
         tests("ExecutionTests", ["Execution", "Graph", "ONNX", "Support", "Tensors"]),
         tests("QuantizationTests", ["CKernels", "Quantization", "Support", "Tensors"]),
-        tests("SimulationTests", ["Graph", "ONNX", "Quantization", "Simulation", "Support", "Tensors"]),
+        tests("SimulationTests", ["Graph", "Quantization", "Simulation", "Tensors"]),
         tests("PostTrainingTests", ["Graph", "ONNX", "PostTraining", "Tensors"]),
         tests("DatasetsTests", ["Datasets", "Tensors"]),
         tests("TrainingTests", ["CKernels", "Quantization", "Support", "Tensors", "Training"]),
@@ -126,23 +122,21 @@ let package = Package(
         tests(
             "PassesTests",
             [
-                "App", "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "ONNX", "Passes", "Quantization",
-                "Simulation",
-                "Support", "Tensors", "Training",
+                "App", "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "Passes", "Quantization",
+                "Simulation", "Support", "Tensors", "Training",
             ]),
         tests("JobFileTests", ["App", "JobFile", "Quantization", "Simulation", "Support", "Training"]),
-        tests("ReportsTests", ["JobFile", "Quantization", "Reports", "Simulation", "Support", "Tensors"]),
+        tests("ReportsTests", ["JobFile", "Reports"]),
         tests(
             "JobsTests",
             [
-                "App", "Cluster", "ClusterProtocol", "Datasets", "Graph", "JobFile", "Jobs", "ONNX", "Passes",
-                "Quantization", "Reports",
-                "Simulation", "Support", "Tensors", "Training",
+                "App", "Graph", "JobFile", "Jobs", "ONNX", "Passes", "Quantization", "Reports", "Simulation",
+                "Support", "Tensors", "Training",
             ]),
         tests(
             "AppTests",
             [
-                "App", "Graph", "JobFile", "Jobs", "ONNX", "Passes", "Quantization", "Simulation", "Support", "Tensors",
+                "App", "Graph", "JobFile", "ONNX", "Passes", "Quantization", "Simulation", "Support", "Tensors",
                 logging,
             ]),
         tests("ArchitectureTests", []),
