@@ -37,12 +37,12 @@ public struct LearnedRange: Equatable, Sendable {
     public var min: Float
     /// The upper end, in real units; trained.
     public var max: Float
-    /// 2 to 24.
+    /// 1 to 24.
     public let bitwidth: Int
     /// Whether the grid is centered at zero; then the two ends move together.
     public let symmetric: Bool
 
-    /// - Parameter bitwidth: 2 to 24.
+    /// - Parameter bitwidth: 1 to 24.
     public init(min: Float, max: Float, bitwidth: Int, symmetric: Bool) {
         precondition((1...24).contains(bitwidth), "no range of \(bitwidth) bits is learned")
         self.min = min
