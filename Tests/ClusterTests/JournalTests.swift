@@ -183,7 +183,10 @@ import Testing
                     #expect(read.withLock { $0 } < 100)
                 }
             }
-            for worker in workers { #expect(try worker.exit() == .finished) }
+            for worker in workers {
+                let exit = try worker.exit()
+                #expect(exit == .finished, "\(String(describing: exit))")
+            }
             // At most what was under way in each life is computed again.
             let repeated = computed.withLock { $0.values.reduce(0) { $0 + $1 - 1 } }
             #expect(repeated < 120, "\(repeated) repeated")
