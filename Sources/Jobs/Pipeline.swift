@@ -1,4 +1,3 @@
-import Cluster
 import Datasets
 import JobFile
 import Reports

@@ -54,6 +54,15 @@ import Testing
         }
     }
 
+    /// Protocol logic is plain values: sockets, threads and clocks stand in `Cluster`.
+    @Test func theProtocolTouchesNoEdge() throws {
+        for file in try Self.tree.get().modules["ClusterProtocol"] ?? [] {
+            for edge in ["ZeroMQSocket", "Thread(", "Date()", "ContinuousClock", "FileManager", "usleep("] {
+                #expect(!file.code.contains(edge), "\(file.folder)/\(file.name) uses \(edge)")
+            }
+        }
+    }
+
     /// The check itself finds what it looks for.
     @Test func aCycleIsFound() throws {
         func file(_ folder: String, _ text: String) -> SourceTree.File {

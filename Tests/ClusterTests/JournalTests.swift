@@ -143,13 +143,18 @@ import Testing
             limits.heartbeatTimeout = .seconds(2)
             configuration.limits = limits
             let computed = Mutex<[Int: Int]>([:])
-            let factory = HistogramFactory(behaviour: { shard in
-                computed.withLock { $0[shard, default: 0] += 1 }
-                usleep(3000)
-            })
+            // Workers that computed in the present life.
+            let present = Mutex<Set<Int>>([])
             var workerConfiguration = Toy.worker(endpoint)
             workerConfiguration.limits = limits
-            let workers = (0..<2).map { _ in RunningWorker(workerConfiguration, factory: factory) }
+            let workers = (0..<2).map { worker in
+                let factory = HistogramFactory(behaviour: { shard in
+                    computed.withLock { $0[shard, default: 0] += 1 }
+                    present.withLock { _ = $0.insert(worker) }
+                    usleep(3000)
+                })
+                return RunningWorker(workerConfiguration, factory: factory)
+            }
             let first = PassDescription(name: "first", descriptor: Data("1".utf8))
             let second = PassDescription(name: "second", descriptor: Data("2".utf8))
             for life in 0..<4 {
@@ -159,8 +164,11 @@ import Testing
                 #expect(one.state == RandomShards.expected(10, payloadSize: 50))
                 #expect(one.isFromJournal == (life > 0))
                 #expect(one.samples == 30 && one.shards == 10 && one.seconds > 0)
+                present.withLock { $0 = [] }
                 let read = Mutex(0)
                 let source = RandomShards(200, payloadSize: 50) { _ in
+                    // A worker that comes when the last life is over would wait for another.
+                    for _ in 0..<40 where life == 3 && present.withLock({ $0.count }) < 2 { usleep(5000) }
                     // Dies at another point of each life but the last.
                     if read.withLock({
                         $0 += 1; return $0

@@ -1,5 +1,4 @@
 import App
-import Cluster
 import Foundation
 import Support
 import Testing
