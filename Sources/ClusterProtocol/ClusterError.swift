@@ -23,8 +23,10 @@ public struct ClusterError: Error, Equatable, Sendable {
         case resultsDiffer
         /// A shard or payload is larger than messages may be, or out of sequence.
         case shard
-        /// The endpoint cannot be bound or connected to.
+        /// The endpoint cannot be bound or connected to for now: `expected` is the endpoint, `found` the reason.
         case endpoint
+        /// No endpoint, or none that this machine could ever use; operands as of `endpoint`.
+        case mistakenEndpoint
         /// The journal cannot be read or written.
         case journal
         /// The journal belongs to another job, or its passes are not this job's.
@@ -33,6 +35,10 @@ public struct ClusterError: Error, Equatable, Sendable {
         case superseded
         /// The caller's source or reducer failed; it is rethrown where it is an error of theirs.
         case callback
+        /// What the coordinator was given for the job cannot be used, for good: a model, data, or what comes of them.
+        case unusableJob
+        /// The coordinator could not go on with the job for a reason that may pass.
+        case hinderedJob
         /// The coordinator does not take this worker: `expected` and `found` tell what does not agree.
         case refused
         /// The coordinator wants this worker's process replaced; `found` is its reason.
@@ -52,6 +58,11 @@ public struct ClusterError: Error, Equatable, Sendable {
 
         /// Whether another pass may follow.
         package var endsPassOnly: Bool { [.stateLost, .replicasDiffer, .exchangeFailed].contains(self) }
+    }
+
+    /// What workers are told of it: they end as their coordinator does, and do not know its operands.
+    package var codeForWorkers: Code {
+        [.shardFailed, .passFailed].contains(code) && failure?.permanent == false ? .hinderedJob : code
     }
 
     /// What has happened.

@@ -1,4 +1,5 @@
 import Foundation
+import Support
 
 /// A file read through a buffer, from any position. Owns the descriptor; used by one thread at a time.
 final class BufferedFile {
@@ -15,17 +16,17 @@ final class BufferedFile {
     private var buffered = 0..<0
 
     init(path: String) throws {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw Self.systemError(path) }
+        let descriptor: Int32
+        do throws(UnreadableFile) {
+            descriptor = try RegularFile.open(path)
+        } catch {
+            throw DatasetError(.cannotOpen, file: path, found: error.reason)
+        }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {
             let error = Self.systemError(path)
             close(descriptor)
             throw error
-        }
-        guard status.st_mode & S_IFMT == S_IFREG else {
-            close(descriptor)
-            throw DatasetError(.cannotOpen, file: path, expected: "file", found: "not a regular file")
         }
         self.path = path
         self.descriptor = descriptor

@@ -115,10 +115,10 @@ extension JobFile {
     /// - Throws: `JobError` naming the file, and the key and line where there is one.
     public static func read(_ path: String) throws -> JobFile {
         let data: Data
-        do {
-            data = try Data(contentsOf: URL(fileURLWithPath: path))
+        do throws(UnreadableFile) {
+            data = try RegularFile.read(URL(fileURLWithPath: path))
         } catch {
-            throw JobError(unreadable: path, error)
+            throw JobError(error, file: path)
         }
         guard let text = String(data: data, encoding: .utf8) else {
             throw JobError(.invalidYAML, file: path, expected: "text in UTF-8")

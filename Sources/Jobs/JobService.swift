@@ -1,4 +1,5 @@
 import Cluster
+import ClusterProtocol
 import Datasets
 import Execution
 import Foundation
@@ -25,17 +26,21 @@ package struct JobService {
         package var progress: any JobProgress
         /// Receives the coordinator's log.
         package var logger: Logger
+        /// What workers are told of an error that ends the job.
+        package var classify: @Sendable (any Error) -> ClusterError.Code
         /// Receives how far the cluster is.
         package var clusterProgress: @Sendable (ClusterProgress) -> Void
 
         package init(
             endpoint: String, resume: Bool, progress: any JobProgress, logger: Logger,
+            classify: @escaping @Sendable (any Error) -> ClusterError.Code,
             clusterProgress: @escaping @Sendable (ClusterProgress) -> Void
         ) {
             self.endpoint = endpoint
             self.resume = resume
             self.progress = progress
             self.logger = logger
+            self.classify = classify
             self.clusterProgress = clusterProgress
         }
     }
@@ -76,6 +81,7 @@ package struct JobService {
         configuration.fingerprint = try job.fingerprint(
             preparation, sources: sources.all, instructionSet: instructionSet)
         configuration.logger = surroundings.logger
+        configuration.classify = surroundings.classify
         configuration.progress = surroundings.clusterProgress
         coordinator = try Coordinator(configuration: configuration)
         // After the coordinator, which has refused to resume another job.

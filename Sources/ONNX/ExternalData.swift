@@ -1,4 +1,5 @@
 import Foundation
+import Support
 import Synchronization
 import Tensors
 
@@ -37,14 +38,16 @@ final class ExternalData: Sendable {
                     .externalPathOutside, file: model, tensor: tensor, expected: "a path inside the model's folder",
                     found: location)
             }
-            var isFolder: ObjCBool = false
-            guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder), !isFolder.boolValue,
-                let storage = try? TensorStorage.mapping(file: url)
-            else {
-                throw ONNXError(.missingExternalFile, file: url.path, tensor: tensor)
+            do throws(UnreadableFile) {
+                let storage = try TensorStorage.mapping(file: url)
+                files[location] = storage
+                return storage
+            } catch {
+                let isMissing = error.systemError == ENOENT
+                throw ONNXError(
+                    isMissing ? .missingExternalFile : .unreadable, file: url.path, tensor: tensor,
+                    found: isMissing ? nil : error.reason)
             }
-            files[location] = storage
-            return storage
         }
     }
 }

@@ -31,21 +31,13 @@ public struct ONNXFile: Sendable {
     /// - Throws: `ONNXError` that names the file: unreadable, truncated, notONNX.
     public static func read(_ url: URL) throws -> ONNXFile {
         let data: Data
-        do {
-            data = try Data(contentsOf: url, options: .alwaysMapped)
+        do throws(UnreadableFile) {
+            data = try RegularFile.map(url)
         } catch {
-            throw ONNXError(.unreadable, file: url.path, found: Self.reason(error, path: url.path))
+            throw ONNXError(.unreadable, file: url.path, found: error.reason)
         }
         let model = try decode(data, name: url.path)
         return ONNXFile(model: model, name: url.path, directory: url.deletingLastPathComponent())
-    }
-
-    /// The system's own words where it has some: Foundation's do not name the reason.
-    private static func reason(_ error: any Error, path: String) -> String {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return String(cString: strerror(errno)) }
-        close(descriptor)
-        return "\(error)"
     }
 
     private static func decode(_ data: Data, name: String) throws -> ONNXModelProto {

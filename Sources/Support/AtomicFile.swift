@@ -48,6 +48,28 @@ package enum AtomicFile {
         }
     }
 
+    /// Where the contents of `url` come to lie: behind its symbolic links. What is there and is no regular file is never
+    /// replaced: a device or a FIFO would be gone, a file in its place.
+    /// - Throws: `FileError` where something else than a regular file is there, or where no file can be made.
+    @discardableResult
+    package static func target(of url: URL) throws(FileError) -> URL {
+        var status = stat()
+        let isLink = lstat(url.path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
+        let target = isLink ? url.resolvingSymlinksInPath() : url
+        if let kind = FileKind(at: url.path) {
+            if kind == .folder { throw FileError(.create, path: url.path, systemError: EISDIR) }
+            guard kind == .regular else {
+                throw FileError(
+                    .create, path: url.path, systemError: EEXIST, refusal: "\(kind.rawValue) is not replaced by a file")
+            }
+        }
+        let folder = target.deletingLastPathComponent().path
+        guard access(folder, W_OK | X_OK) == 0 else {
+            throw FileError(.create, path: url.path, systemError: errno)
+        }
+        return target
+    }
+
     /// Replaces the file at `url` by what `fill` writes.
     /// - Parameters:
     ///   - failure: makes the caller's error of one that the system gave; its path is that of `url`.
@@ -57,6 +79,9 @@ package enum AtomicFile {
     package static func replace<Failure: Error>(
         _ url: URL, failure: (FileError) -> Failure, _ fill: (URL) throws(Failure) -> Void
     ) throws(Failure) {
+        let named = url
+        let url: URL
+        do throws(FileError) { url = try target(of: named) } catch { throw failure(error) }
         let folder = url.deletingLastPathComponent()
         // Not in the way of another process that writes the same file, nor of what one left that was killed.
         let temporary = folder.appendingPathComponent(".\(url.lastPathComponent).\(UUID().uuidString).partial")
@@ -66,7 +91,7 @@ package enum AtomicFile {
                 try FileSystem.flush(file: temporary.path)
                 try FileSystem.rename(temporary, to: url)
             } catch {
-                throw failure(FileError(error.operation, path: url.path, systemError: error.systemError))
+                throw failure(FileError(error.operation, path: named.path, systemError: error.systemError))
             }
         } catch {
             unlink(temporary.path)

@@ -17,16 +17,19 @@ public struct FileError: Error, Equatable, Sendable {
     public var path: String
     /// The reason as an `errno`.
     public var systemError: Int32
+    /// Why, in words, where the refusal is not the system's but ours.
+    public var refusal: String?
 
     /// - Parameter systemError: an `errno`.
-    public init(_ operation: Operation, path: String, systemError: Int32) {
+    public init(_ operation: Operation, path: String, systemError: Int32, refusal: String? = nil) {
         self.operation = operation
         self.path = path
         self.systemError = systemError
+        self.refusal = refusal
     }
 
-    /// The system's words for the reason.
-    public var reason: String { String(cString: strerror(systemError)) }
+    /// The reason in words; the system's where there are no others.
+    public var reason: String { refusal ?? String(cString: strerror(systemError)) }
 }
 
 /// The operations that files which must outlive a crash are made of. They stand in one place so that a test can see that

@@ -1,4 +1,5 @@
 import Foundation
+import Support
 
 /// The bytes of a tensor: allocated, memory-mapped from a file, or borrowed from an owner that is kept alive.
 ///
@@ -29,11 +30,12 @@ public final class TensorStorage: @unchecked Sendable {
     }
 
     /// Maps a file into memory, read-only.
-    /// - Throws: `CocoaError` when the file cannot be opened.
-    public static func mapping(file: URL) throws -> TensorStorage {
-        let data = try NSData(contentsOf: file, options: .alwaysMapped)
-        let bytes = UnsafeRawBufferPointer(start: data.bytes, count: data.length)
-        return TensorStorage(borrowing: bytes) { withExtendedLifetime(data) {} }
+    /// - Throws: `UnreadableFile`.
+    package static func mapping(file: URL) throws(UnreadableFile) -> TensorStorage {
+        let bytes = try RegularFile.mapping(file)
+        return TensorStorage(borrowing: bytes) {
+            if let address = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: address), bytes.count) }
+        }
     }
 
     deinit { release() }

@@ -1,4 +1,5 @@
 import Foundation
+import Support
 
 private import CZip
 
@@ -17,6 +18,11 @@ final class ZIPArchive {
     private let handle: OpaquePointer
 
     init(path: String) throws {
+        do throws(UnreadableFile) {
+            try RegularFile.check(path)
+        } catch {
+            throw TensorFileError(.cannotOpen, file: path, found: error.reason)
+        }
         var code: Int32 = 0
         guard let handle = zip_open(path, ZIP_RDONLY, &code) else {
             var error = zip_error_t()

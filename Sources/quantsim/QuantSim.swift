@@ -15,6 +15,12 @@ struct QuantSim: ParsableCommand {
         ])
 
     static func main() {
+        // The parser would take a mistyped command for an argument too many, and show help of the whole for `train --help`.
+        let commands = configuration.subcommands.compactMap { $0.configuration.commandName }
+        if let unknown = UnknownCommand(Array(CommandLine.arguments.dropFirst()), commands: commands) {
+            complain(unknown.message)
+            Foundation.exit(ExitReason.usage.rawValue)
+        }
         do {
             var command = try parseAsRoot()
             try command.run()
@@ -38,7 +44,8 @@ struct QuantSim: ParsableCommand {
             Foundation.exit(ExitReason.usage.rawValue)
         default:
             let failure = Failure(error)
-            complain("Error: \(failure.sentence)")
+            // Whoever asked for the end is told of no error.
+            complain(failure.exitReason == .drained ? failure.sentence : "Error: \(failure.sentence)")
             Foundation.exit(failure.exitReason.rawValue)
         }
     }

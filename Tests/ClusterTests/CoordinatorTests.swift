@@ -170,7 +170,7 @@ import Testing
         let worker = #expect(throws: ClusterError.self) {
             try Worker(configuration: Toy.worker("nonsense"), factory: HistogramFactory()).run()
         }
-        #expect(worker?.code == .endpoint)
+        #expect(worker?.code == .mistakenEndpoint)
         first.finish()
     }
 

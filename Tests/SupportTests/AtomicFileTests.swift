@@ -50,11 +50,11 @@ import Testing
         let absent = scratch.url.appendingPathComponent("absent/a")
         let error = #expect(throws: FileError.self) { try AtomicFile.write(Data(), to: absent) }
         #expect(error == FileError(.create, path: absent.path, systemError: ENOENT))
-        // A folder cannot be replaced by a file: the rename at the end fails.
+        // A folder cannot be replaced by a file.
         try scratch.write(Data(), to: "full/b")
         let full = scratch.url.appendingPathComponent("full")
         let inTheWay = #expect(throws: FileError.self) { try AtomicFile.write(Data(), to: full) }
-        #expect(inTheWay?.operation == .rename && inTheWay?.path == full.path)
+        #expect(inTheWay?.systemError == EISDIR && inTheWay?.path == full.path)
         #expect(try names(scratch) == ["full"])
     }
 

@@ -13,6 +13,7 @@ import Tensors
 public enum Inference {
     /// Computes all graph outputs and writes them to `options.output`, named by tensor.
     public static func run(_ options: InferenceOptions) throws {
+        try checkOutput(options)
         if let best = ComputeLibrary.supportedInstructionSets.last { try ComputeLibrary.pin(best) }
         let arrays = try attributingErrors(to: options.input.path) { try NPZ.read(options.input) }
         let inputs = Dictionary(arrays.map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
@@ -26,6 +27,16 @@ public enum Inference {
             try compute(graph, inputs, encodings, encodingsFile: options.encodings?.path)
         }
         try NPZ.write(outputs, to: options.output)
+    }
+
+    /// Refuses an output that could not be written in the end, or that what is read would be lost to.
+    private static func checkOutput(_ options: InferenceOptions) throws {
+        let target = try AtomicFile.target(of: options.output).resolvingSymlinksInPath()
+        for read in [options.model, options.input, options.encodings].compactMap(\.self)
+        where read.resolvingSymlinksInPath() == target {
+            throw FileError(
+                .create, path: options.output.path, systemError: EEXIST, refusal: "it is read by this command")
+        }
     }
 
     /// - Parameters:

@@ -15,14 +15,27 @@ public enum JobRunner {
         let service = try JobService(
             job: options.job, output: options.output,
             surroundings(endpoint: "tcp://127.0.0.1:*", resume: false, display, monitor))
-        defer { service.coordinator.finish() }
-        try TerminationSignals.watch { [coordinator = service.coordinator] _ in
-            coordinator.fail(ClusterError(.closed))
+        return try finishing(service) {
+            try TerminationSignals.watch { [coordinator = service.coordinator] _ in
+                coordinator.fail(ClusterError(.closed))
+            }
+            let workers = launch(options.workers, for: service.coordinator, display: display)
+            try workers.start()
+            defer { workers.stop(withinSeconds: 10) }
+            return try service.run { processes(monitor, peakWorkerMemory: workers.peakMemoryBytes()) }
         }
-        let workers = launch(options.workers, for: service.coordinator, display: display)
-        try workers.start()
-        defer { workers.stop(withinSeconds: 10) }
-        return try service.run { processes(monitor, peakWorkerMemory: workers.peakMemoryBytes()) }
+    }
+
+    /// Runs `body`, and tells the workers how it ended.
+    private static func finishing(_ service: JobService, _ body: () throws -> Report) throws -> Report {
+        defer { service.coordinator.finish() }
+        do {
+            return try body()
+        } catch {
+            // Without a word of it they would take the job for done.
+            service.coordinator.fail(ClusterError(ClusterError.Code(describing: error)))
+            throw error
+        }
     }
 
     private static func surroundings(
@@ -33,7 +46,7 @@ public enum JobRunner {
             // Who watches a live line wants to hear of trouble only.
             logger: Logger(label: "quantsim.coordinator") { _ in
                 DisplayLogHandler(display: display, level: display.isLive ? .warning : .info)
-            }, clusterProgress: { monitor.take($0) })
+            }, classify: { ClusterError.Code(describing: $0) }, clusterProgress: { monitor.take($0) })
     }
 
     /// - Parameter peakWorkerMemory: in bytes; nil where unknown.
@@ -63,11 +76,12 @@ public enum JobRunner {
         let service = try JobService(
             job: options.job, output: options.output,
             surroundings(endpoint: options.endpoint, resume: options.resume, display, monitor))
-        defer { service.coordinator.finish() }
-        // Workers are not told: they wait for the coordinator that goes on with the job.
-        try TerminationSignals.watch { [coordinator = service.coordinator] _ in coordinator.suspend() }
-        display.message("workers connect to \(service.coordinator.boundEndpoint)")
-        return try service.run { processes(monitor, peakWorkerMemory: nil) }
+        return try finishing(service) {
+            // Workers are not told: they wait for the coordinator that goes on with the job.
+            try TerminationSignals.watch { [coordinator = service.coordinator] _ in coordinator.suspend() }
+            display.message("workers connect to \(service.coordinator.boundEndpoint)")
+            return try service.run { processes(monitor, peakWorkerMemory: nil) }
+        }
     }
 
     /// `quantsim demo`: the bundled job.

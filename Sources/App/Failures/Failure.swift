@@ -74,15 +74,10 @@ extension ShardFailure {
 extension Failure {
     /// Errors of the operating system as Foundation throws them; any other error is a fault of this program.
     static func describe(systemError error: any Error) -> (Sentence, ExitReason) {
-        let bridged = error as NSError
+        let file = SystemError.path(in: error)
         guard let number = SystemError.number(in: error) else {
-            let isFoundations = bridged.domain == NSCocoaErrorDomain
-            return (
-                Sentence("internal fault", found: isFoundations ? bridged.localizedDescription : "\(error)"),
-                .internalFault
-            )
+            return (Sentence("internal fault", file: file, found: SystemError.words(for: error)), .internalFault)
         }
-        let file = bridged.userInfo[NSFilePathErrorKey] as? String ?? (bridged.userInfo[NSURLErrorKey] as? URL)?.path
         return (Sentence(String(cString: strerror(number)), file: file), ExitReason(systemError: number))
     }
 }

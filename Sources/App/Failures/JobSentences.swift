@@ -47,6 +47,9 @@ extension ClusterError {
     var sentence: Sentence {
         // What a worker reports is a sentence already.
         if let text = failure?.fields["sentence"] { return Sentence(text) }
+        if [.endpoint, .mistakenEndpoint].contains(code) {
+            return Sentence(complaint, key: expected, found: found)
+        }
         var operands = [pass.map { "pass \($0)" }, shard.map { "shard \($0)" }, worker.map { "worker \($0)" }]
         operands = operands.filter { $0 != nil }
         return Sentence(
@@ -61,11 +64,13 @@ extension ClusterError {
         case .shardLost: "workers died again and again on one shard"
         case .resultsDiffer: "two results of one shard differ, so a machine computes wrongly"
         case .shard: "a shard is too large or out of sequence"
-        case .endpoint: "the endpoint cannot be used"
+        case .endpoint, .mistakenEndpoint: "the endpoint cannot be used"
         case .journal: "the journal cannot be read or written"
         case .otherJob: "the journal belongs to another job"
         case .superseded: "another coordinator has resumed this journal"
         case .callback: "internal fault"
+        case .unusableJob: "the job's model or data cannot be used"
+        case .hinderedJob: "the job could not go on for now"
         case .refused: "the coordinator refuses this worker"
         case .expelled: "the coordinator wants this worker replaced"
         case .coordinatorLost: "no coordinator answers"
@@ -81,12 +86,30 @@ extension ClusterError {
         switch code {
         case .shardFailed, .passFailed:
             failure?.permanent == false ? .temporary : .permanent
-        case .shardLost, .resultsDiffer, .endpoint, .journal, .expelled, .coordinatorLost, .noWorkers, .stateLost,
+        case .shardLost, .resultsDiffer, .endpoint, .hinderedJob, .journal, .expelled, .coordinatorLost, .noWorkers,
+            .stateLost,
             .replicasDiffer, .exchangeFailed:
             .temporary
-        case .shard, .otherJob, .superseded, .refused: .permanent
+        case .shard, .otherJob, .superseded, .refused, .unusableJob: .permanent
+        case .mistakenEndpoint: .usage
         case .callback: .internalFault
         case .closed: .drained
         }
+    }
+}
+
+extension ClusterError.Code {
+    /// What workers are told of an error of the coordinator's, so that they end as it does.
+    init(describing error: any Error) {
+        if let error = error as? ClusterError {
+            self = error.codeForWorkers
+            return
+        }
+        self =
+            switch Failure(error).exitReason {
+            case .temporary: .hinderedJob
+            case .done, .usage, .permanent, .drained: .unusableJob
+            case .internalFault: .callback
+            }
     }
 }

@@ -30,7 +30,7 @@ public final class Coordinator: Sendable {
 
     /// Opens the journal, binds the endpoint and starts the network thread.
     ///
-    /// - Throws: `ClusterError` `.journal`, `.otherJob`, `.endpoint`.
+    /// - Throws: `ClusterError` `.journal`, `.otherJob`, `.endpoint`, `.mistakenEndpoint`.
     public init(configuration: CoordinatorConfiguration) throws {
         self.configuration = configuration
         journal = try configuration.journalPath.map { path in
@@ -47,8 +47,7 @@ public final class Coordinator: Sendable {
                 started.put(.success(loop.boundEndpoint))
                 loop.run()
             } catch let error as ZeroMQError {
-                started.put(
-                    .failure(ClusterError(.endpoint, expected: configuration.endpoint, found: error.reason)))
+                started.put(.failure(ClusterError(error, endpoint: configuration.endpoint)))
             } catch {
                 started.put(.failure(error))
             }
@@ -106,7 +105,10 @@ public final class Coordinator: Sendable {
             throw error
         } catch {
             // Workers are told, whatever it was.
-            let failure = error as? ClusterError ?? ClusterError(.callback, pass: description.name, found: "\(error)")
+            let failure =
+                error as? ClusterError
+                ?? ClusterError(
+                    configuration.classify(error), pass: description.name, found: "\(error)")
             inbox.put(.event(.failed(failure)))
             shared.withLock { $0.failure = failure }
             throw error
@@ -168,6 +170,8 @@ public struct CoordinatorConfiguration: Sendable {
     public var logger = Logger(label: "quantsim.coordinator")
     /// Called on the coordinator's own thread, about twice a second and at a pass's ends; it must not block.
     public var progress: (@Sendable (ClusterProgress) -> Void)?
+    /// What workers are told of an error of the source or the reducer: `callback`, `unusableJob` or `hinderedJob`.
+    public var classify: @Sendable (any Error) -> ClusterError.Code = { _ in .callback }
     /// The least time between two commits. Results that arrive in between share one transaction.
     public var commitInterval: Duration = .milliseconds(50)
 

@@ -52,6 +52,7 @@ final class CoordinatorLoop {
         self.outputs = outputs
         router = try ZeroMQSocket(.router, in: ZeroMQContext())
         monitor = try SocketMonitor(router)
+        try checkSocketFile(configuration.endpoint)
         try router.bind(configuration.endpoint)
         boundEndpoint = try router.lastEndpoint()
         state = CoordinatorState(identity: identity, limits: configuration.limits)
@@ -85,8 +86,9 @@ final class CoordinatorLoop {
                 if let finishBy, state.isFinished || now >= finishBy { break }
             }
         } catch {
-            configuration.logger.critical("network failed", metadata: ["error": "\(error)"])
-            outputs.put(.failed(ClusterError(.endpoint, expected: configuration.endpoint, found: "\(error)")))
+            let reason = (error as? ZeroMQError)?.reason ?? "\(error)"
+            configuration.logger.critical("network failed", metadata: ["error": "\(reason)"])
+            outputs.put(.failed(ClusterError(.endpoint, expected: configuration.endpoint, found: reason)))
         }
     }
 

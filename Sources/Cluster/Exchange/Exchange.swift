@@ -37,7 +37,9 @@ package final class Exchange: ExchangeDriver {
                 started.put(.success(loop.port))
                 loop.run()
             } catch {
-                started.put(.failure(ClusterError(.endpoint, expected: "a port", found: "\(error)")))
+                let reason = (error as? ZeroMQError)?.reason ?? "\(error)"
+                let port = configuration.port == 0 ? "any port" : "port \(configuration.port)"
+                started.put(.failure(ClusterError(.endpoint, expected: "\(port) for other workers", found: reason)))
             }
         }
         self.inbox = inbox

@@ -62,6 +62,9 @@ package final class Journal: Sendable {
     /// - Parameter fingerprint: of everything that the job's results depend on; a journal with another is refused.
     /// - Throws: `ClusterError` `.journal`, `.otherJob`.
     package init(path: String, fingerprint: Data, resume: Bool) throws {
+        if let kind = FileKind(at: path), kind != .regular {
+            throw ClusterError(.journal, expected: "a journal", found: "\(path), \(kind.rawValue)")
+        }
         let exists = ((try? FileManager.default.attributesOfItem(atPath: path)[.size]) as? Int ?? 0) > 0
         if exists { try Self.checkIsJournal(path) }
         if exists, !resume {

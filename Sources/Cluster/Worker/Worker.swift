@@ -17,13 +17,13 @@ public final class Worker: Sendable {
 
     /// Works until the end, on the calling thread, which becomes the network thread. To be called once.
     ///
-    /// - Throws: `ClusterError` `.endpoint`.
+    /// - Throws: `ClusterError` `.endpoint`, `.mistakenEndpoint`.
     public func run() throws -> WorkerExit {
         do {
             let loop = try WorkerLoop(configuration: configuration, factory: factory, inbox: inbox)
             return try loop.run()
         } catch let error as ZeroMQError {
-            throw ClusterError(.endpoint, expected: configuration.endpoint, found: error.reason)
+            throw ClusterError(error, endpoint: configuration.endpoint)
         }
     }
 

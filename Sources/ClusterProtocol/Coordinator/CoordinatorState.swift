@@ -109,9 +109,12 @@ package struct CoordinatorState {
         guard isRunning else { return }
         phase = .failed(error)
         desk.act(.jobFailed(error))
-        desk.log(LogLine(.error, "job failed", ["error.code": error.code.rawValue]))
+        desk.log(
+            error.code == .closed
+                ? LogLine(.info, "job ended, as asked")
+                : LogLine(.error, "job failed", ["error.code": error.code.rawValue]))
         for peer in desk.roster.peers {
-            desk.send(.shutdown(reason: .jobFailed, detail: error.code.rawValue), to: peer)
+            desk.send(.shutdown(reason: .jobFailed, detail: error.codeForWorkers.rawValue), to: peer)
         }
     }
 
@@ -295,7 +298,7 @@ package struct CoordinatorState {
         switch phase {
         case .betweenPasses, .running: break
         case .failed(let error):
-            desk.sendUncounted(.shutdown(reason: .jobFailed, detail: error.code.rawValue), to: source)
+            desk.sendUncounted(.shutdown(reason: .jobFailed, detail: error.codeForWorkers.rawValue), to: source)
             return
         case .finishing:
             desk.sendUncounted(.shutdown(reason: .finished, detail: ""), to: source)

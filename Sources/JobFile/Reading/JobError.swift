@@ -67,11 +67,9 @@ extension JobError {
         }
     }
 
-    /// A file that could not be read for a reason of the operating system.
-    package init(unreadable file: String, _ cause: any Error) {
-        self.init(.unreadableFile, file: file)
-        systemError = SystemError.number(in: cause)
-        found = systemError.map { String(cString: strerror($0)) } ?? "\(cause)"
+    /// A file that could not be read, named as the user did.
+    init(_ cause: UnreadableFile, file: String) {
+        self.init(.unreadableFile, file: file, found: cause.reason, systemError: cause.systemError)
     }
 
     /// A file that could not be written for a reason of the operating system.
@@ -84,9 +82,9 @@ extension JobError {
 /// The bytes of a file that a job or a command names.
 /// - Throws: `JobError(.unreadableFile)` naming the file.
 package func readFile(_ url: URL) throws -> Data {
-    do {
-        return try Data(contentsOf: url)
+    do throws(UnreadableFile) {
+        return try RegularFile.read(url)
     } catch {
-        throw JobError(unreadable: url.path, error)
+        throw JobError(error, file: url.path)
     }
 }

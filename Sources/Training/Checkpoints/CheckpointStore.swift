@@ -31,7 +31,7 @@ public struct CheckpointStore: Sendable {
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         } catch {
-            throw TrainingError(.cannotWrite, file: folder.path, found: "\(error)")
+            throw TrainingError(.cannotWrite, file: folder.path, found: SystemError.words(for: error))
         }
         let names = try self.names()
         for name in names where name.hasPrefix(Self.temporaryPrefix) {
@@ -164,11 +164,10 @@ public struct CheckpointStore: Sendable {
 
     private func manifest(_ url: URL) throws(TrainingError) -> Checkpoint.Manifest {
         let data: Data
-        do {
-            let handle = try FileHandle(forReadingFrom: url)
-            data = try handle.read(upToCount: Self.maximumManifestBytes) ?? Data()
+        do throws(UnreadableFile) {
+            data = try RegularFile.read(url, limit: Self.maximumManifestBytes)
         } catch {
-            throw TrainingError(.cannotOpen, file: url.path, found: "\(error)")
+            throw TrainingError(.cannotOpen, file: url.path, found: error.reason)
         }
         guard let manifest = try? JSONDecoder().decode(Checkpoint.Manifest.self, from: data) else {
             throw TrainingError(.malformed, file: url.path, key: "manifest")
@@ -185,7 +184,7 @@ public struct CheckpointStore: Sendable {
         do {
             return try FileManager.default.contentsOfDirectory(atPath: folder.path)
         } catch {
-            throw TrainingError(.cannotOpen, file: folder.path, found: "\(error)")
+            throw TrainingError(.cannotOpen, file: folder.path, found: SystemError.words(for: error))
         }
     }
 }

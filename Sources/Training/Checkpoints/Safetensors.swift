@@ -103,14 +103,15 @@ public enum Safetensors {
     }
 
     private static func storage(of url: URL) throws(TrainingError) -> TensorStorage {
-        let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw unreadable(url) }
+        let descriptor: Int32
+        do throws(UnreadableFile) {
+            descriptor = try RegularFile.open(url.path)
+        } catch {
+            throw TrainingError(.cannotOpen, file: url.path, found: error.reason)
+        }
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw unreadable(url) }
-        guard status.st_mode & S_IFMT == S_IFREG else {
-            throw TrainingError(.cannotOpen, expected: "a file", found: "not a regular file")
-        }
         let size = Int(status.st_size)
         return try Result {
             try TensorStorage(byteCount: size) { target in

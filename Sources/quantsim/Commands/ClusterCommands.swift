@@ -6,7 +6,7 @@ struct CoordinatorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "coordinator", abstract: "Runs a job with whatever workers connect.")
 
-    @Argument(help: "The job file.", completion: .file(extensions: ["yml", "yaml"]))
+    @Argument(help: "The job file.", completion: .file(extensions: ["yml", "yaml"]), transform: nonEmptyPath)
     var job: String
 
     @Option(
@@ -20,7 +20,7 @@ struct CoordinatorCommand: ParsableCommand {
     var resume = false
 
     func validate() throws {
-        try check(endpoint: endpoint, option: "--bind", allowsAnyPort: true)
+        try check(endpoint: endpoint, option: "--bind", binds: true)
     }
 
     var options: CoordinatorOptions {
@@ -73,12 +73,15 @@ struct WorkerCommand: ParsableCommand {
     }
 }
 
-private func check(endpoint: String, option: String, allowsAnyPort: Bool = false) throws {
+/// - Parameter binds: any port and all interfaces, written `*`, are something to bind and nothing to connect to.
+private func check(endpoint: String, option: String, binds: Bool = false) throws {
     let isValid: Bool
     if endpoint.hasPrefix("tcp://"), let colon = endpoint.lastIndex(of: ":") {
         let port = endpoint[endpoint.index(after: colon)...]
-        isValid =
-            endpoint.count > "tcp://:".count + port.count && (UInt16(port) ?? 0 > 0 || (allowsAnyPort && port == "*"))
+        let host = endpoint[..<colon].dropFirst("tcp://".count)
+        let isHost =
+            !host.isEmpty && !host.contains(where: \.isWhitespace) && host.hasPrefix("[") == host.hasSuffix("]")
+        isValid = isHost && (UInt16(port) ?? 0 > 0 || (binds && port == "*")) && (binds || host != "*")
     } else {
         isValid = endpoint.hasPrefix("ipc://") && endpoint.count > "ipc://".count
     }

@@ -7,17 +7,22 @@ struct InferCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "infer", abstract: "Computes a model's outputs, in FP32 or fake-quantized.")
 
-    @Argument(help: "The ONNX model.", completion: .file(extensions: ["onnx"]))
+    @Argument(help: "The ONNX model.", completion: .file(extensions: ["onnx"]), transform: nonEmptyPath)
     var model: String
 
     @Option(
-        help: ArgumentHelp("Arrays named by input tensor.", valueName: "npz"), completion: .file(extensions: ["npz"]))
+        help: ArgumentHelp("Arrays named by input tensor.", valueName: "npz"), completion: .file(extensions: ["npz"]),
+        transform: nonEmptyPath)
     var input: String
 
-    @Option(help: ArgumentHelp("Receives all graph outputs.", valueName: "npz"), completion: .file(extensions: ["npz"]))
+    @Option(
+        help: ArgumentHelp("Receives all graph outputs.", valueName: "npz"), completion: .file(extensions: ["npz"]),
+        transform: nonEmptyPath)
     var output: String
 
-    @Option(help: ArgumentHelp("Quantize with this encodings file.", valueName: "file"), completion: .file())
+    @Option(
+        help: ArgumentHelp("Quantize with this encodings file.", valueName: "file"), completion: .file(),
+        transform: nonEmptyPath)
     var encodings: String?
 
     var options: InferenceOptions {
@@ -36,18 +41,19 @@ struct InspectCommand: ParsableCommand {
         commandName: "inspect",
         abstract: "Prints a model, an encodings file or a journal, readable; or where a model is quantized, and why.")
 
-    @Argument(help: "The file.", completion: .file())
+    @Argument(help: "The file.", completion: .file(), transform: nonEmptyPath)
     var file: String
 
     @Option(
         help: ArgumentHelp(
-            "Show where this config, built in or from a file, places quantizers on the model.", valueName: "name|file"))
+            "Show where this config, built in or from a file, places quantizers on the model.", valueName: "name|file"),
+        transform: nonEmptyPath)
     var config: String?
 
     @Option(
         help: ArgumentHelp(
             "Show where this job places quantizers on the model, its overrides and encodings files included.",
-            valueName: "file"), completion: .file(extensions: ["yml", "yaml"]))
+            valueName: "file"), completion: .file(extensions: ["yml", "yaml"]), transform: nonEmptyPath)
     var job: String?
 
     @Option(

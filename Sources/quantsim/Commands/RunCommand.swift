@@ -6,7 +6,7 @@ struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Runs a job with a coordinator and worker processes on this machine.")
 
-    @Argument(help: "The job file.", completion: .file(extensions: ["yml", "yaml"]))
+    @Argument(help: "The job file.", completion: .file(extensions: ["yml", "yaml"]), transform: nonEmptyPath)
     var job: String
 
     @OptionGroup var workers: WorkerCount
@@ -53,8 +53,14 @@ struct WorkerCount: ParsableArguments {
 struct OutputOption: ParsableArguments {
     @Option(
         name: .customLong("output"), help: ArgumentHelp("Folder for the results; made if absent.", valueName: "dir"),
-        completion: .directory)
+        completion: .directory, transform: nonEmptyPath)
     var path = "quantsim-output"
 
     var url: URL { URL(fileURLWithPath: path, isDirectory: true) }
+}
+
+/// Takes a path as the user gave it; an empty one would be the current folder without a word.
+func nonEmptyPath(_ argument: String) throws -> String {
+    guard !argument.isEmpty else { throw ValidationError("a path must not be empty") }
+    return argument
 }
