@@ -33,6 +33,9 @@ extension Duration {
     /// Whole ones.
     package var milliseconds: Int { Int(nanoseconds / 1_000_000) }
 
+    /// For people, such as `5s`.
+    package var wholeSeconds: String { "\(Int(seconds.rounded()))s" }
+
     /// With what is left of one.
     package var seconds: Double { Double(nanoseconds) / 1e9 }
 }

@@ -57,6 +57,10 @@ public struct ProtocolLimits: Equatable, Sendable {
     public var connectTimeout: Duration = .seconds(3)
     /// A worker without a coordinator for so long gives up.
     public var patience: Duration = .seconds(300)
+    /// Who waits for the other side says so this often.
+    public var waitingReport: Duration = .seconds(5)
+    /// And for the first time so long after it began to wait: what is there in a moment is not worth a word.
+    public var firstWaitingReport: Duration = .seconds(2)
     /// How long a worker that is told to stop may finish what it computes.
     public var drainTimeout: Duration = .seconds(8)
     /// In bytes; artifacts of the current pass are kept even beyond it.

@@ -70,6 +70,15 @@ private final class EventLog: Sendable {
         workers.stop(withinSeconds: 10)
     }
 
+    @Test func whatAWorkerWritesIsPassedOnInLines() throws {
+        let workers = workers(1, "printf 'one\\ntwo' >&2; exit 0")
+        try workers.start()
+        log.wait { $0.contains(.allGone) }
+        workers.stop(withinSeconds: 10)
+        let lines = log.all.compactMap { if case .said(0, let line) = $0 { line } else { nil } }
+        #expect(lines == ["one", "two"])
+    }
+
     @Test func aWorkerKilledFromOutsideIsReplaced() throws {
         let workers = workers(2, "cat; exit 0")
         try workers.start()

@@ -139,6 +139,18 @@ private final class FakeSurface: Sendable {
                 + "\r\(erase)evaluate  7 samples in 1 s\n")
     }
 
+    /// As where a job fails: what is written next stands on a line of its own.
+    @Test func theLastLiveLineIsLeftWhole() {
+        let display = ProgressDisplay(fake.surface(isTerminal: true))
+        display.begin(stage: "evaluate", total: 10, done: 5)
+        display.close()
+        display.close()
+        display.update(done: 6, workers: 1)
+        display.message("late")
+        let line = "\revaluate  [##########..........]  5/10 samples  50 %  0 workers\u{1B}[K"
+        #expect(fake.text == line + "\nlate\n")
+    }
+
     @Test func aPartIsShownInPlaceOfItsStage() {
         let display = ProgressDisplay(fake.surface(isTerminal: true))
         display.begin(stage: "train", total: 10, done: 5)

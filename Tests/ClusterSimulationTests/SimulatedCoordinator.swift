@@ -91,7 +91,7 @@ final class SimulatedCoordinator {
         case .send(let target, let envelope):
             check(envelope.message, to: target)
             deliver(envelope, to: target)
-        case .forget: break
+        case .forget, .tellWaiting: break
         case .readShards(let count):
             wanted += count
             read()

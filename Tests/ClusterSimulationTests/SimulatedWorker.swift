@@ -171,7 +171,7 @@ final class SimulatedWorker {
             }
             exchange.put(.start(plan, own: own, reduction))
         case .endExchange: exchange.put(.stop)
-        case .cancel, .examine: break
+        case .cancel, .examine, .probe: break
         case .exit(let exit):
             simulation.note("\(name) exits: \(exit)")
             simulation.count("exit \(exit)".prefix { $0 != "(" }.description)

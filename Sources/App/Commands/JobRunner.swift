@@ -5,6 +5,7 @@ import JobFile
 import Jobs
 import Logging
 import Reports
+import Support
 
 /// Runs jobs: reads the job file, serves workers, writes the output folder.
 public enum JobRunner {
@@ -15,7 +16,7 @@ public enum JobRunner {
         let service = try JobService(
             job: options.job, output: options.output,
             surroundings(endpoint: "tcp://127.0.0.1:*", resume: false, display, monitor))
-        return try finishing(service) {
+        return try finishing(service, display) {
             try TerminationSignals.watch { [coordinator = service.coordinator] _ in
                 coordinator.fail(ClusterError(.closed))
             }
@@ -27,8 +28,13 @@ public enum JobRunner {
     }
 
     /// Runs `body`, and tells the workers how it ended.
-    private static func finishing(_ service: JobService, _ body: () throws -> Report) throws -> Report {
-        defer { service.coordinator.finish() }
+    private static func finishing(
+        _ service: JobService, _ display: ProgressDisplay, _ body: () throws -> Report
+    ) throws -> Report {
+        defer {
+            service.coordinator.finish()
+            display.close()
+        }
         do {
             return try body()
         } catch {
@@ -64,6 +70,7 @@ public enum JobRunner {
             case .restarting(let worker, let code):
                 display.message("worker \(worker) ended with exit code \(code) and is started again")
             case .allGone: coordinator.fail(ClusterError(.noWorkers))
+            case .said(let worker, let line): display.message("worker \(worker): \(line)")
             case .started, .ended, .givenUp: break
             }
         }
@@ -76,12 +83,22 @@ public enum JobRunner {
         let service = try JobService(
             job: options.job, output: options.output,
             surroundings(endpoint: options.endpoint, resume: options.resume, display, monitor))
-        return try finishing(service) {
+        return try finishing(service, display) {
             // Workers are not told: they wait for the coordinator that goes on with the job.
             try TerminationSignals.watch { [coordinator = service.coordinator] _ in coordinator.suspend() }
-            display.message("workers connect to \(service.coordinator.boundEndpoint)")
+            display.message(Self.invitation(service.coordinator))
             return try service.run { processes(monitor, peakWorkerMemory: nil) }
         }
+    }
+
+    /// A command that can be pasted.
+    private static func invitation(_ coordinator: Coordinator) -> String {
+        let endpoints = coordinator.endpointsForWorkers
+        let others = endpoints.dropFirst().joined(separator: " or ")
+        return """
+            workers connect to \(coordinator.boundEndpoint), on each machine by
+              \(Program.invocation) worker --connect \(endpoints.first ?? coordinator.boundEndpoint)
+            """ + (others.isEmpty ? "" : "\n  (also reached at \(others))")
     }
 
     /// `quantsim demo`: the bundled job.

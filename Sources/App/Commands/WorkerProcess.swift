@@ -16,7 +16,8 @@ public enum WorkerProcess {
                 library: ComputeLibrary.version,
                 supportedISAs: ComputeLibrary.supportedInstructionSets.map(\.rawValue)))
         configuration.peerPort = options.peerPort
-        configuration.logger = Logger(label: "quantsim.worker") { StreamLogHandler.standardError(label: $0) }
+        let display = ProgressDisplay()
+        configuration.logger = Logger(label: "quantsim.worker") { _ in DisplayLogHandler(display: display) }
         // The launcher's own log tells of its workers' comings and goings.
         if options.exitsWithParent { configuration.logger.logLevel = .warning }
         let worker = Worker(
@@ -36,7 +37,9 @@ public enum WorkerProcess {
         case .expelled(let reason):
             throw ClusterError(.expelled, found: reason)
         case .coordinatorLost:
-            throw ClusterError(.coordinatorLost, found: options.endpoint)
+            throw ClusterError(
+                .coordinatorLost,
+                found: "\(options.endpoint), for \(configuration.limits.patience.components.seconds) seconds")
         }
     }
 }

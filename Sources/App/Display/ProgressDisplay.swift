@@ -131,6 +131,17 @@ public final class ProgressDisplay: Sendable {
         }
     }
 
+    /// Nothing more is shown: the live line, if there is one, stays as it was drawn last, and what follows it has a line of
+    /// its own.
+    public func close() {
+        state.withLock { state in
+            if state.lineIsShown { surface.write("\n") }
+            state.lineIsShown = false
+            state.progress = nil
+            state.whole = nil
+        }
+    }
+
     /// Writes a line of its own, above the live one.
     public func message(_ text: String) {
         state.withLock { state in

@@ -2,14 +2,15 @@ import Foundation
 import JobFile
 
 /// A program started by this one, whose standard input is a socket that only this process holds the other end of. Output
-/// and error go where this process's go. Started through `posix_spawn`: Foundation's `Process` passes ignored signals on.
+/// goes where this process's goes; error too, unless it is to be read here. Started through `posix_spawn`: Foundation's `Process` passes ignored signals on.
 struct ChildProcess: Sendable {
     let identifier: Int32
     /// The writing end of the child's standard input; whoever has the value closes it once.
     let input: Int32
 
+    /// - Parameter errors: what the child's standard error is written to; the caller closes it.
     /// - Throws: `JobError(.processNotStarted)`.
-    init(executable: String, arguments: [String]) throws {
+    init(executable: String, arguments: [String], errors: Int32 = STDERR_FILENO) throws {
         func check(_ result: Int32) throws {
             guard result == 0 else {
                 throw JobError(
@@ -23,6 +24,9 @@ struct ChildProcess: Sendable {
             try check(posix_spawn_file_actions_init(&files))
             defer { posix_spawn_file_actions_destroy(&files) }
             try check(posix_spawn_file_actions_adddup2(&files, reading, STDIN_FILENO))
+            if errors != STDERR_FILENO {
+                try check(posix_spawn_file_actions_adddup2(&files, errors, STDERR_FILENO))
+            }
 
             var attributes = posix_spawnattr_t()
             try check(posix_spawnattr_init(&attributes))

@@ -42,6 +42,8 @@ public final class LocalWorkers: Sendable {
     public enum Event: Equatable, Sendable {
         /// Launched, for the first time or again, under this process identifier.
         case started(worker: Int, process: Int32)
+        /// A line of its standard error.
+        case said(worker: Int, line: String)
         /// Ended for good. `code` is the exit code, or 128 and the number of the signal that killed it.
         case ended(worker: Int, code: Int32)
         /// Crashed, and will be launched again.
@@ -64,6 +66,8 @@ public final class LocalWorkers: Sendable {
     private let state = Mutex(State())
     /// Entered once for each supervising thread.
     private let supervisors = DispatchGroup()
+    /// Entered once for each thread that reads what a worker writes.
+    private let listeners = DispatchGroup()
     /// Signalled once for each supervisor when stopping, to cut its delay short.
     private let stopping = DispatchSemaphore(value: 0)
 
@@ -107,6 +111,8 @@ public final class LocalWorkers: Sendable {
             }
             supervisors.wait()
         }
+        // What they wrote last; a program that they started could hold the other end for longer.
+        _ = listeners.wait(timeout: .now() + 1)
     }
 
     /// Process identifiers of the workers that run now.
@@ -125,7 +131,18 @@ public final class LocalWorkers: Sendable {
     }
 
     private func launch(_ worker: Int) throws -> ChildProcess {
-        let process = try ChildProcess(executable: configuration.executable, arguments: configuration.arguments)
+        // Read here, so that two processes do not write into one line of the terminal.
+        let (reading, writing) = try closeOnExecPair().get()
+        defer { close(writing) }
+        let process: ChildProcess
+        do {
+            process = try ChildProcess(
+                executable: configuration.executable, arguments: configuration.arguments, errors: writing)
+        } catch {
+            close(reading)
+            throw error
+        }
+        listen(to: reading, of: worker)
         state.withLock { state in
             state.running[worker] = process
             // Stopped while it was being launched.
@@ -133,6 +150,20 @@ public final class LocalWorkers: Sendable {
         }
         onEvent(.started(worker: worker, process: process.identifier))
         return process
+    }
+
+    /// Passes on what a worker writes, line by line, until nobody has the other end any more.
+    private func listen(to descriptor: Int32, of worker: Int) {
+        listeners.enter()
+        let thread = Thread { [onEvent, listeners] in
+            defer {
+                close(descriptor)
+                listeners.leave()
+            }
+            LineReader(descriptor).forEach { onEvent(.said(worker: worker, line: $0)) }
+        }
+        thread.name = "quantsim.listen.\(worker)"
+        thread.start()
     }
 
     /// The life of one worker through its restarts, on a thread of its own.

@@ -28,6 +28,9 @@ public final class Coordinator: Sendable {
     /// With the port that the system chose, where it was left to it.
     public let boundEndpoint: String
 
+    /// What workers may connect to, the likeliest first; those elsewhere too, unless it is bound for this machine alone.
+    public var endpointsForWorkers: [String] { OwnAddresses.endpoints(reaching: boundEndpoint) }
+
     /// Opens the journal, binds the endpoint and starts the network thread.
     ///
     /// - Throws: `ClusterError` `.journal`, `.otherJob`, `.endpoint`, `.mistakenEndpoint`.

@@ -38,6 +38,8 @@ final class CoordinatorLoop {
     private var limiter = LogLimiter()
     /// Of those who do not even come as far as to send a message.
     private var handshakeLimiter = LogLimiter()
+    /// Connections and messages of whoever could take no part, for who wonders why no worker comes.
+    private var refusals = 0
     private var isClosed = false
     private var finishBy: Moment?
 
@@ -122,9 +124,22 @@ final class CoordinatorLoop {
             outputs.put(.passCompleted(completion))
         case .passEnded(let error): outputs.put(.passEnded(error))
         case .jobFailed(let error): outputs.put(.failed(error))
+        case .tellWaiting(let waited): tellWaiting(waited)
         case .log(let event):
+            if event.isRepeatable { refusals += 1 }
             if limiter.allows(event, now: now) { configuration.logger.record(event) }
         }
+    }
+
+    private func tellWaiting(_ waited: Duration) {
+        configuration.logger.record(
+            LogLine(
+                .warning, "waiting for workers",
+                [
+                    "waited": waited.wholeSeconds, "gives.up": "never",
+                    "connect": OwnAddresses.endpoints(reaching: boundEndpoint).joined(separator: " or "),
+                    "refused": "\(refusals)",
+                ]))
     }
 
     /// Takes in what has arrived, in portions, so that sending and times are not forgotten over a flood.
@@ -153,6 +168,7 @@ final class CoordinatorLoop {
         while let event = try monitor.next() {
             guard case .handshakeFailed(let endpoint) = event else { continue }
             let line = LogLine(.warning, "stranger refused", ["endpoint": endpoint], isRepeatable: true)
+            refusals += 1
             if handshakeLimiter.allows(line, now: .now) { configuration.logger.record(line) }
         }
     }

@@ -3,7 +3,7 @@ import Foundation
 
 /// Why a connection does not come about, found out beside libzmq, which tries again without telling why. A trial connects
 /// and closes at once: it takes up to its patience, and looking up a name may take longer, so it has a thread of its own.
-enum Reachability: Equatable, Sendable {
+package enum Reachability: Equatable, Sendable {
     /// Somebody takes connections.
     case answers
     /// The machine is there, nobody listens.
@@ -16,7 +16,7 @@ enum Reachability: Equatable, Sendable {
     case failed(String)
 
     /// For people, as the end of "no coordinator yet: ...".
-    var reason: String {
+    package var reason: String {
         switch self {
         case .answers: "something listens there, but it does not answer as a coordinator"
         case .refused: "connection refused, nobody listens there"
@@ -28,7 +28,7 @@ enum Reachability: Equatable, Sendable {
 
     /// Tries to connect to a worker's endpoint, `tcp://host:port` or `ipc://path`. Of several addresses the first that
     /// answers counts, else what the last one said.
-    static func of(endpoint: String, patience: Duration = .seconds(2)) -> Reachability {
+    package static func of(endpoint: String, patience: Duration = .seconds(2)) -> Reachability {
         if endpoint.hasPrefix("ipc://") { return of(socketFile: String(endpoint.dropFirst("ipc://".count))) }
         guard endpoint.hasPrefix("tcp://"), let colon = endpoint.lastIndex(of: ":") else {
             return .failed("not an endpoint")

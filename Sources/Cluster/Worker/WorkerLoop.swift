@@ -14,6 +14,8 @@ final class WorkerLoop {
     private var state: WorkerState
     private var link: WorkerLink?
     private var exit: WorkerExit?
+    /// A slow look-up of a name is not begun again while it lasts.
+    private var isProbing = false
 
     init(configuration: WorkerConfiguration, factory: any PassExecutorFactory, inbox: Inbox<WorkerState.Event>) throws {
         precondition(configuration.lanes > 0, "a worker has at least one lane")
@@ -88,6 +90,16 @@ final class WorkerLoop {
         }
     }
 
+    /// Finds out why there is no coordinator, on a thread of its own: looking up a name may take long.
+    private func probe() {
+        guard !isProbing else { return }
+        isProbing = true
+        let (endpoint, inbox) = (configuration.endpoint, inbox)
+        _ = NamedThread("quantsim.probe", stackSize: 1 << 20) {
+            inbox.put(.probed(endpoint: endpoint, reason: Reachability.of(endpoint: endpoint).reason))
+        }
+    }
+
     private static func event(_ frames: [Data], _ channel: Channel) -> WorkerState.Event {
         do throws(WireError) {
             guard let packet = Packet(frames: frames) else {
@@ -100,6 +112,7 @@ final class WorkerLoop {
     }
 
     private func handle(_ event: WorkerState.Event) throws {
+        if case .probed = event { isProbing = false }
         var events = [event]
         while !events.isEmpty {
             for action in state.handle(events.removeFirst(), now: .now) {
@@ -121,6 +134,7 @@ final class WorkerLoop {
                         exchange?.start(plan, own: own, reduction: reduction)
                     }
                 case .endExchange: exchange?.stop()
+                case .probe: probe()
                 case .exit(let exit): self.exit = exit
                 case .log(let event): configuration.logger.record(event)
                 }

@@ -72,6 +72,8 @@ extension CoordinatorState {
         /// Without a result; another pass may follow.
         case passEnded(ClusterError)
         case jobFailed(ClusterError)
+        /// To tell that no worker is there, since so long.
+        case tellWaiting(Duration)
         case log(LogLine)
     }
 

@@ -25,6 +25,8 @@ package struct CoordinatorState {
     private var phase = Phase.betweenPasses
     private var desk: CoordinatorDesk
     private var artifacts: [ArtifactID: Data] = [:]
+    /// Since when a pass lacks workers altogether, and when that is to be told next.
+    private var workerless: (since: Moment, nextReport: Moment)?
 
     /// A coordinator without workers, before its first pass.
     package init(identity: Identity, limits: ProtocolLimits) {
@@ -362,7 +364,21 @@ package struct CoordinatorState {
         }
     }
 
+    /// A pass without any worker may wait for ever; its user is told of it as long as it does.
+    private mutating func checkWaiting(now: Moment) {
+        guard pass != nil, desk.roster.isEmpty else {
+            workerless = nil
+            return
+        }
+        let (since, nextReport) = workerless ?? (now, now + limits.firstWaitingReport)
+        workerless = (since, nextReport)
+        guard now >= nextReport else { return }
+        desk.act(.tellWaiting(now - since))
+        workerless = (since, now + limits.waitingReport)
+    }
+
     private mutating func checkTimes(now: Moment) {
+        checkWaiting(now: now)
         for peer in desk.roster.peers {
             if let reason = desk.roster.overdue(peer, now: now) {
                 drop(peer, reason, now: now)

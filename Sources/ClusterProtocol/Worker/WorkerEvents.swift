@@ -51,6 +51,8 @@ extension WorkerState {
         case needed(pass: Int, [ArtifactID])
         case exchanged(own: PeerID, pass: Int, attempt: Int, digest: Data)
         case exchangeFailed(own: PeerID, pass: Int, attempt: Int, peers: [PeerID], reason: String)
+        /// The answer to `probe`: why there is no connection to the endpoint, in words.
+        case probed(endpoint: String, reason: String)
         case stop
         case tick
     }
@@ -69,6 +71,8 @@ extension WorkerState {
         /// To exchange what the lanes of this set-up have computed; a former exchange is over.
         case exchange(ExchangePlan, own: PeerID, setUp: Int)
         case endExchange
+        /// To find out why there is no coordinator yet, beside everything else; to be answered with `probed`.
+        case probe
         case exit(WorkerExit)
         case log(LogLine)
     }

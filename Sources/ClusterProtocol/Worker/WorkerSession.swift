@@ -51,6 +51,8 @@ struct WorkerSession {
     private var pause: Duration
     /// Since when there is no coordinator.
     private var lostSince: Moment?
+    /// When the user is to be told next that there is none.
+    private var nextWaitingReport: Moment?
 
     init(worker: String, limits: ProtocolLimits) {
         self.worker = worker
@@ -77,7 +79,10 @@ struct WorkerSession {
     // MARK: Coming and going
 
     /// A worker that has not met its coordinator yet misses it from now on.
-    mutating func start(now: Moment) { lostSince = now }
+    mutating func start(now: Moment) {
+        lostSince = now
+        nextWaitingReport = now + limits.firstWaitingReport
+    }
 
     mutating func open(now: Moment) {
         incarnation += 1
@@ -99,13 +104,30 @@ struct WorkerSession {
         lastMoved = now
         pause = limits.reconnectPause
         lostSince = nil
+        nextWaitingReport = nil
     }
 
     mutating func lose(now: Moment) {
         phase = .waiting(until: now + pause)
         pause = min(pause * 2, limits.reconnectPauseMaximum)
         lostSince = lostSince ?? now
+        nextWaitingReport = nextWaitingReport ?? now + limits.firstWaitingReport
     }
+
+    /// Whether it is time to tell that there is no coordinator; true once a time.
+    mutating func isWaitingReportDue(now: Moment) -> Bool {
+        guard let due = nextWaitingReport, now >= due, !isOver else { return false }
+        nextWaitingReport = now + limits.waitingReport
+        return true
+    }
+
+    /// How long there has been no coordinator, and how long the worker goes on without; nil where it has one.
+    func waiting(now: Moment) -> (waited: Duration, left: Duration)? {
+        lostSince.map { (now - $0, max(.zero, limits.patience - (now - $0))) }
+    }
+
+    /// Connected, greeted, and waiting for the answer.
+    var hasGreeted: Bool { if case .greeted = phase { true } else { false } }
 
     mutating func end() { phase = .over }
 

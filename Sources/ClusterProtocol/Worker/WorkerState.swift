@@ -62,6 +62,7 @@ package struct WorkerState {
             if own == session.peer { exchanged(pass, attempt, digest) }
         case .exchangeFailed(let own, let pass, let attempt, let peers, let reason):
             if own == session.peer { exchangeFailed(pass, attempt, peers, reason) }
+        case .probed(let endpoint, let reason): sayWaiting(for: endpoint, because: reason, now: now)
         case .stop: stop(now: now)
         case .tick: checkTimes(now: now)
         }
@@ -161,6 +162,7 @@ package struct WorkerState {
             exit(.drained)
             return
         }
+        if session.isWaitingReportDue(now: now) { actions.append(.probe) }
         switch session.due(now: now) {
         case .nothing: break
         case .open: open(now: now)
@@ -171,6 +173,18 @@ package struct WorkerState {
         case .loss(let reason): loseSession(reason, now: now)
         case .giveUp: exit(.coordinatorLost)
         }
+    }
+
+    /// Unless a coordinator has come while it was found out why there was none.
+    private mutating func sayWaiting(for endpoint: String, because reason: String, now: Moment) {
+        guard let (waited, left) = session.waiting(now: now) else { return }
+        log(
+            LogLine(
+                .warning, "waiting for a coordinator",
+                [
+                    "endpoint": endpoint, "waited": waited.wholeSeconds, "gives.up.in": left.wholeSeconds,
+                    "reason": session.hasGreeted ? "connected, but not welcomed yet" : reason,
+                ]))
     }
 
     private mutating func stop(now: Moment) {
