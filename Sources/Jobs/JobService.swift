@@ -71,6 +71,7 @@ package struct JobService {
         instructionSet = try job.pinnedInstructionSet()
         try ComputeLibrary.pin(instructionSet)
         let preparation = try ModelPreparation(job, source: sources.calibration, training: sources.training)
+        try job.checkSamples(of: sources.all, fit: preparation.inputs)
         let folder = try OutputFolder(creating: output)
         lock = try FolderLock(output)
 

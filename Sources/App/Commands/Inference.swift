@@ -18,7 +18,9 @@ public enum Inference {
         let arrays = try attributingErrors(to: options.input.path) { try NPZ.read(options.input) }
         let inputs = Dictionary(arrays.map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
         let graph = try attributingErrors(to: options.model.path) {
-            try Graph(importing: ONNXFile.read(options.model)).foldingConstants()
+            let graph = try Graph(importing: ONNXFile.read(options.model)).foldingConstants()
+            try ExecutionSupport.checkInputs(of: graph)
+            return graph
         }
         let encodings = try options.encodings.map { url in
             try EncodingsFile.read(readFile(url), file: url.path).resolved(against: graph, file: url.path)

@@ -43,6 +43,7 @@ struct ModelPreparation: Sendable {
         ) {
             let whole = try job.wholeGraph(file)
             let graph = try job.withoutLoss(whole)
+            try ExecutionSupport.checkInputs(of: graph)
             try job.checkBatchNorms(of: graph)
             let inputs = try job.inputs(of: graph, from: source)
             let computed = try graph.forTiles(inputs)
