@@ -31,6 +31,7 @@ import TestSupport
         ("coordinator", ["<job>", "--bind <endpoint>", "--output <dir>", "--resume"]),
         ("worker", ["--connect <endpoint>", "--lanes <n>", "--peer-port <port>"]),
         ("infer", ["<model>", "--input <npz>", "--output <npz>", "--encodings <file>"]),
+        ("check", ["<job>"]), ("init", ["<model>", "<data>", "--job <file>", "--force"]),
         ("inspect", ["<file>", "--config <name|file>", "--tensor <name>"]),
     ])
     func everyCommandHasHelp(_ command: String, _ parts: [String]) throws {

@@ -96,6 +96,21 @@ import Testing
                 == Failure(sentence: "/nowhere/x: No such file or directory", exitReason: .permanent))
     }
 
+    /// What Foundation prints of its errors is for programmers: whatever its code, users read the cause and the path.
+    @Test(arguments: [4, 255, 256, 257, 258, 259, 260, 263, 512, 513, 514, 516, 640, 642, 3840, 4864])
+    func foundationsErrorsAreInWords(_ code: Int) {
+        let error = NSError(domain: NSCocoaErrorDomain, code: code, userInfo: [NSFilePathErrorKey: "/data/x"])
+        let sentence = Failure(error).sentence
+        #expect(sentence.hasPrefix("/data/x: "), "\(sentence)")
+        #expect(!sentence.contains("NSCocoaErrorDomain") && !sentence.contains("UserInfo"), "\(sentence)")
+    }
+
+    /// The number of a case of some other type's is no number of Foundation's.
+    @Test func numbersOfOtherErrorsMeanNothing() {
+        enum Other: Error { case a, b, c, d, e }
+        #expect(Failure(Other.e) == Failure(sentence: "internal fault: e", exitReason: .internalFault))
+    }
+
     @Test func anythingElseIsAFaultOfOurs() {
         struct Odd: Error {}
         #expect(Failure(Odd()) == Failure(sentence: "internal fault: Odd()", exitReason: .internalFault))

@@ -58,7 +58,17 @@ extension DatasetError {
         let place =
             code == .malformedLabels ? "array \"\(key)\"" : code == .invalidPreprocessing ? key : "sample \"\(key)\""
         return Sentence(
-            complaint, file: file.orNil, key: key.isEmpty ? nil : place, expected: expected.orNil, found: found.orNil)
+            complaint, file: file.orNil, key: key.isEmpty ? nil : place, expected: expected.orNil,
+            found: [found, wayOut].filter { !$0.isEmpty }.joined(separator: "; ").orNil)
+    }
+
+    /// Where one sample among many is bad and a job may do without it.
+    private var wayOut: String {
+        switch code {
+        case .corruptImage, .unsupportedImage, .sampleTooLarge, .ambiguousContent:
+            "on_bad_sample: skip leaves such samples out and counts them"
+        default: ""
+        }
     }
 
     private var complaint: String {

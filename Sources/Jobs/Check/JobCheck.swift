@@ -42,7 +42,8 @@ package struct JobCheck {
             attempt { check in
                 try ComputeLibrary.pin(try job.pinnedInstructionSet())
                 let preparation = try ModelPreparation(job, source: calibration, training: training)
-                try job.checkSamples(of: [calibration, training, evaluation].compactMap(\.self), fit: preparation.inputs)
+                try job.checkSamples(
+                    of: [calibration, training, evaluation].compactMap(\.self), fit: preparation.inputs)
                 check.sections.append(Section(title: "quantizers", lines: Self.quantizers(preparation)))
                 let estimate = try CostEstimate(
                     job, preparation, calibration: calibration, training: training, evaluation: evaluation)
@@ -72,7 +73,9 @@ package struct JobCheck {
                 let type = input.elementType.rawValue
                 check.sections[0].lines.append("input \(input.name): \(type) \(input.declaration)\(dynamic)")
             }
-            for output in graph.outputs { check.sections[0].lines.append("output \(output.name): \(output.declaration)") }
+            for output in graph.outputs {
+                check.sections[0].lines.append("output \(output.name): \(output.declaration)")
+            }
             try attributingErrors(to: url.path) { try ExecutionSupport.checkInputs(of: graph) }
         }
     }

@@ -74,7 +74,8 @@ package struct JobDraft {
         var lines = [
             "# A job of quantsim. What would happen: quantsim check FILE; do it: quantsim run FILE.",
             "# Relative paths start at this file's folder. Unknown keys are errors.", "model: \(quoted(model))", "",
-            "dataset:", "  # What ranges of activations are observed on: some hundred samples that are like those in use.",
+            "dataset:",
+            "  # What ranges of activations are observed on: some hundred samples that are like those in use.",
             "  calibration: {path: \(path), samples: \(taken)}",
         ]
         if let data, data.hasLabels || data.evaluation != nil {
