@@ -142,7 +142,7 @@ let package = Package(
         tests("ArchitectureTests", []),
         .target(
             name: "FuzzTargets",
-            dependencies: ["Datasets", "Graph", "Messaging", "ONNX", "Quantization", "Tensors"],
+            dependencies: ["Datasets", "Graph", "Messaging", "ONNX", "Quantization", "Tensors", "TestSupport"],
             path: "Tests/Fuzzing/Targets", swiftSettings: strict),
         tests("FuzzingTests", ["FuzzTargets"]),
         tests(

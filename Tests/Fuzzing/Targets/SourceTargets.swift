@@ -1,15 +1,17 @@
 import Datasets
 import Foundation
 import Tensors
+import TestSupport
 
-/// `.npz` archives: all arrays at once, and as a source of samples.
+/// `.npz` archives: all arrays at once, and as a source of samples. Input that is no archive is put into one as its array.
 final class NPZTarget: FuzzTarget {
     private let file: SourceFile
 
     init(folder: URL) throws { file = try SourceFile("input.npz", in: folder) }
 
     func run(_ input: Data) throws {
-        try file.replace(with: input)
+        let isArchive = input.starts(with: Data("PK".utf8))
+        try file.replace(with: isArchive ? input : StoredArchive.holding(input, named: "a.npy"))
         _ = try refusing(with: TensorFileError.self) { try NPZ.read(file.url) }
         try file.checkSamples()
     }
