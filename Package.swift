@@ -140,7 +140,22 @@ let package = Package(
                 logging,
             ]),
         tests("ArchitectureTests", []),
+        .target(
+            name: "FuzzTargets",
+            dependencies: ["Datasets", "Graph", "Messaging", "ONNX", "Quantization", "Tensors", "TestSupport"],
+            path: "Tests/Fuzzing/Targets", swiftSettings: strict),
+        tests("FuzzingTests", ["FuzzTargets"]),
         tests(
             "EndToEndTests", ["App", "Messaging", "ONNX", "Quantization", "Reports", "Support", "Tensors", "quantsim"]),
     ]
 )
+
+// The fuzzers are built by Tests/Fuzzing/fuzz alone, with all modules instrumented.
+if Context.environment["QUANTSIM_FUZZING"] != nil {
+    package.targets += [
+        .systemLibrary(name: "CLibFuzzer", path: "Tests/Fuzzing/CLibFuzzer"),
+        .executableTarget(
+            name: "fuzz", dependencies: ["CLibFuzzer", "FuzzTargets"], path: "Tests/Fuzzing/Driver",
+            swiftSettings: strict),
+    ]
+}

@@ -31,8 +31,27 @@ enum PNGDecoder {
         try image.pixels.withUnsafeMutableBufferPointer {
             try check(spng_decode_image(context, $0.baseAddress, byteCount, format, 0))
         }
-        // The pixels' checksum and the end of the file.
+        // The pixels' checksum and the chunks behind them.
         try check(spng_decode_chunks(context))
+        // Not so the end, which spng (0.7.3) takes for granted once it has met the name of its chunk.
+        guard hasEnd(bytes) else {
+            throw DatasetError(.corruptImage, expected: "PNG", found: "no whole chunk IEND")
+        }
+    }
+
+    /// The chunk that ends a file: length 0, its name, its checksum.
+    private static let end: [UInt8] = [0, 0, 0, 0, 0x49, 0x45, 0x4E, 0x44, 0xAE, 0x42, 0x60, 0x82]
+
+    /// Whether the chunks, each of a length, a name, contents and a checksum, lead to the one that ends a file. What follows
+    /// it is not looked at.
+    private static func hasEnd(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var position = 8
+        while bytes.count - position >= end.count {
+            if bytes[position...].starts(with: end) { return true }
+            let length = bytes.loadUnaligned(fromByteOffset: position, as: UInt32.self).bigEndian
+            position += 12 + Int(length)
+        }
+        return false
     }
 
     private static func check(_ status: Int32) throws {
