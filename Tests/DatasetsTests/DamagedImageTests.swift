@@ -22,7 +22,9 @@ import Testing
     @Test(arguments: images) func `no part of an image passes for the whole`(name: String) throws {
         let decoder = ImageDecoder()
         let whole = try Self.image(name)
-        for count in whole.indices { expectRefused(whole.prefix(count), by: decoder, "\(count) of \(whole.count) bytes") }
+        for count in whole.indices {
+            expectRefused(whole.prefix(count), by: decoder, "\(count) of \(whole.count) bytes")
+        }
         // Some writers pad files.
         #expect(try decoder.pixels(of: whole + Data(count: 3)) == decoder.pixels(of: whole))
     }
@@ -54,7 +56,9 @@ import Testing
                     + whole[(name.upperBound + length)...])
         }
         #expect(image(pixels) == whole)
-        for missing in 6...length { expectRefused(image(pixels.dropLast(missing)), by: decoder, "\(missing) bytes less") }
+        for missing in 6...length {
+            expectRefused(image(pixels.dropLast(missing)), by: decoder, "\(missing) bytes less")
+        }
         for place in 1...4 {
             var damaged = pixels
             damaged[damaged.endIndex - place] ^= 1

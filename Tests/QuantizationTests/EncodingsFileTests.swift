@@ -293,6 +293,13 @@ import Testing
             .missingKey, "encodings[0].axis"
         ),
         (channel(#""max": 1e9"#), .invalidValue, "activation_encodings.t[0].scale"),
+        // What contradicts itself: the least value is scale times offset, and zero is a value of the grid.
+        (channel(#""min": -0.0"#, #""offset": -100"#), .invalidValue, "activation_encodings.t[0].min"),
+        (channel(#""min": -100"#, #""offset": -100"#, #""max": -50"#), .invalidValue, "activation_encodings.t[0].min"),
+        (
+            #"{"version": "0.6.1", "activation_encodings": {"t": [{"bitwidth": 8, "is_symmetric": "False", "min": 0, "max": 255, "scale": 1, "offset": 0}]}, "param_encodings": {}}"#,
+            .missingKey, "activation_encodings.t[0].dtype"
+        ),
         (channel(#""scale": "1""#), .invalidValue, "activation_encodings.t[0].scale"),
         (channel(#""bitwidth": 0"#), .invalidValue, "activation_encodings.t[0].bitwidth"),
         (channel(#""is_symmetric": "Maybe""#), .invalidValue, "activation_encodings.t[0].is_symmetric"),
@@ -313,11 +320,11 @@ import Testing
         return #"{"version": "2.0.0", "encodings": [{\#(replaced(base, change))}]}"#
     }
 
-    static func channel(_ change: String) -> String {
+    static func channel(_ changes: String...) -> String {
         let base =
             #""bitwidth": 8, "dtype": "int", "is_symmetric": "False", "min": 0, "max": 255, "scale": 1, "offset": 0"#
         return
-            #"{"version": "0.6.1", "param_encodings": {}, "activation_encodings": {"t": [{\#(replaced(base, change))}]}}"#
+            #"{"version": "0.6.1", "param_encodings": {}, "activation_encodings": {"t": [{\#(changes.reduce(base, replaced))}]}}"#
     }
 
     private static func replaced(_ base: String, _ change: String) -> String {

@@ -32,18 +32,26 @@ enum EncodingsVersion0 {
     }
 
     private static func channel(_ cursor: JSONCursor) throws(JSONError) -> Encoding {
-        if let type = try cursor.optional("dtype"), try type.string() != "int" {
-            throw type.error(.unsupported, expected: "\"int\"")
-        }
+        let type = try cursor.required("dtype")
+        guard try type.string() == "int" else { throw type.error(.unsupported, expected: "\"int\"") }
         let bitwidth = try cursor.required("bitwidth").integer(in: 2...32)
         let scale = try cursor.required("scale")
+        let least = try cursor.required("min")
         let encoding = Encoding(
-            bitwidth: bitwidth, min: try cursor.required("min").number(), max: try cursor.required("max").number(),
+            bitwidth: bitwidth, min: try least.number(), max: try cursor.required("max").number(),
             delta: try scale.scale(), offset: try cursor.required("offset").gridOffset(bitwidth: bitwidth),
             symmetric: try cursor.required("is_symmetric").bool())
         let steps = ((encoding.max - encoding.min) / encoding.delta).rounded()
         guard steps >= 1, steps <= Double((1 << bitwidth) - 1) else {
             throw scale.error(expected: "a range of 1 to \((1 << bitwidth) - 1) steps from min to max")
+        }
+        // Half a step off, and what a writer in single precision rounds away.
+        let product = encoding.delta * Double(encoding.offset)
+        guard abs(encoding.min - product) <= encoding.delta / 2 + abs(product) * 0x1p-22 else {
+            throw least.error(expected: "scale times offset, \(product)")
+        }
+        guard Double(-encoding.offset) <= steps + 0.5 else {
+            throw least.error(expected: "a range that holds zero; this one ends at \(encoding.max)")
         }
         return encoding
     }

@@ -18,15 +18,21 @@ enum Driver {
     }
 }
 
-guard CommandLine.arguments.count > 1, let name = FuzzTargetName(rawValue: CommandLine.arguments[1]) else {
+// libFuzzer starts this program again for -merge and -fork, with its own arguments alone: they inherit the target's name.
+let inherited = "QUANTSIM_FUZZ_TARGET"
+var arguments = CommandLine.arguments
+guard let word = ProcessInfo.processInfo.environment[inherited] ?? arguments.dropFirst().first,
+    let name = FuzzTargetName(rawValue: word)
+else {
     FileHandle.standardError.write(Data("fuzz takes one of \(FuzzTargetName.allCases.map(\.rawValue))\n".utf8))
     exit(2)
 }
+if ProcessInfo.processInfo.environment[inherited] == nil { arguments.remove(at: 1) }
+setenv(inherited, word, 1)
 let folder = FileManager.default.temporaryDirectory.appendingPathComponent("quantsim-fuzz-\(getpid())")
 try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
 Driver.target = try name.make(folder: folder)
 
-let arguments = [CommandLine.arguments[0]] + CommandLine.arguments.dropFirst(2)
 var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
 let status = pointers.withUnsafeMutableBufferPointer { buffer in
     var count = Int32(arguments.count)

@@ -9,7 +9,8 @@ final class EncodingsTarget: FuzzTarget {
         for tensor in [file.activations, file.parameters, file.tensors].flatMap(\.values) {
             for encoding in tensor.encodings {
                 let least = encoding.delta * Double(encoding.offset)
-                guard encoding.min.isFinite, encoding.max.isFinite, abs(encoding.min - least) <= encoding.delta,
+                guard encoding.min.isFinite, encoding.max.isFinite,
+                    abs(encoding.min - least) <= encoding.delta / 2 + abs(least) * 0x1p-22,
                     (1...(1 << encoding.bitwidth) - 1).contains(encoding.steps), encoding.min <= 0
                 else { throw FuzzFinding("the encoding contradicts itself: \(encoding)") }
             }
@@ -22,7 +23,9 @@ final class EncodingsTarget: FuzzTarget {
                     with: QuantizationError.self,
                     { try EncodingsFile.read(file.write(version: version), file: "written") })
             else { throw FuzzFinding("what was read is refused once written as \(version.rawValue)") }
-            let names = [\EncodingsFile.activations, \.parameters, \.tensors].map { (again[keyPath: $0].keys, file[keyPath: $0].keys) }
+            let names = [\EncodingsFile.activations, \.parameters, \.tensors].map {
+                (again[keyPath: $0].keys, file[keyPath: $0].keys)
+            }
             guard names.allSatisfy({ $0.0.sorted() == $0.1.sorted() }) else {
                 throw FuzzFinding("other tensors once written as \(version.rawValue)")
             }

@@ -22,7 +22,9 @@ final class WireTarget: FuzzTarget {
 
     private func check(_ packet: Packet) throws {
         if let message = try refusing(with: WireError.self, { try Envelope<CoordinatorMessage>(decoding: packet) }) {
-            let again = try refusing(with: WireError.self) { try Envelope<CoordinatorMessage>(decoding: message.encoded()) }
+            let again = try refusing(with: WireError.self) {
+                try Envelope<CoordinatorMessage>(decoding: message.encoded())
+            }
             guard again == message else { throw FuzzFinding("the coordinator's message is another once sent") }
         }
         if let message = try refusing(with: WireError.self, { try Envelope<WorkerMessage>(decoding: packet) }) {
