@@ -250,7 +250,7 @@ final class SimulatedCoordinator {
         if SHA256Digest(of: result.result) != result.digest || simulation.chance(simulation.faults.resultDamage) {
             simulation.count("damaged results")
             simulation.schedule(after: simulation.uniform(0...5)) { [weak self] in
-                self?.handle(.resultRejected(shard: result.shard))
+                self?.handle(.resultRejected(shard: result.shard, reason: "damaged"))
             }
             return
         }

@@ -240,7 +240,7 @@ import Testing
         var script = try computed([alice, bob])
         _ = script.says(alice, reduced())
         #expect(script.says(bob, reduced()).merges.count == 2)
-        _ = script.on(.resultRejected(shard: 0))
+        _ = script.on(.resultRejected(shard: 0, reason: "damaged"))
         let again = try #require(script.says(bob, .request(pass: 0, credits: 1)).leases(to: bob).first)
         #expect(script.results(bob, again).merges.map(\.shard) == [0])
         #expect(script.on(.committed([0, 1])).outcomes.count == 1)

@@ -138,7 +138,7 @@ import Testing
     @Test func theCallersErrorsComeBackToTheCaller() async throws {
         struct Trouble: Error, Equatable { var shard: Int }
         struct Refuser: ResultReducer {
-            mutating func merge(shard: Int, result: Data) throws { throw Trouble(shard: shard) }
+            mutating func merge(shard: Int, samples: Int, result: Data) throws { throw Trouble(shard: shard) }
             func state() -> Data { Data() }
             mutating func restore(_ state: Data) {}
         }

@@ -246,7 +246,7 @@ import Testing
         let lease = try #require(script.says(alice, .request(pass: 0, credits: 1)).leases(to: alice).first)
         _ = script.says(bob, .request(pass: 0, credits: 1))
         _ = script.results(alice, lease)
-        let actions = script.on(.resultRejected(shard: 0))
+        let actions = script.on(.resultRejected(shard: 0, reason: "damaged"))
         #expect(actions.leases(to: bob).map(\.shard) == [0])
         #expect(actions.messages(to: alice) == [.shutdown(reason: .expelled, detail: "expelled")])
     }

@@ -36,7 +36,7 @@ struct ThroughputTests {
     }
 
     private struct Nothing: ResultReducer {
-        mutating func merge(shard: Int, result: Data) throws {}
+        mutating func merge(shard: Int, samples: Int, result: Data) throws {}
         func state() -> Data { Data() }
         mutating func restore(_ state: Data) {}
     }

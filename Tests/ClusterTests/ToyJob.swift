@@ -57,7 +57,7 @@ struct ByteHistogram: Equatable, ResultReducer {
 
     var encoded: Data { counts.withUnsafeBytes { Data($0) } }
 
-    mutating func merge(shard: Int, result: Data) {
+    mutating func merge(shard: Int, samples: Int = 3, result: Data) {
         let other = [UInt8](result).withUnsafeBytes { Array($0.bindMemory(to: UInt64.self)) }
         for index in counts.indices { counts[index] += other[index] }
     }

@@ -12,7 +12,7 @@ import Training
 @Suite struct SlotTests {
     private static let layout = [("first", Shape([3])), ("second", Shape([2, 2]))]
 
-    private func layout() throws -> ParameterLayout {
+    func layout() throws -> ParameterLayout {
         try ParameterLayout(Self.layout.map { (name: $0.0, shape: $0.1) })
     }
 
@@ -112,13 +112,16 @@ import Training
     @Test func whatIsNotFiniteIsNamed() throws {
         for (place, key, index) in [(0, "loss", Int?.none), (3, "first", 2), (5, "second", 1)] {
             var reducer = SlotReducer(step: 12, layout: try layout())
-            try reducer.merge(shard: 0, result: slots(1)[0].encoded())
+            try reducer.merge(
+                shard: 0, samples: slots(1)[0].samples + slots(1)[0].skipped, result: slots(1)[0].encoded())
             var slot = slots(1)[0]
             slot.lossAndGradient[place] = .nan
             slot.lossAndGradient[7] = .infinity
             var expected = TrainingError(.notFinite, key: key, index: index, found: "nan")
             (expected.step, expected.slot) = (12, 4)
-            #expect(throws: expected) { try reducer.merge(shard: 4, result: slot.encoded()) }
+            #expect(throws: expected) {
+                try reducer.merge(shard: 4, samples: slot.samples + slot.skipped, result: slot.encoded())
+            }
             let sentence = Failure(expected).sentence
             #expect(sentence.contains("step 12, slot 4"), "\(sentence)")
             #expect(key == "loss" || sentence.contains("tensor \"\(key)\""), "\(sentence)")

@@ -100,10 +100,15 @@ final class PassRun {
         // Of the pass before, whose repetitions may still come in.
         guard result.pass == index else { return }
         guard SHA256Digest(of: result.result) == result.digest else {
-            inbox.put(.event(.resultRejected(shard: result.shard)))
+            inbox.put(.event(.resultRejected(shard: result.shard, reason: "its bytes are not those of its digest")))
             return
         }
-        try reducer.merge(shard: result.shard, result: result.result)
+        do {
+            try reducer.merge(shard: result.shard, samples: result.sampleCount, result: result.result)
+        } catch let error as UnusableResult {
+            inbox.put(.event(.resultRejected(shard: result.shard, reason: error.reason)))
+            return
+        }
         batch.append(
             Journal.CommittedShard(shard: result.shard, digest: result.digest, samples: result.sampleCount))
         elapsed = result.elapsed

@@ -54,10 +54,35 @@ extension ShardSource {
 /// Merges results. The order of merging must not matter: shards arrive in any order, each exactly once.
 /// It is used on the thread that calls `Coordinator.run`.
 public protocol ResultReducer {
-    mutating func merge(shard: Int, result: Data) throws
+    /// - Parameters:
+    ///   - samples: of the shard, as its source says.
+    ///   - result: as the worker sent it, which is not to be trusted.
+    /// - Throws: `UnusableResult`, with nothing merged, where the worker is at fault; anything else ends the job.
+    mutating func merge(shard: Int, samples: Int, result: Data) throws
     /// All that was merged, as bytes that are a pure function of the set of merged shards.
     func state() throws -> Data
     mutating func restore(_ state: Data) throws
+}
+
+/// A result that no worker computes: it cannot be decoded, or contradicts its shard. The worker that sent it is expelled, and
+/// another computes the shard.
+public struct UnusableResult: Error, Equatable {
+    /// For the log.
+    public var reason: String
+
+    public init(_ reason: String) {
+        self.reason = reason
+    }
+
+    /// That a result speaks of another number of samples than its shard has.
+    public init(samples: Int, ofShardWith expected: Int) {
+        self.init("it counts \(samples) samples, its shard has \(expected)")
+    }
+
+    /// Decodes, where every failure is the worker's fault.
+    public static func checking<Result>(_ decode: () throws -> Result) throws(UnusableResult) -> Result {
+        do { return try decode() } catch { throw UnusableResult("it cannot be decoded: \(error)") }
+    }
 }
 
 /// What has come of a pass.

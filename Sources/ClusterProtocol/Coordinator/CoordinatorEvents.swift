@@ -51,8 +51,8 @@ extension CoordinatorState {
         case sourceEnded(shards: Int)
         /// The results of these shards are merged and durably so.
         case committed([Int])
-        /// The result's bytes are not what its digest says; it was not merged.
-        case resultRejected(shard: Int)
+        /// The result's bytes are damaged or of no use, as the reason says; it was not merged. It is its worker's fault.
+        case resultRejected(shard: Int, reason: String)
         /// The job cannot go on, for a reason outside of the protocol.
         case failed(ClusterError)
         case finish

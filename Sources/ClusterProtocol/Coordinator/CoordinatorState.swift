@@ -51,7 +51,7 @@ package struct CoordinatorState {
         case .shardRead(let shard): inPass { pass, _ in pass.add(shard) }
         case .sourceEnded(let count): inPass { pass, _ in pass.sourceEnded(shards: count) }
         case .committed(let shards): inPass { pass, desk in pass.commit(shards, &desk) }
-        case .resultRejected(let shard): reject(shard, now: now)
+        case .resultRejected(let shard, let reason): reject(shard, reason, now: now)
         case .failed(let error): fail(error)
         case .finish: finish()
         case .tick: checkTimes(now: now)
@@ -201,8 +201,8 @@ package struct CoordinatorState {
         return pass
     }
 
-    private mutating func reject(_ shard: Int, now: Moment) {
-        guard let worker = inPass({ pass, desk in pass.reject(shard, &desk) }) else { return }
+    private mutating func reject(_ shard: Int, _ reason: String, now: Moment) {
+        guard let worker = inPass({ pass, desk in pass.reject(shard, reason, &desk) }) else { return }
         desk.roster.expel(worker)
         for peer in desk.roster.sessions(ofWorker: worker) { drop(peer, .expelled, now: now) }
     }

@@ -121,7 +121,7 @@ private struct Session {
     /// When the control connection last moved, or was known to have nothing under way.
     private var lastMoved: Moment
     /// The result whose chunks are arriving.
-    private var arriving: (message: WorkerMessage.ResultMessage, data: Data)?
+    private var arriving: (message: WorkerMessage.ResultMessage, data: ArrivingBytes)?
 
     init(hello: WorkerMessage.Hello, now: Moment) {
         self.hello = hello
@@ -152,10 +152,9 @@ private struct Session {
         // Taken out, so that appending does not copy.
         if var partial = arriving.take() {
             guard case .resultChunk(let token, let offset, let chunk) = message, partial.message.token == token,
-                offset == partial.data.count, !chunk.isEmpty, offset + chunk.count <= partial.message.size
+                partial.data.append(chunk, at: offset)
             else { return .broken(.violation) }
-            partial.data.append(chunk)
-            if partial.data.count == partial.message.size { return .result(partial.message, partial.data) }
+            if partial.data.isWhole { return .result(partial.message, partial.data.take()) }
             arriving = partial
             return .nothing
         }
@@ -163,7 +162,7 @@ private struct Session {
         case .heartbeat, .resultChunk: return .broken(.violation)
         case .result(let result):
             guard result.chunk.count < result.size else { return .result(result, result.chunk) }
-            arriving = (result, result.chunk)
+            arriving = (result, ArrivingBytes(size: result.size, first: result.chunk))
             return .nothing
         default: return .message(message)
         }

@@ -255,11 +255,11 @@ struct RunningPass {
                 found: message.digest.description))
     }
 
-    /// The bytes were damaged between their digest and here: the shard is computed again.
-    /// - Returns: the worker they came from, which is not trusted any more.
-    mutating func reject(_ index: Int, _ desk: inout CoordinatorDesk) -> String? {
+    /// A result cannot be merged: the shard is computed again.
+    /// - Returns: the worker it came from, which is not trusted any more.
+    mutating func reject(_ index: Int, _ reason: String, _ desk: inout CoordinatorDesk) -> String? {
         guard let worker = ledger.reject(index, isHeld: desk.leases.isHeld(index)) else { return nil }
-        desk.log(LogLine(.error, "damaged result", ["shard": "\(index)", "worker.id": worker]))
+        desk.log(LogLine(.error, "unusable result", ["shard": "\(index)", "worker.id": worker, "reason": reason]))
         return worker
     }
 

@@ -37,13 +37,13 @@ struct ArtifactCache {
 /// An artifact on its way in. Chunks come in order; a lost session continues where it was.
 struct ArtifactFetch {
     let reference: ArtifactReference
-    var data: Data
+    var data: ArrivingBytes
     /// The end of what was asked for, in bytes.
     var asked: Int
 
     init(_ reference: ArtifactReference) {
         self.reference = reference
-        data = Data(capacity: reference.size)
+        data = ArrivingBytes(size: reference.size)
         asked = 0
     }
 

@@ -8,11 +8,8 @@ struct HeldLeases {
         let pass: Int
         let shard: Int
         let setUp: Int
-        fileprivate let size: Int
-        /// What has arrived of the payload; emptied when it is handed to the lanes.
-        fileprivate var payload: Data
-        /// The payload is not the frame that the first chunk came in.
-        fileprivate var ownsPayload = false
+        /// Emptied when it is handed to the lanes.
+        fileprivate var payload: ArrivingBytes
     }
 
     /// What has come of a chunk.
@@ -54,35 +51,29 @@ struct HeldLeases {
         guard leases[lease.token] == nil, creditsOut > 0 else { return .violation }
         creditsOut -= 1
         leases[lease.token] = Lease(
-            pass: lease.pass, shard: lease.shard, setUp: setUp, size: lease.size, payload: lease.chunk)
+            pass: lease.pass, shard: lease.shard, setUp: setUp,
+            payload: ArrivingBytes(size: lease.size, first: lease.chunk))
         arriving = lease.token
         return itemIfWhole(lease.token)
     }
 
     mutating func append(_ chunk: Data, at offset: Int, to token: LeaseToken) -> Arrival {
         // Taken out, so that appending does not copy what is there.
-        guard arriving == token, var lease = leases.removeValue(forKey: token), lease.payload.count == offset,
-            !chunk.isEmpty, offset + chunk.count <= lease.size
+        guard arriving == token, var lease = leases.removeValue(forKey: token), lease.payload.append(chunk, at: offset)
         else { return .violation }
-        if !lease.ownsPayload {
-            // The second chunk: from here on the payload has its own memory, of its final size.
-            var whole = Data(capacity: lease.size)
-            whole.append(lease.payload)
-            lease.payload = whole
-            lease.ownsPayload = true
-        }
-        lease.payload.append(chunk)
         leases[token] = lease
         return itemIfWhole(token)
     }
 
     private mutating func itemIfWhole(_ token: LeaseToken) -> Arrival {
-        guard let lease = leases[token], lease.payload.count == lease.size else { return .partial }
-        leases[token]?.payload = Data()
+        guard var lease = leases.removeValue(forKey: token) else { return .partial }
+        defer { leases[token] = lease }
+        guard lease.payload.isWhole else { return .partial }
         arriving = nil
         return .whole(
             WorkerState.WorkItem(
-                id: WorkerState.ItemID(setUp: lease.setUp, token: token), shard: lease.shard, payload: lease.payload))
+                id: WorkerState.ItemID(setUp: lease.setUp, token: token), shard: lease.shard,
+                payload: lease.payload.take()))
     }
 
     /// A lane is done with an item; nil where it is of no lease any more.

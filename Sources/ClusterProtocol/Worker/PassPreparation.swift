@@ -118,12 +118,9 @@ struct PassPreparation {
     /// False where the chunk makes no sense.
     mutating func receive(_ id: ArtifactID, _ offset: Int, _ chunk: Data) -> Bool {
         // Of a pass that is over meanwhile, whose fetch of the same artifact may have come to another place.
-        guard let size = fetch?.reference.size, fetch?.reference.id == id, fetch?.data.count == offset else {
-            return true
-        }
-        guard offset + chunk.count <= size, !chunk.isEmpty else { return false }
-        fetch?.data.append(chunk)
-        if fetch?.data.count == size, let done = fetch.take() { cache.insert(done.data, as: id) }
+        guard fetch?.reference.id == id, fetch?.data.count == offset else { return true }
+        guard fetch?.data.append(chunk, at: offset) == true else { return false }
+        if fetch?.data.isWhole == true, var done = fetch.take() { cache.insert(done.data.take(), as: id) }
         return true
     }
 

@@ -155,6 +155,13 @@ package struct AnalysisResult: Codable, Equatable, Sendable, MergeableResult {
     /// Of no samples.
     package init() {}
 
+    /// Samples times variants.
+    package var sampleCount: Int { variants.values.reduce(0) { $0 &+ $1.counts.sampleCount } }
+
+    package var isSound: Bool {
+        variants.values.allSatisfy { $0.counts.isSound && $0.output.isAddable } && layers.values.allSatisfy(\.isAddable)
+    }
+
     /// Adds what was found over other samples.
     package mutating func merge(_ other: AnalysisResult) {
         for (index, variant) in other.variants {

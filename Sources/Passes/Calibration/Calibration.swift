@@ -46,6 +46,10 @@ package struct CalibrationResult: Equatable, MergeableResult {
         self.statistics = statistics
     }
 
+    package var sampleCount: Int { samples &+ skipped }
+
+    package var isSound: Bool { [samples, skipped].areSoundCounts && statistics.isAddable }
+
     /// Adds what was found in other samples.
     package mutating func merge(_ other: CalibrationResult) {
         samples += other.samples

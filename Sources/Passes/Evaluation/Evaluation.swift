@@ -111,6 +111,13 @@ package struct EvaluationResult: Codable, Equatable, MergeableResult {
         top5 += other.top5
     }
 
+    package var sampleCount: Int { samples &+ skipped }
+
+    package var isSound: Bool {
+        [samples, skipped, labelled, top1, top5].areSoundCounts && top1 <= top5 && top5 <= labelled
+            && labelled <= samples
+    }
+
     /// Whether accuracy means anything: every sample had a label.
     package var isLabelled: Bool { samples > 0 && labelled == samples }
 

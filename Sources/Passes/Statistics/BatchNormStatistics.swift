@@ -186,9 +186,16 @@ package struct NormalizationReducer: ResultReducer {
         result = NormalizationResult(count: count)
     }
 
-    /// - Throws: what decoding and adding throw.
-    package mutating func merge(shard: Int, result data: Data) throws {
-        try result.merge(NormalizationResult(decoding: data, count: count))
+    /// - Throws: `UnusableResult` where the bytes are no result of one batch; what adding throws.
+    package mutating func merge(shard: Int, samples: Int, result data: Data) throws {
+        let batch = try UnusableResult.checking { try NormalizationResult(decoding: data, count: count) }
+        guard [batch.samples, batch.skipped].areSoundCounts, batch.batches == (batch.samples > 0 ? 1 : 0) else {
+            throw UnusableResult("its counts contradict each other")
+        }
+        guard batch.samples + batch.skipped == samples else {
+            throw UnusableResult(samples: batch.samples + batch.skipped, ofShardWith: samples)
+        }
+        try result.merge(batch)
     }
 
     /// All that was merged, as one result.

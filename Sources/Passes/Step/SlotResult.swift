@@ -115,10 +115,18 @@ package struct SlotReducer: ResultReducer {
         sum = SlotSum(parameterCount: layout.count)
     }
 
-    /// - Throws: `TrainingError` with step, slot and the first tensor whose gradient is not finite.
-    package mutating func merge(shard: Int, result: Data) throws {
+    /// - Throws: `TrainingError` with step, slot and the first tensor whose gradient is not finite; `UnusableResult`.
+    package mutating func merge(shard: Int, samples: Int, result: Data) throws {
+        let slot = try UnusableResult.checking { try SlotResult(decoding: result, parameterCount: layout.count) }
+        let counts = [slot.samples, slot.skipped, slot.labelled, slot.correct]
+        guard counts.areSoundCounts, slot.correct <= slot.labelled, slot.labelled <= slot.samples else {
+            throw UnusableResult("its counts contradict each other")
+        }
+        guard slot.samples + slot.skipped == samples else {
+            throw UnusableResult(samples: slot.samples + slot.skipped, ofShardWith: samples)
+        }
         do {
-            try sum.add(SlotResult(decoding: result, parameterCount: layout.count))
+            try sum.add(slot)
         } catch var error as TrainingError {
             // The loss stands before the gradient.
             if let index = error.index {

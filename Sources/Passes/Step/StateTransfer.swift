@@ -55,7 +55,7 @@ package struct StateReducer: ResultReducer {
     package init() {}
 
     /// Takes a stretch under its number.
-    package mutating func merge(shard: Int, result: Data) throws { stretches[shard] = result }
+    package mutating func merge(shard: Int, samples: Int, result: Data) throws { stretches[shard] = result }
 
     /// The stretches in order, which is the state when all are there.
     package func state() -> Data {

@@ -20,6 +20,9 @@ public struct NoiseStatistics: Equatable, Sendable, Codable {
     /// Of no values.
     public init() {}
 
+    /// Whether thousands of these can be added up: none has a negative count or one above 2^48.
+    public var isAddable: Bool { [count, leftOut].allSatisfy { (0...1 << 48).contains($0) } }
+
     /// Adds what was compared elsewhere. Commutative and associative, exactly.
     public mutating func merge(_ other: NoiseStatistics) {
         count += other.count

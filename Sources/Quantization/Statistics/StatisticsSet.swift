@@ -11,6 +11,9 @@ public struct StatisticsSet: Equatable, Sendable {
         self.tensors = tensors
     }
 
+    /// Whether thousands of sets like this can be added up: no tensor was observed more than 2^48 times.
+    public var isAddable: Bool { tensors.values.allSatisfy { $0.count <= 1 << 48 } }
+
     /// Adds what was observed elsewhere. Commutative and associative, exactly.
     public mutating func merge(_ other: StatisticsSet) {
         for (name, statistics) in other.tensors {

@@ -1,0 +1,44 @@
+import Foundation
+
+/// Bytes of an announced number that arrive in chunks, one behind the other.
+///
+/// Memory is taken as bytes arrive, never for what is only announced: whoever announces 64 GiB and sends nothing costs
+/// nothing. Taking in all chunks costs time in proportion to the bytes.
+struct ArrivingBytes {
+    /// In bytes, as announced.
+    let size: Int
+    private var data: Data
+    /// The first chunk is a view of the frame that it came in, which appending would copy each time.
+    private var ownsMemory = false
+
+    /// - Parameter first: the first chunk, which may be all of it or nothing.
+    init(size: Int, first: Data = Data()) {
+        self.size = size
+        data = first
+    }
+
+    /// In bytes.
+    var count: Int { data.count }
+
+    var isWhole: Bool { data.count == size }
+
+    /// Takes the next chunk.
+    /// - Returns: false, with nothing taken, where the chunk is empty, does not follow what is there, or goes beyond the size.
+    mutating func append(_ chunk: Data, at offset: Int) -> Bool {
+        guard !chunk.isEmpty, offset == data.count, chunk.count <= size - data.count else { return false }
+        if !ownsMemory {
+            var own = Data(capacity: min(size, 2 * (data.count + chunk.count)))
+            own.append(data)
+            data = own
+            ownsMemory = true
+        }
+        data.append(chunk)
+        return true
+    }
+
+    /// All bytes; what is kept here is empty then.
+    mutating func take() -> Data {
+        defer { data = Data() }
+        return data
+    }
+}
