@@ -53,6 +53,45 @@ struct InferenceTests {
         #expect(y == Tensor(shape: [3, 4], (1...12).map { -Float($0) }))
     }
 
+    /// The maximum of nothing and of -inf alone is -inf, the minimum inf, as in ONNX Runtime 1.32.
+    @Test(arguments: [("ReduceMax", -Float.infinity), ("ReduceMin", .infinity)])
+    func extremaOfNothing(_ kind: String, _ expected: Float) throws {
+        let x = Tensor(shape: [3, 2], [-Float.infinity, -.infinity, .infinity, .infinity, 1, 2])
+        func extremum(of value: String) -> Node {
+            Node(
+                name: kind, opType: kind, inputs: [value], outputs: ["y"],
+                attributes: ["axes": .ints([1]), "keepdims": .int(1)])
+        }
+        let all = try infer(inputs: ["x": ["rows", 2]], nodes: [extremum(of: "x")], arrays: ["x": x])
+        #expect(all == Tensor(shape: [3, 1], [-Float.infinity, .infinity, kind == "ReduceMax" ? 2 : 1]))
+        let ints = ["zero": Tensor(shape: [1], [Int64(0)]), "one": Tensor(shape: [1], [Int64(1)])]
+        let none = Node(name: "none", opType: "Slice", inputs: ["x", "zero", "zero", "one"], outputs: ["none"])
+        let nothing = try infer(
+            inputs: ["x": ["rows", 2]], nodes: [none, extremum(of: "none")], constants: ints, arrays: ["x": x])
+        #expect(nothing == Tensor(shape: [3, 1], [expected, expected, expected]))
+    }
+
+    /// A constant that is sliced with a step beyond all extents, which overflowed as a distance in memory.
+    @Test func stepsBeyondTheExtents() throws {
+        func ints(_ values: Int...) -> Tensor { Tensor(shape: [values.count], values.map(Int64.init)) }
+        let table = Tensor(shape: [3, 4], (0..<12).map(Float.init))
+        for step in [Int.max, 1 << 62, 4] {
+            let y = try infer(
+                inputs: ["x": ["rows", 1]],
+                nodes: [
+                    Node(
+                        name: "cut", opType: "Slice", inputs: ["table", "starts", "ends", "axes", "steps"],
+                        outputs: ["cut"]),
+                    Node(name: "sum", opType: "Add", inputs: ["x", "cut"], outputs: ["y"]),
+                ],
+                constants: [
+                    "table": table, "starts": ints(1, 1), "ends": ints(.max, 4), "axes": ints(0, 1),
+                    "steps": ints(step, step),
+                ], arrays: ["x": Tensor(shape: [1, 1], [Float(10)])])
+            #expect(y == Tensor(shape: [1, 1], [Float(15)]))
+        }
+    }
+
     @Test func wrongShapeIsRefused() throws {
         #expect(throws: (any Error).self) {
             try infer(

@@ -53,6 +53,15 @@ import Testing
         try job.expectInferenceRefused(naming: "model.onnx", "Cast, Greater, Where")
     }
 
+    /// A model whose result for a sample depends on its batch is no model of samples.
+    @Test func samplesThatAreMixed() throws {
+        let job = try SpoiledJob()
+        try job.write(SmallModel.linear(followedBy: [("Softmax", ["scores"], "output", ["axis": 0])]))
+        try job.expectRefused(
+            naming: "model.onnx", "node \"node_output\" (Softmax)", "samples along the first axis",
+            "a node that keeps samples apart")
+    }
+
     @Test func inputsOfANodeThatDoNotFit() throws {
         let job = try SpoiledJob()
         try job.write(SmallModel.linear(weightColumns: 700))

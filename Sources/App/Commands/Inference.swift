@@ -90,15 +90,21 @@ public enum Inference {
         let outputs: [(name: String, dimensions: [Int])]
     }
 
-    /// Nil where the first axis is not one of samples in all inputs and outputs, so that the arrays are computed whole.
+    /// Nil where the first axis is not one of samples that are kept apart, so that the arrays are computed whole.
     private static func tiles(of graph: Graph, _ inputs: [String: Tensor]) throws -> Tiles? {
         guard let count = inputs.values.first?.shape.dimensions.first, count > 0,
             inputs.values.allSatisfy({ $0.shape.dimensions.first == count })
         else { return nil }
         let samples = inputs.mapValues { Shape(Array($0.shape.dimensions.dropFirst())) }
         let open = graph.openingBatch(samples: samples)
+        if let open {
+            guard let positions = try? open.samplePositions(samples: samples),
+                graph.outputs.allSatisfy({ positions[$0.name]?.isRows == true })
+            else { return nil }
+        } else if graph.fixedBatch != 1 || count == 1 {
+            return nil
+        }
         // A model for one sample and no other computes one after the other.
-        guard open != nil || (graph.fixedBatch == 1 && count > 1) else { return nil }
         let single = try (open ?? graph).specialized(inputShapes: samples.mapValues { Shape([1] + $0.dimensions) })
         let outputs = graph.outputs.compactMap { output in
             single.types[output.name].map { (name: output.name, dimensions: Array($0.shape.dimensions.dropFirst())) }

@@ -70,6 +70,7 @@ extension GraphError {
         case .invalidInput: "invalid input"
         case .shapeMismatch: "shapes do not fit"
         case .inputShapeMismatch: "the input has another shape than the model's"
+        case .mixesSamples: "samples along the first axis of the inputs are not kept apart"
         }
     }
 }

@@ -22,8 +22,29 @@ extension Reduce: ExecutableOperator {
             }
         let primitive = try Primitive.reduction(algorithm, from: source.layout, to: target.layout, engine: plan.engine)
         plan.emit(primitive, [(.source, source), (.target, target)])
+        if [.max, .min].contains(function) { emitInfinities(source, target, Shape(kept), plan) }
         plan.define(
             unit.outputs[0], at: Operand(buffer: target.buffer, layout: try MemoryDescriptor(plain: output)))
+    }
+
+    /// oneDNN begins at the greatest finite number where ONNX begins at infinity: what is left of it is found again, of rows that
+    /// have no element or infinities alone.
+    private func emitInfinities(_ source: Operand, _ target: Operand, _ kept: Shape, _ plan: PlanBuilder) {
+        let (shape, sign) = (source.layout.shape, function == .max ? Float(-1) : 1)
+        let count = kept.count
+        let walk = shape.count > 0 ? BroadcastWalk(of: kept, in: shape) : nil
+        plan.emit([source, target]) { pointers in
+            let (x, result) = (pointers[0], pointers[1])
+            let beginning = sign * .greatestFiniteMagnitude
+            guard (0..<count).contains(where: { result[$0] == beginning }) else { return }
+            for index in 0..<count where result[index] == beginning { result[index] = sign * .infinity }
+            walk?.rows { full, small, count, stride in
+                for index in 0..<count {
+                    let (value, place) = (x[full + index], small + index * stride)
+                    if value * sign < result[place] * sign { result[place] = value }
+                }
+            }
+        }
     }
 
     /// Where every reduced axis has one element, the output has the input's elements or a function of them.

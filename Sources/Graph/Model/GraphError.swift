@@ -6,6 +6,8 @@ public struct GraphError: Error, Equatable, Sendable {
         case undefinedValue, duplicateValue, cycle, missingOutput
         case unsupportedOperators, unsupportedOpset, unsupportedElementType
         case invalidAttribute, invalidInput, shapeMismatch, inputShapeMismatch
+        /// A node whose result for one sample depends on other samples.
+        case mixesSamples
     }
 
     /// What is wrong.

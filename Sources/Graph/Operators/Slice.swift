@@ -36,19 +36,29 @@ public struct Slice: Operator {
         self.node = node
     }
 
+    private func bounds(inputs: [OperatorInput?]) throws -> (starts: [Int], ends: [Int], axes: [Int]?, steps: [Int]?) {
+        if let (starts, ends, axes) = attributeBounds { return (starts, ends, axes, nil) }
+        return (
+            try node.constantInts(inputs, 1) ?? [], try node.constantInts(inputs, 2) ?? [],
+            try node.constantInts(inputs, 3), try node.constantInts(inputs, 4)
+        )
+    }
+
+    /// The end along an axis as it is given, before it is clamped to the extent; nil where none is.
+    func end(along axis: Int, inputs: [OperatorInput?]) throws -> Int? {
+        let rank = try node.input(inputs, 0).type.shape.rank
+        let bounds = try bounds(inputs: inputs)
+        for (index, end) in bounds.ends.enumerated() {
+            if try node.resolveAxis(bounds.axes?[index] ?? index, rank: rank) == axis { return end }
+        }
+        return nil
+    }
+
     /// What is taken along each axis of the input.
     public func ranges(inputs: [OperatorInput?]) throws -> [AxisRange] {
         let shape = try node.input(inputs, 0).type.shape
-        var bounds = (starts: [Int](), ends: [Int](), axes: [Int]?.none)
-        var steps: [Int]?
-        if let attributeBounds {
-            bounds = attributeBounds
-        } else {
-            bounds.starts = try node.constantInts(inputs, 1) ?? []
-            bounds.ends = try node.constantInts(inputs, 2) ?? []
-            bounds.axes = try node.constantInts(inputs, 3)
-            steps = try node.constantInts(inputs, 4)
-        }
+        let bounds = try bounds(inputs: inputs)
+        let steps = bounds.steps
         let axes = try (bounds.axes ?? Array(bounds.starts.indices)).map { try node.resolveAxis($0, rank: shape.rank) }
         let counts = [bounds.starts.count, bounds.ends.count, axes.count, steps?.count ?? axes.count, Set(axes).count]
         guard Set(counts).count == 1, steps?.contains(0) != true else {
@@ -71,11 +81,13 @@ public struct Slice: Operator {
         if step > 0 {
             let first = min(max(from, 0), extent)
             let last = min(max(to, 0), extent)
-            return AxisRange(start: first, count: last > first ? (last - first - 1) / step + 1 : 0, step: step)
+            // Any step beyond the extent takes one element; greater ones would overflow as distances in memory.
+            let stride = min(step, max(extent, 1))
+            return AxisRange(start: first, count: last > first ? (last - first - 1) / stride + 1 : 0, step: stride)
         }
         let first = min(max(from, 0), extent - 1)
         let last = min(max(to, -1), extent - 1)
-        // The magnitude of the smallest integer is not an Int; any step beyond the extent takes one element.
+        // The magnitude of the smallest integer is not an Int.
         let stride = step < -extent ? max(extent, 1) : -step
         return AxisRange(start: max(first, 0), count: first > last ? (first - last - 1) / stride + 1 : 0, step: -stride)
     }

@@ -44,19 +44,46 @@ extension JobFile {
 }
 
 extension Graph {
-    /// The graph as it is computed in tiles: for any number of samples, or for one.
+    /// The graph as it is computed in tiles: for any number of samples, which it keeps apart, or for one.
     /// - Parameter loss: an output that has one element for any number of samples.
     /// - Throws: `GraphError(.inputShapeMismatch)` for a graph that takes a fixed number of samples and no other: the last
-    ///   samples of a shard would not fill a tile.
+    ///   samples of a shard would not fill a tile; `GraphError(.mixesSamples)` for one whose result for a sample depends on others.
     func forTiles(_ inputs: [PassSpecification.Input], loss: String? = nil) throws -> Graph {
-        guard let fixed = fixedBatch else { return self }
         let samples = Dictionary(uniqueKeysWithValues: inputs.map { ($0.name, Shape($0.dimensions)) })
-        if let open = openingBatch(samples: samples, loss: loss) { return open }
+        guard let fixed = fixedBatch else {
+            try keepingSamplesApart(samples, loss: loss)
+            return self
+        }
+        if let open = openingBatch(samples: samples, loss: loss) {
+            do {
+                try open.keepingSamplesApart(samples, loss: loss)
+                return open
+            } catch let error as GraphError where error.code == .mixesSamples {
+                // Each sample is the model's whole input.
+                guard fixed == 1 else { throw error }
+                return self
+            }
+        }
         guard fixed == 1 else {
             throw GraphError(
                 .inputShapeMismatch, tensor: self.inputs.first?.name, expected: "a batch of 1 or of any size",
                 found: "\(fixed)")
         }
         return self
+    }
+
+    /// - Parameter loss: an output that is over all samples, and no part of what is evaluated.
+    private func keepingSamplesApart(_ samples: [String: Shape], loss: String?) throws {
+        let evaluated = loss.map(removingOutput) ?? self
+        let used = samples.filter { evaluated.isInput($0.key) }
+        // What does not fit one sample is told of one.
+        _ = try evaluated.specialized(inputShapes: used.mapValues { Shape([1] + $0.dimensions) })
+        let positions = try evaluated.samplePositions(samples: used)
+        guard let output = evaluated.outputs.first?.name, positions[output]?.isRows != true,
+            let node = evaluated.nodes.first(where: { $0.outputs.contains(output) })
+        else { return }
+        throw GraphError(
+            .mixesSamples, at: node, tensor: output, expected: "a first output with the samples along its first axis",
+            found: positions[output] == nil ? "one that depends on no sample" : "the samples elsewhere")
     }
 }

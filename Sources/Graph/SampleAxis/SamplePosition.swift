@@ -1,0 +1,136 @@
+import Tensors
+
+/// Where the samples of a batch lie in a value: along one axis, of extent `outer * samples * inner`. Sample s has the elements
+/// whose index along the axis is `(o * samples + s) * inner + i`, for every o below `outer` and i below `inner`.
+///
+/// Outer and inner differ from 1 where a Reshape has merged axes, as attention does with samples and heads.
+public struct SamplePosition: Equatable, Sendable {
+    /// From the front.
+    public var axis: Int
+    /// Blocks of all samples.
+    public var outer: Int
+    /// Neighbouring elements of one sample.
+    public var inner: Int
+
+    public init(axis: Int, outer: Int = 1, inner: Int = 1) {
+        (self.axis, self.outer, self.inner) = (axis, outer, inner)
+    }
+
+    /// Whether sample s has the elements with index s along the first axis.
+    public var isRows: Bool { self == SamplePosition(axis: 0) }
+
+    /// The same place on another axis.
+    func moved(to axis: Int) -> SamplePosition { SamplePosition(axis: axis, outer: outer, inner: inner) }
+
+    /// Of values that have this position and such a shape, for a number of samples.
+    func fits(_ shape: Shape, samples: Int) -> Bool {
+        axis < shape.rank && shape[axis] == outer * samples * inner
+    }
+}
+
+extension Graph {
+    /// Finds where the samples lie in every value, and with it that no sample's values depend on another sample: then a batch
+    /// may be computed in tiles of any size.
+    ///
+    /// The graph is specialized for several numbers of samples. What follows from shapes may differ between them only where it
+    /// says extents; rows of a constant, one for each sample, must be equal.
+    /// - Parameter samples: shape of one sample by input, without the sample axis, which is the first axis of all inputs.
+    /// - Returns: the position by name, of every value that depends on the samples.
+    /// - Throws: `GraphError(.mixesSamples)` naming the first node that does not keep samples apart; what specialization throws.
+    public func samplePositions(samples: [String: Shape]) throws -> [String: SamplePosition] {
+        // More than any that a model of small numbers might name, and little to compute with.
+        let counts = [2, 3, 67]
+        let graphs = try counts.map { count in
+            try specialized(inputShapes: samples.mapValues { Shape([count] + $0.dimensions) })
+        }
+        var walks = graphs.indices.map {
+            SampleWalk(graph: graphs[$0], samples: counts[$0], other: graphs[($0 + 1) % graphs.count])
+        }
+        let outputs = graphs[0].steps.map(\.node.outputs)
+        guard graphs.allSatisfy({ $0.steps.map(\.node.outputs) == outputs }) else {
+            throw GraphError(
+                .mixesSamples, expected: "the same nodes for any number of samples", found: "other nodes for some")
+        }
+        for index in graphs[0].steps.indices {
+            let step = graphs[0].steps[index]
+            let found = walks.indices.map { walks[$0].positions(after: graphs[$0].steps[index]) }
+            guard let positions = found[0], found.allSatisfy({ $0 == positions }) else {
+                throw GraphError(
+                    .mixesSamples, at: step.node, expected: "a node that keeps samples apart",
+                    found: "one whose result for a sample depends on others, or on how many there are")
+            }
+            for walk in walks.indices { walks[walk].known.merge(zip(step.node.outputs, positions)) { $1 } }
+        }
+        return walks[0].known
+    }
+}
+
+/// One specialization on the way through its steps.
+private struct SampleWalk {
+    let graph: SpecializedGraph
+    let samples: Int
+    /// For another number of samples.
+    var other: SpecializedGraph
+    var known: [String: SamplePosition]
+
+    init(graph: SpecializedGraph, samples: Int, other: SpecializedGraph) {
+        (self.graph, self.samples, self.other) = (graph, samples, other)
+        known = Dictionary(uniqueKeysWithValues: graph.inputs.map { ($0, SamplePosition(axis: 0)) })
+    }
+
+    /// Of the outputs; nil where the step mixes samples, or may.
+    func positions(after step: SpecializedGraph.Step) -> [SamplePosition]? {
+        guard let rule = step.operator as? any SampleWiseOperator else { return nil }
+        var inputs: [SampleInput?] = []
+        for (index, name) in step.node.inputs.enumerated() {
+            guard !name.isEmpty, let type = graph.types[name] else {
+                inputs.append(nil)
+                continue
+            }
+            let constant = graph.constants[name]
+            var position = known[name]
+            let isFixed = constant == other.constants[name]
+            if let constant, !isFixed, !rule.extentInputs.contains(index) {
+                position = rows(of: constant, name)
+                if position == nil { return nil }
+            }
+            inputs.append(
+                SampleInput(
+                    value: OperatorInput(name: name, type: type, constant: constant), position: position,
+                    isFixed: isFixed))
+        }
+        let outputs = step.node.outputs.compactMap { graph.types[$0] }
+        guard outputs.count == step.node.outputs.count, inputs.contains(where: { $0?.position != nil }),
+            let position = (try? rule.samplePosition(inputs, outputs: outputs.map(\.shape), samples: samples)) ?? nil,
+            outputs.allSatisfy({ position.fits($0.shape, samples: samples) })
+        else { return nil }
+        return outputs.map { _ in position }
+    }
+
+    /// The position of a constant that has the same elements for each sample, as a state of zeros has.
+    private func rows(of constant: Tensor, _ name: String) -> SamplePosition? {
+        guard let another = other.constants[name], another.elementType == constant.elementType,
+            another.shape.rank == constant.shape.rank
+        else { return nil }
+        let differing = constant.shape.dimensions.indices.filter { constant.shape[$0] != another.shape[$0] }
+        guard let axis = differing.first, differing.count == 1, constant.shape[axis] % samples == 0 else { return nil }
+        let inner = constant.shape[axis] / samples
+        let (own, others) = (constant.blocks(along: axis, of: inner), another.blocks(along: axis, of: inner))
+        guard let first = own.first, own.allSatisfy({ $0 == first }), others.allSatisfy({ $0 == first }) else {
+            return nil
+        }
+        return SamplePosition(axis: axis, inner: inner)
+    }
+}
+
+extension Tensor {
+    /// Its parts along an axis, each with so many indices.
+    fileprivate func blocks(along axis: Int, of extent: Int) -> [Tensor] {
+        var part = shape.dimensions
+        part[axis] = extent
+        let strides = shape.strides
+        return stride(from: 0, to: shape[axis], by: max(extent, 1)).map {
+            rearranged(shape: Shape(part), strides: strides, offset: $0 * strides[axis])
+        }
+    }
+}

@@ -1,0 +1,307 @@
+import Tensors
+
+/// A node's input as the search for the samples sees it.
+struct SampleInput {
+    var value: OperatorInput
+    /// Nil for what does not depend on samples.
+    var position: SamplePosition?
+    /// Of a constant: whether it is the same for any number of samples.
+    var isFixed: Bool
+
+    var shape: Shape { value.type.shape }
+}
+
+/// An operator that can keep samples apart: under which conditions, and where they lie in its outputs then. Operators that do
+/// not conform are taken to mix samples.
+protocol SampleWiseOperator: Operator {
+    /// Inputs that say extents or places and no elements, which may differ with the number of samples.
+    var extentInputs: Range<Int> { get }
+
+    /// - Parameters:
+    ///   - inputs: at least one has a position.
+    ///   - outputs: their shapes for so many samples.
+    /// - Returns: the position in all outputs; nil where the operator mixes samples, or may.
+    /// - Throws: what the operator finds wrong.
+    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition?
+}
+
+extension SampleWiseOperator {
+    var extentInputs: Range<Int> { 0..<0 }
+}
+
+extension [SampleInput?] {
+    fileprivate var values: [OperatorInput?] { map { $0?.value } }
+
+    /// The position in the first input, where no other depends on samples.
+    fileprivate var ofFirst: SamplePosition? {
+        dropFirst().contains { $0?.position != nil } ? nil : first??.position
+    }
+
+    /// Where inputs are broadcast: all lie at one place, and what does not depend on samples is the same for all of them.
+    fileprivate func broadcast(to output: Shape) -> SamplePosition? {
+        var found: SamplePosition?
+        for case let (shape, position?) in compactMap({ $0 }).map({ ($0.shape, $0.position) }) {
+            let aligned = position.moved(to: position.axis + output.rank - shape.rank)
+            guard found == nil || found == aligned else { return nil }
+            found = aligned
+        }
+        guard let found else { return nil }
+        for case let input? in self where input.position == nil {
+            let axis = found.axis - (output.rank - input.shape.rank)
+            guard axis < 0 || input.shape[axis] == 1 else { return nil }
+        }
+        return found
+    }
+}
+
+// MARK: Element by element
+
+extension ElementwiseUnary: SampleWiseOperator {
+    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? { inputs.ofFirst }
+}
+
+extension Cast: SampleWiseOperator {
+    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? { inputs.ofFirst }
+}
+
+extension Clip: SampleWiseOperator {
+    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? { inputs.ofFirst }
+}
+
+extension ElementwiseBinary: SampleWiseOperator {
+    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        inputs.broadcast(to: outputs[0])
+    }
+}
+
+extension ElementwiseVariadic: SampleWiseOperator {
+    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        inputs.broadcast(to: outputs[0])
+    }
+}
+
+extension Comparison: SampleWiseOperator {
+    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        inputs.broadcast(to: outputs[0])
+    }
+}
+
+extension Selection: SampleWiseOperator {
+    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        inputs.broadcast(to: outputs[0])
+    }
+}
+
+// MARK: Images, whose first axis is the batch's in ONNX's own words
+
+/// Operators that treat all indices of their first input's first axis alike.
+protocol BatchedOperator: SampleWiseOperator {}
+
+extension BatchedOperator {
+    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        inputs.ofFirst.flatMap { $0.axis == 0 ? $0 : nil }
+    }
+}
+
+extension BatchNormalization: BatchedOperator {}
+extension Convolution: BatchedOperator {}
+extension LocalResponseNormalization: BatchedOperator {}
+
+extension Pooling: SampleWiseOperator {
+    /// Channels are treated alike as well.
+    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        inputs.ofFirst.flatMap { $0.axis < 2 ? $0 : nil }
+    }
+}
+
+extension GlobalPooling: SampleWiseOperator {
+    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        inputs.ofFirst.flatMap { $0.axis < 2 ? $0 : nil }
+    }
+}
+
+// MARK: Products
+
+extension GeneralMatrixProduct: SampleWiseOperator {
+    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        guard inputs.count >= 2, let a = inputs[0], let b = inputs[1] else { return nil }
+        var product: SamplePosition?
+        switch (a.position, b.position) {
+        case (let rows?, nil): product = rows.axis == (transposesA ? 1 : 0) ? rows.moved(to: 0) : nil
+        case (nil, let columns?): product = columns.axis == (transposesB ? 0 : 1) ? columns.moved(to: 1) : nil
+        default: return nil
+        }
+        guard let product else { return nil }
+        let result = SampleInput(
+            value: OperatorInput(name: "", type: ValueType(.float32, outputs[0]), constant: nil), position: product,
+            isFixed: false)
+        return [result, inputs.count > 2 ? inputs[2] : nil].broadcast(to: outputs[0])
+    }
+}
+
+extension MatrixProduct: SampleWiseOperator {
+    /// Along an axis of the batch of matrices, the rows of the left or the columns of the right.
+    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        guard inputs.count == 2, let a = inputs[0], let b = inputs[1] else { return nil }
+        let output = outputs[0].rank
+        // Axes counted from the end of the whole product, in which vectors are matrices.
+        let rank = output + (a.shape.rank == 1 ? 1 : 0) + (b.shape.rank == 1 ? 1 : 0)
+        func place(_ input: SampleInput) -> Int? {
+            input.position.map { $0.axis + rank - max(input.shape.rank, 2) }
+        }
+        func isOne(_ input: SampleInput, at axis: Int) -> Bool {
+            let own = axis - (rank - max(input.shape.rank, 2))
+            return own < 0 || input.shape[own] == 1
+        }
+        if a.shape.rank == 1 || b.shape.rank == 1 {
+            // A vector has no axis of samples that is kept; its partner's rows, columns or batch have.
+            switch (a.position, b.position) {
+            case (let rows?, nil) where a.shape.rank > 1 && rows.axis != a.shape.rank - 1: return rows
+            case (nil, let columns?) where b.shape.rank > 1 && columns.axis != b.shape.rank - 2:
+                return columns.moved(to: columns.axis == b.shape.rank - 1 ? columns.axis - 1 : columns.axis)
+            default: return nil
+            }
+        }
+        switch (place(a), place(b)) {
+        case (let left?, nil):
+            guard left != rank - 1, left == rank - 2 || isOne(b, at: left) else { return nil }
+            return a.position?.moved(to: left)
+        case (nil, let right?):
+            guard right != rank - 2, right == rank - 1 || isOne(a, at: right) else { return nil }
+            return b.position?.moved(to: right)
+        case (let left?, let right?):
+            guard left == right, left < rank - 2, a.position?.outer == b.position?.outer,
+                a.position?.inner == b.position?.inner
+            else { return nil }
+            return a.position?.moved(to: left)
+        default: return nil
+        }
+    }
+}
+
+// MARK: Along axes
+
+extension LayerNormalization: SampleWiseOperator {
+    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        inputs.ofFirst.flatMap { $0.axis < resolvedAxis(rank: outputs[0].rank) ? $0 : nil }
+    }
+}
+
+extension Softmax: SampleWiseOperator {
+    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        let axis = resolvedAxis(rank: outputs[0].rank)
+        return inputs.ofFirst.flatMap { (flattens ? $0.axis < axis : $0.axis != axis) ? $0 : nil }
+    }
+}
+
+extension Reduce: SampleWiseOperator {
+    var extentInputs: Range<Int> { 1..<2 }
+
+    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
+        let reduced = try axes(inputs: inputs.values)
+        guard let position = inputs.ofFirst, !reduced.contains(position.axis) else { return nil }
+        return position.moved(to: position.axis - (keepsAxes ? 0 : reduced.count { $0 < position.axis }))
+    }
+}
+
+extension Concat: SampleWiseOperator {
+    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        guard let position = inputs.first??.position, inputs.allSatisfy({ $0?.position == position }),
+            position.axis != resolvedAxis(rank: outputs[0].rank)
+        else { return nil }
+        return position
+    }
+}
+
+extension Split: SampleWiseOperator {
+    var extentInputs: Range<Int> { 1..<2 }
+
+    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        inputs.ofFirst.flatMap { $0.axis != resolvedAxis(rank: outputs[0].rank) ? $0 : nil }
+    }
+}
+
+extension Slice: SampleWiseOperator {
+    var extentInputs: Range<Int> { 1..<5 }
+
+    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
+        guard let position = inputs.ofFirst, let shape = inputs.first??.shape else { return nil }
+        let range = try ranges(inputs: inputs.values)[position.axis]
+        guard range == AxisRange(start: 0, count: shape[position.axis], step: 1) else { return nil }
+        // A number that happens to be beyond these samples is not beyond any number of them.
+        if let end = try end(along: position.axis, inputs: inputs.values), end < Int(Int32.max) {
+            guard inputs.count > 2, inputs[2]?.isFixed == false else { return nil }
+        }
+        return position
+    }
+}
+
+extension Pad: SampleWiseOperator {
+    var extentInputs: Range<Int> { 1..<2 }
+
+    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
+        let (begin, end) = try amounts(inputs: inputs.values)
+        return inputs.ofFirst.flatMap { begin[$0.axis] == 0 && end[$0.axis] == 0 ? $0 : nil }
+    }
+}
+
+extension Gather: SampleWiseOperator {
+    /// The entries must be the same for any number of samples.
+    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        guard let position = inputs.ofFirst, inputs.count == 2, let data = inputs[0], let picked = inputs[1] else {
+            return nil
+        }
+        let axis = resolvedAxis(rank: data.shape.rank)
+        guard position.axis != axis else { return nil }
+        return position.axis < axis ? position : position.moved(to: position.axis - 1 + picked.shape.rank)
+    }
+}
+
+extension Expand: SampleWiseOperator {
+    var extentInputs: Range<Int> { 1..<2 }
+
+    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        guard let input = inputs.first ?? nil else { return nil }
+        return inputs.ofFirst.map { $0.moved(to: $0.axis + outputs[0].rank - input.shape.rank) }
+    }
+}
+
+extension Tile: SampleWiseOperator {
+    var extentInputs: Range<Int> { 1..<2 }
+
+    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
+        let repeats = try repeats(inputs: inputs.values)
+        return inputs.ofFirst.flatMap { repeats[$0.axis] == 1 ? $0 : nil }
+    }
+}
+
+extension Transpose: SampleWiseOperator {
+    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        inputs.ofFirst.flatMap { position in
+            resolved(rank: outputs[0].rank).firstIndex(of: position.axis).map(position.moved)
+        }
+    }
+}
+
+extension Reshaping: SampleWiseOperator {
+    var extentInputs: Range<Int> { 1..<3 }
+
+    /// The elements are, in order, `before` blocks of all samples with `after` neighbours of one; the output has an axis that
+    /// begins and ends at multiples of these.
+    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        guard let position = inputs.ofFirst, let shape = inputs.first??.shape, shape.count > 0 else { return nil }
+        let before = shape.dimensions[..<position.axis].reduce(position.outer, *)
+        let after = shape.dimensions[(position.axis + 1)...].reduce(position.inner, *)
+        var outside = 1
+        for (axis, extent) in outputs[0].dimensions.enumerated() {
+            let inside = outputs[0].dimensions[(axis + 1)...].reduce(1, *)
+            if before % outside == 0, after % inside == 0,
+                extent == before / outside * samples * (after / inside)
+            {
+                return SamplePosition(axis: axis, outer: before / outside, inner: after / inside)
+            }
+            outside *= extent
+        }
+        return nil
+    }
+}
