@@ -41,6 +41,8 @@ public struct DatasetError: Error, Equatable, Sendable {
         case labelOutOfRange
         /// An array of a sample that cannot be read; `found` says why.
         case corruptArray
+        /// An array with an element that is NaN or infinite; `found` says which.
+        case notFinite
     }
 
     /// What is wrong.
@@ -66,7 +68,7 @@ public struct DatasetError: Error, Equatable, Sendable {
     public var isBadSample: Bool {
         switch code {
         case .corruptImage, .unsupportedImage, .sampleTooLarge, .missingContent, .ambiguousContent, .invalidLabel,
-            .labelOutOfRange, .corruptArray:
+            .labelOutOfRange, .corruptArray, .notFinite:
             true
         case .noMatch, .mixedKinds, .unknownKind, .cannotOpen, .truncatedSource, .malformedArchive, .malformedLabels,
             .malformedPayload, .invalidPreprocessing:

@@ -17,6 +17,16 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
     /// How many axes there are.
     public var rank: Int { dimensions.count }
 
+    /// The indices along the axes of an element.
+    /// - Parameter place: of the element in order, below `count`.
+    public func indices(of place: Int) -> [Int] {
+        var rest = place
+        return dimensions.reversed().map { extent in
+            defer { rest /= extent }
+            return rest % extent
+        }.reversed()
+    }
+
     /// The number of elements.
     public var count: Int { dimensions.reduce(1, *) }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 import Testing
 import TestSupport
 
@@ -86,6 +87,30 @@ import TestSupport
         #expect(clean.skipped.calibration == 0)
         digests.insert(clean.digest.encodings)
         #expect(digests.count == 1, "\(digests)")
+    }
+
+    /// NaN and infinity in samples: the first is named, or all are left out and counted; an error where there are no others.
+    @Test(arguments: [Float.nan, .infinity]) func samplesThatAreNotFinite(_ value: Float) throws {
+        let job = try SpoiledJob()
+        func write(_ count: Int) throws {
+            var elements = [Float](repeating: 1, count: 40 * 784)
+            for sample in 0..<count { elements[sample * 784 + 30] = value }
+            try NPZ.write(
+                [
+                    ("input", Tensor(shape: [40, 1, 28, 28], elements)),
+                    ("labels", Tensor(shape: [40], [Int64](repeating: 1, count: 40))),
+                ], to: job.folder.appendingPathComponent("samples.npz"))
+        }
+        try write(3)
+        try job.writeJob(calibration: "samples.npz", evaluation: "samples.npz")
+        let found = "input has \(value) at [0, 1, 2]"
+        try job.expectFailure(naming: "samples.npz", "elements that are not finite", found, "on_bad_sample: skip")
+        try job.writeJob(calibration: "samples.npz", evaluation: "samples.npz", dataset: "on_bad_sample: skip")
+        let report = try job.finished(workers: 2)
+        #expect(report.samples.calibration == 37 && report.skipped.calibration == 3)
+        #expect(report.samples.evaluation == 37 && report.skipped.evaluation == 3)
+        try write(40)
+        try job.expectFailure(naming: "dataset.calibration", "at least one sample", "40 bad samples")
     }
 
     @Test func nothingButBadSamples() throws {

@@ -53,6 +53,45 @@ import Testing
         try job.expectInferenceRefused(naming: "model.onnx", "Cast, Greater, Where")
     }
 
+    /// NaN anywhere, infinity among weights.
+    @Test(arguments: [Float.nan, -.infinity]) func weightsThatAreNotFinite(_ value: Float) throws {
+        let job = try SpoiledJob()
+        var model = SmallModel.linear()
+        var weights = [Float](repeating: 0.5, count: 7840)
+        weights[784 * 3 + 5] = value
+        model.graph.initializer[0] = ONNXTensorProto(Tensor(shape: [10, 784], weights), name: "weight")
+        try job.write(model)
+        try job.expectRefused(
+            naming: "model.onnx", "tensor \"weight\"", "a constant that no result can be trusted with",
+            "\(value) at [3, 5]")
+        try job.expectInferenceRefused(naming: "\(value) at [3, 5]")
+    }
+
+    @Test func variancesBelowZero() throws {
+        let job = try SpoiledJob()
+        var model = SmallModel.linear(followedBy: [
+            ("BatchNormalization", ["scores", "ones", "ones", "ones", "variance"], "output", [:])
+        ])
+        let ones = [Float](repeating: 1, count: 10)
+        model.graph.initializer.append(ONNXTensorProto(Tensor(shape: [10], ones), name: "ones"))
+        model.graph.initializer.append(
+            ONNXTensorProto(Tensor(shape: [10], ones.dropLast(2) + [-0.25, 1]), name: "variance"))
+        try job.write(model)
+        try job.expectRefused(
+            naming: "node \"node_output\" (BatchNormalization)", "tensor \"variance\"", "variances of at least 0",
+            "-0.25 at [8]")
+    }
+
+    /// Finite samples and weights, and an output that is not finite: the root of what is negative.
+    @Test func outputThatIsNotFinite() throws {
+        let job = try SpoiledJob()
+        try job.write(
+            SmallModel.linear(followedBy: [
+                ("Abs", ["scores"], "a", [:]), ("Neg", ["a"], "b", [:]), ("Sqrt", ["b"], "output", [:]),
+            ]))
+        try job.expectFailure(naming: "tensor \"output\"", "what the model computes is not finite", "NaN")
+    }
+
     /// A model whose result for a sample depends on its batch is no model of samples.
     @Test func samplesThatAreMixed() throws {
         let job = try SpoiledJob()

@@ -20,6 +20,7 @@ public enum Inference {
         let graph = try attributingErrors(to: options.model.path) {
             let graph = try Graph(importing: ONNXFile.read(options.model)).foldingConstants()
             try ExecutionSupport.checkInputs(of: graph)
+            try graph.checkConstants()
             return graph
         }
         let encodings = try options.encodings.map { url in

@@ -70,6 +70,8 @@ extension GraphError {
         case .invalidInput: "invalid input"
         case .shapeMismatch: "shapes do not fit"
         case .inputShapeMismatch: "the input has another shape than the model's"
+        case .unsoundConstant: "a constant that no result can be trusted with"
+        case .notFinite: "what the model computes is not finite"
         case .mixesSamples: "samples along the first axis of the inputs are not kept apart"
         }
     }

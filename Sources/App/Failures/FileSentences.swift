@@ -65,7 +65,7 @@ extension DatasetError {
     /// Where one sample among many is bad and a job may do without it.
     private var wayOut: String {
         switch code {
-        case .corruptImage, .unsupportedImage, .sampleTooLarge, .ambiguousContent:
+        case .corruptImage, .unsupportedImage, .sampleTooLarge, .ambiguousContent, .notFinite:
             "on_bad_sample: skip leaves such samples out and counts them"
         default: ""
         }
@@ -90,6 +90,7 @@ extension DatasetError {
         case .invalidLabel: "invalid label"
         case .labelOutOfRange: "label out of range"
         case .corruptArray: "corrupt array"
+        case .notFinite: "elements that are not finite"
         }
     }
 }

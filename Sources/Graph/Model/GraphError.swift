@@ -6,6 +6,10 @@ public struct GraphError: Error, Equatable, Sendable {
         case undefinedValue, duplicateValue, cycle, missingOutput
         case unsupportedOperators, unsupportedOpset, unsupportedElementType
         case invalidAttribute, invalidInput, shapeMismatch, inputShapeMismatch
+        /// A constant that no result can be trusted with.
+        case unsoundConstant
+        /// Values computed from finite samples that are not finite.
+        case notFinite
         /// A node whose result for one sample depends on other samples.
         case mixesSamples
     }

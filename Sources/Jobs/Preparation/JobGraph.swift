@@ -8,6 +8,7 @@ extension JobFile {
     package func wholeGraph(_ file: ONNXFile) throws -> Graph {
         // Constants first: batch norms fold into weights that some exporters compute from other constants.
         let graph = try Graph(importing: file).foldingConstants()
+        try graph.checkConstants()
         return postTraining.contains(.foldBatchNorms) ? BatchNormFolding.fold(graph).graph : graph
     }
 

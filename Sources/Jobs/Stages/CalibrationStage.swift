@@ -1,4 +1,5 @@
 import Datasets
+import Graph
 import JobFile
 import Passes
 import Quantization
@@ -35,8 +36,34 @@ struct CalibrationStage {
                 found: "\(result.skipped) bad samples")
         }
         runner.progress.end()
+        try check(result.statistics, output: preparation.output)
+        let notes = notes(on: result)
+        notes.forEach(runner.progress.message)
         let stage = Report.Stage(
             "calibrate", kind: .calibration, samples: result.samples, skipped: result.skipped, seconds: seconds)
-        return (encoded(result.statistics), result.statistics, stage)
+        return (encoded(result.statistics), result.statistics, stage.noting(notes))
+    }
+
+    /// Samples are finite, so NaN comes of the model: where its output has one, or a tensor nothing else, no encoding helps.
+    private func check(_ statistics: StatisticsSet, output: String) throws {
+        for (name, tensor) in statistics.tensors.sorted(by: { $0.key < $1.key }) where tensor.count > 0 {
+            guard (name == output && tensor.nanCount > 0) || tensor.finiteCount == 0 else { continue }
+            throw GraphError(
+                .notFinite, tensor: name, expected: "finite values in calibration",
+                found: "\(tensor.nanCount) NaN and \(tensor.infinityCount) infinities among \(tensor.count)")
+        }
+    }
+
+    private func notes(on result: CalibrationResult) -> [String] {
+        let tensors = result.statistics.tensors.filter { $1.nanCount + $1.infinityCount > 0 }
+            .sorted { $0.key < $1.key }
+        guard !tensors.isEmpty else { return [] }
+        let named = tensors.prefix(3).map { name, tensor in
+            "\(name) (\(tensor.nanCount) NaN, \(tensor.infinityCount) infinite)"
+        }
+        return [
+            "\(tensors.count) tensors have values that are not finite, which encodings ignore: "
+                + named.joined(separator: ", ") + (tensors.count > 3 ? ", ..." : "")
+        ]
     }
 }

@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import Graph
 import Passes
 import Reports
 
@@ -33,6 +34,11 @@ struct EvaluationStage {
         _ evaluation: Evaluation, over source: DatasetSource, named name: String, isPart: Bool = false
     ) throws -> TrainingProgress.Evaluation {
         let (result, seconds) = try runner.run(evaluation, over: source, named: name, isPart: isPart)
+        guard result.undefined == 0 else {
+            throw GraphError(
+                .notFinite, tensor: evaluation.pass.output, expected: "scores in \(name)",
+                found: "NaN in \(result.undefined) of \(result.samples) samples")
+        }
         return TrainingProgress.Evaluation(result, seconds: seconds, specification: try evaluation.digest())
     }
 }

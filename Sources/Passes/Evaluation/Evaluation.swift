@@ -73,7 +73,6 @@ private final class EvaluationLane: ShardLane {
             batch.inputs, count: batch.count, tile: pass.tile,
             tap: { [quantizers] tap in quantizers.apply(to: tap) },
             outputs: { [output = pass.output, classes] samples, plan in
-                guard !batch.labels.isEmpty else { return }
                 let scores = plan.output(output)
                 guard scores.count == samples.count * classes else {
                     throw GraphError(
@@ -82,7 +81,8 @@ private final class EvaluationLane: ShardLane {
                 }
                 for (row, sample) in samples.enumerated() {
                     let own = UnsafeBufferPointer(rebasing: scores[row * classes..<(row + 1) * classes])
-                    result.count(scores: own, label: batch.labels[sample])
+                    if own.contains(where: \.isNaN) { result.undefined += 1 }
+                    if !batch.labels.isEmpty { result.count(scores: own, label: batch.labels[sample]) }
                 }
             })
         return result.encoded()
@@ -101,6 +101,8 @@ package struct EvaluationResult: Codable, Equatable, MergeableResult {
     package var top1 = 0
     /// Labelled samples whose class was among the five likeliest.
     package var top5 = 0
+    /// Samples with a score that is NaN.
+    package var undefined = 0
 
     /// Adds what was counted in other samples.
     package mutating func merge(_ other: EvaluationResult) {
@@ -109,13 +111,14 @@ package struct EvaluationResult: Codable, Equatable, MergeableResult {
         labelled += other.labelled
         top1 += other.top1
         top5 += other.top5
+        undefined += other.undefined
     }
 
     package var sampleCount: Int { samples &+ skipped }
 
     package var isSound: Bool {
-        [samples, skipped, labelled, top1, top5].areSoundCounts && top1 <= top5 && top5 <= labelled
-            && labelled <= samples
+        [samples, skipped, labelled, top1, top5, undefined].areSoundCounts && top1 <= top5 && top5 <= labelled
+            && labelled <= samples && undefined <= samples
     }
 
     /// Whether accuracy means anything: every sample had a label.
@@ -141,20 +144,20 @@ package struct EvaluationResult: Codable, Equatable, MergeableResult {
         top5 += better < 5 ? 1 : 0
     }
 
-    /// The five counts.
+    /// The six counts.
     package func encoded() -> Data {
-        ByteWriter(counts: [samples, skipped, labelled, top1, top5]).data
+        ByteWriter(counts: [samples, skipped, labelled, top1, top5, undefined]).data
     }
 
     /// Of no samples.
     package init() {}
 
-    /// - Throws: `ByteCodingError` where the bytes are not five counts.
+    /// - Throws: `ByteCodingError` where the bytes are not six counts.
     package init(decoding data: Data) throws(ByteCodingError) {
         var reader = ByteReader(data, record: "evaluation result")
-        let counts = try reader.takeCounts(5)
+        let counts = try reader.takeCounts(6)
         try reader.finish()
         (samples, skipped, labelled) = (counts[0], counts[1], counts[2])
-        (top1, top5) = (counts[3], counts[4])
+        (top1, top5, undefined) = (counts[3], counts[4], counts[5])
     }
 }

@@ -114,6 +114,12 @@ package struct SampleBatch: Sendable {
                     expected: "\(input.name) of shape \(Shape(input.dimensions))", found: "\(array.shape)")
             }
             array.copyAsFloats(into: place)
+            // One sum tells of all: NaN and infinities stay.
+            if !place.reduce(0, { $0 + $1 * 0 }).isZero, let index = place.firstIndex(where: { !$0.isFinite }) {
+                throw DatasetError(
+                    .notFinite, file: sample.source, key: sample.key, expected: "finite elements",
+                    found: "\(input.name) has \(place[index]) at \(array.shape.indices(of: index))")
+            }
         }
     }
 }

@@ -121,12 +121,12 @@ extension HTMLReport {
     private var stages: Markup {
         var table = PageTable([
             .init(title: "stage"), .init(title: "samples", isNumber: true), .init(title: "seconds", isNumber: true),
-            .init(title: "top-1", isNumber: true),
+            .init(title: "top-1", isNumber: true), .init(title: ""),
         ])
         for stage in report.stages {
             table.append([
                 stage.name, stage.samples.map(grouped) ?? "", String(format: "%.2f", stage.seconds),
-                percent(stage.top1Percent),
+                percent(stage.top1Percent), (stage.notes ?? []).joined(separator: "; "),
             ])
         }
         return table.markup()

@@ -30,8 +30,11 @@ extension Report {
         /// Samples whose label was among the five most probable classes.
         public var correctTop5: Int?
 
+        /// What is to be known of the stage beyond its numbers, as it was said at the terminal; nil where there is nothing.
+        public var notes: [String]?
+
         enum CodingKeys: String, CodingKey {
-            case name, kind, model, samples, skipped, seconds
+            case name, kind, model, samples, skipped, seconds, notes
             case firstStepSeconds = "first_step_seconds"
             case correctTop1 = "correct_top1"
             case correctTop5 = "correct_top5"
@@ -55,6 +58,13 @@ extension Report {
             self.model = model
             self.correctTop1 = correctTop1
             self.correctTop5 = correctTop5
+        }
+
+        /// The same stage with more to be known of it.
+        public func noting(_ more: [String]) -> Stage {
+            var stage = self
+            if !more.isEmpty { stage.notes = (notes ?? []) + more }
+            return stage
         }
 
         /// Nil where the samples have no labels, or there are none.
