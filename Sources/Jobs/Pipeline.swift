@@ -1,5 +1,6 @@
 import Datasets
 import JobFile
+import Passes
 import Reports
 
 /// A job from its model to its output folder, over whatever workers the coordinator has: the order of the stages, each of which
@@ -60,11 +61,14 @@ struct Pipeline {
 
         if let training = job.training, let source = sources.training, let checkpoints {
             let trained = try TrainingStage(runner: runner, training: training, checkpoints: checkpoints).run(
-                model, over: source, evaluatedOn: try labelledEvaluation(quantized))
+                model, over: source, evaluatedOn: try labelledEvaluation(quantized),
+                before: quantized.flatMap(EvaluationResult.init))
             outcome.training = trained.summary
             outcome.stages += trained.stages
             model = trained.model
-            if let stage = try BatchNormStage(runner, training, source: source) { model = try stage.run(model) }
+            if let stage = try BatchNormStage(runner, training, source: source) {
+                model = try stage.run(model, estimates: !trained.isUnchanged)
+            }
             if let source = sources.evaluation {
                 outcome.stages.append(
                     try evaluation.run(
@@ -93,5 +97,17 @@ struct Pipeline {
             throw job.patienceError(found: "\(quantized.samples ?? 0) samples, some or all without one")
         }
         return nil
+    }
+}
+
+extension EvaluationResult {
+    /// Nil where the samples of the stage had no labels.
+    fileprivate init?(_ stage: Report.Stage) {
+        guard let samples = stage.samples, let top1 = stage.correctTop1, let top5 = stage.correctTop5 else {
+            return nil
+        }
+        self.init()
+        (self.samples, labelled, skipped) = (samples, samples, stage.skipped ?? 0)
+        (self.top1, self.top5) = (top1, top5)
     }
 }

@@ -9,6 +9,8 @@ public struct TrainingError: Error, Equatable, Sendable {
 
         /// NaN or infinity in a gradient or a loss; `key` is the tensor, `index` the element.
         case notFinite
+        /// A loss that has grown without bound; `expected` is the bound.
+        case diverged
         /// A gradient too large for the exact sum; `expected` is the bound.
         case tooLarge
         /// More addends than the exact sum has room for; `expected` is the bound.

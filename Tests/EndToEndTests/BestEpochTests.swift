@@ -13,16 +13,17 @@ struct BestEpochTests {
     }
 
     /// A learning rate that spoils the network after some epochs: the best one is not the last.
-    private func spoilingJob(_ scratch: ScratchFolder, steps: Int, settings: [String: String] = [:]) throws
-        -> TrainingJob
-    {
+    /// - Parameter divideBy: the rate after every epoch.
+    private func spoilingJob(
+        _ scratch: ScratchFolder, steps: Int, divideBy: Double = 0.7, settings: [String: String] = [:]
+    ) throws -> TrainingJob {
         try TrainingJob(
-            in: scratch.url, steps: steps, learningRate: 0.01, divideBy: 0.7, evaluation: 300, settings: settings)
+            in: scratch.url, steps: steps, learningRate: 1e-6, divideBy: divideBy, evaluation: 300, settings: settings)
     }
 
     @Test func theBestEpochIsExportedForAnyNumberOfWorkers() throws {
         let scratch = try ScratchFolder()
-        let job = try spoilingJob(scratch, steps: 23)
+        let job = try spoilingJob(scratch, steps: 23, divideBy: 0.2)
         var reports: [RunReport] = []
         for (workers, lanes) in [(1, 1), (2, 1), (3, 2)] {
             reports.append(try report(ClusterRun(job.file, in: scratch.url, workers: workers, lanes: lanes)))
@@ -43,7 +44,7 @@ struct BestEpochTests {
         let folder = scratch.url.appendingPathComponent("shorter")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let shorter = try TrainingJob(
-            in: folder, steps: 5 * training.exportedEpoch, learningRate: 0.01, divideBy: 0.7, evaluation: 300)
+            in: folder, steps: 5 * training.exportedEpoch, learningRate: 1e-6, divideBy: 0.2, evaluation: 300)
         let expected = try report(ClusterRun(shorter.file, in: folder, workers: 1, lanes: 2))
         #expect(reports[0].digest == expected.digest)
     }

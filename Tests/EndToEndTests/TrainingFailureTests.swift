@@ -38,6 +38,26 @@ struct TrainingFailureTests {
         #expect(!checkpoints.isEmpty)
     }
 
+    /// A rate that spoils the weights: the model before training is better than every epoch, and is what is exported.
+    @Test func trainingThatMakesItWorse() throws {
+        let scratch = try ScratchFolder()
+        let job = try TrainingJob(in: scratch.url, steps: 10, learningRate: 0.5, evaluation: 300)
+        let run = try ClusterRun(job.file, in: scratch.url, workers: 1, lanes: 2)
+        #expect(try run.coordinator.exitCode() == 0, "\(run.coordinator.standardError)")
+        let report = try TestJob.report(run.output)
+        #expect(report.training?.exportedEpoch == 0)
+        #expect(report.accuracy.trained == report.accuracy.quantized)
+        #expect(run.coordinator.standardError.contains("no epoch is better than the model before training"))
+        // Bit for bit what the job gives without training.
+        let text = try String(contentsOf: job.file, encoding: .utf8)
+        let plain = scratch.url.appendingPathComponent("plain.yml")
+        try String(text[..<(try #require(text.range(of: "training:\n  steps"))).lowerBound])
+            .write(to: plain, atomically: true, encoding: .utf8)
+        let untrained = try ClusterRun(plain, in: scratch.url.appendingPathComponent("plain"), workers: 1, lanes: 2)
+        #expect(try untrained.coordinator.exitCode() == 0, "\(untrained.coordinator.standardError)")
+        #expect(try TestJob.report(untrained.output).digest == report.digest)
+    }
+
     @Test func fewerSamplesThanAStepTakes() throws {
         let scratch = try ScratchFolder()
         try expectFailure(

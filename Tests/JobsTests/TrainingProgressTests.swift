@@ -3,13 +3,16 @@ import Jobs
 import Passes
 import Reports
 import Testing
+import Training
 
 /// Which epoch is the best, and when training stops: pure functions of the progress.
 @Suite struct TrainingProgressTests {
     /// A training with one epoch for each item, of two steps each.
     /// - Parameter top1: samples of 1,000 that were right; nil for an epoch that was not evaluated.
-    private func progress(top1: [Int?], labelled: Int = 1000) throws -> TrainingProgress {
-        var progress = TrainingProgress(stepCount: 2 * top1.count)
+    private func progress(top1: [Int?], labelled: Int = 1000, before: Int? = nil) throws -> TrainingProgress {
+        var untrained = EvaluationResult()
+        (untrained.samples, untrained.labelled, untrained.top1, untrained.top5) = (1000, 1000, before ?? 0, 1000)
+        var progress = TrainingProgress(stepCount: 2 * top1.count, before: before == nil ? nil : untrained)
         for (epoch, top1) in top1.enumerated() {
             for step in 0..<2 {
                 var sum = SlotSum(parameterCount: 0)
@@ -30,6 +33,37 @@ import Testing
         #expect(progress.bestStep == 4)
         #expect(progress.steps == 6)
         #expect(progress.seconds == 6 && progress.firstStepSeconds == 1)
+    }
+
+    /// The model before training competes; of equal ones it is the best, as nothing was gained.
+    @Test(arguments: [(899, false), (900, true), (950, true)])
+    func theModelBeforeTrainingCompetes(before: Int, isBest: Bool) throws {
+        let progress = try progress(top1: [700, 900, 800], before: before)
+        #expect(progress.isBeforeBest == isBest)
+        #expect(progress.bestStep == (isBest ? 0 : 4))
+        let report = Report.Training(progress, isStoppedEarly: false)
+        #expect(report.exportedEpoch == (isBest ? 0 : 2))
+        #expect(report.accuracyBefore == Double(before) / 10)
+        #expect(try JSONDecoder().decode(TrainingProgress.self, from: JSONEncoder().encode(progress)) == progress)
+    }
+
+    /// 1,000 times the first loss are too much, whatever the first was; a rise that may pass is not.
+    @Test(arguments: [(1.0, 900.0, false), (1, 1100, true), (0.0001, 9, false), (0.0001, 11, true), (50, 40, false)])
+    func aLossThatGrowsWithoutBound(first: Float, later: Float, isDivergence: Bool) throws {
+        var progress = TrainingProgress(stepCount: 20)
+        let sum = SlotSum(parameterCount: 0)
+        func add(_ loss: Float, _ epoch: Int) {
+            progress.add(sum, loss: loss, epoch: epoch, learningRate: 0.5, seconds: 1)
+        }
+        add(first, 0)
+        try progress.checkGrowth()
+        for _ in 0..<3 { add(later, 1) }
+        if isDivergence {
+            let error = #expect(throws: TrainingError.self) { try progress.checkGrowth() }
+            #expect(error?.code == .diverged && error?.step == 3)
+        } else {
+            try progress.checkGrowth()
+        }
     }
 
     @Test func ofEqualEpochsTheEarliestIsTheBest() throws {

@@ -94,6 +94,7 @@ extension TrainingError {
     private var complaint: String {
         switch code {
         case .notFinite: "training diverges, not finite"
+        case .diverged: "training diverges, its loss grows; a smaller learning rate may help"
         case .tooLarge: "training diverges, too large"
         case .tooManyAddends: "too many slots"
         case .labelOutOfRange: "label out of range"

@@ -31,11 +31,13 @@ struct BatchNormStage {
     /// Global batches that are looked at: at most an epoch's.
     private var steps: Int { min(training.reestimationBatches, composer.stepsPerEpoch) }
 
-    /// - Parameter model: with the trained weights.
+    /// - Parameters:
+    ///   - model: with the trained weights.
+    ///   - estimates: false where the weights did not change, whose running values are right.
     /// - Returns: the model as it is to be exported and evaluated.
-    func run(_ model: QuantizedModel) throws -> QuantizedModel {
+    func run(_ model: QuantizedModel, estimates: Bool) throws -> QuantizedModel {
         var estimated = model.preparation
-        if steps > 0 {
+        if estimates, steps > 0 {
             runner.progress.begin(stage: "re-estimate batch norms", total: steps * training.globalBatch)
             let values = try runner.namingModel { try runningValues(model) }
             estimated = try estimated.replacing(values, encodings: [:])

@@ -16,23 +16,27 @@ struct TrainingStage {
         let model: QuantizedModel
         let summary: Report.Training
         let stages: [Report.Stage]
+        /// No epoch was better than the model before training, which goes on as it was.
+        let isUnchanged: Bool
         /// Of the epoch whose weights the model has.
         let evaluation: TrainingProgress.Evaluation?
     }
 
     /// - Parameters:
+    ///   - before: what the evaluation of the model came to; it is kept where no epoch is better.
     ///   - evaluation: what epochs are evaluated with; nil where accuracy would mean nothing.
     /// - Throws: as the passes do; `TrainingError` where training diverges.
-    func run(_ model: QuantizedModel, over source: DatasetSource, evaluatedOn evaluation: DatasetSource?) throws
-        -> Outcome
-    {
+    func run(
+        _ model: QuantizedModel, over source: DatasetSource, evaluatedOn evaluation: DatasetSource?,
+        before: EvaluationResult?
+    ) throws -> Outcome {
         let trained = model.preparation.loss?.artifact.map(runner.coordinator.addArtifact) ?? model.artifact
         let loop = try TrainingLoop(
             runner.job, training, model.preparation, model: trained, source: source, activations: model.activations)
         for line in loop.settings { runner.progress.message(line) }
         let (replica, progress) = try runner.namingModel {
             try loop.run(
-                on: runner.coordinator, checkpoints: checkpoints,
+                on: runner.coordinator, checkpoints: checkpoints, before: before,
                 evaluate: evaluation.map { source in
                     { try evaluate($0, afterEpoch: $1, model, over: source) }
                 },
@@ -41,8 +45,9 @@ struct TrainingStage {
         let summary = loop.summary(progress)
         runner.progress.end(note: summary.outcome)
         return Outcome(
-            model: try applying(replica, to: model), summary: summary, stages: stages(progress),
-            evaluation: progress.best?.evaluation)
+            model: progress.isBeforeBest ? model : try applying(replica, to: model), summary: summary,
+            stages: stages(progress), isUnchanged: progress.isBeforeBest,
+            evaluation: progress.isBeforeBest ? nil : progress.best?.evaluation)
     }
 
     private func stages(_ progress: TrainingProgress) -> [Report.Stage] {

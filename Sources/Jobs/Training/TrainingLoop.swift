@@ -67,24 +67,27 @@ struct TrainingLoop {
     var epochCount: Int { composer.epoch(ofStep: max(stepCount - 1, 0)) + 1 }
 
     /// Trains from the last checkpoint on.
-    /// - Parameter evaluate: called with the state at the end of an epoch, and the epoch from 0; nil where there is nothing
+    /// - Parameters:
+    ///   - evaluate: called with the state at the end of an epoch, and the epoch from 0; nil where there is nothing
     ///   labelled to evaluate with.
-    /// - Returns: the state of the best epoch, or of the last where none was evaluated.
+    ///   - before: what the evaluation of the model before training came to.
+    /// - Returns: the state of the best epoch, or of the last where none was evaluated; the state before training where no
+    ///   epoch was better.
     func run(
-        on coordinator: Coordinator, checkpoints: TrainingCheckpoints,
+        on coordinator: Coordinator, checkpoints: TrainingCheckpoints, before: EvaluationResult?,
         evaluate: ((TrainingReplica, Int) throws -> TrainingProgress.Evaluation)?, report: (Event) -> Void
     ) throws -> (replica: TrainingReplica, progress: TrainingProgress) {
         guard let model = ArtifactID(bytes: task.pass.model) else { preconditionFailure("no artifact's digest") }
         var checkpoints = checkpoints
         let saved = try checkpoints.latest(plan)
-        let progress = saved?.progress ?? TrainingProgress(stepCount: stepCount)
+        let progress = saved?.progress ?? TrainingProgress(stepCount: stepCount, before: before)
         let context = StepContext(
             coordinator: coordinator, model: model, task: coordinator.addArtifact(try task.encoded()), plan: plan,
             index: index, composer: composer, optimizer: training.optimizer, schedule: training.schedule,
             stepCount: stepCount, seed: task.seed, skipsBadSamples: task.pass.skipsBadSamples,
             precision: training.precision)
-        var run = TrainingRun(
-            context, from: try saved?.replica ?? TrainingReplica(plan, of: preparation.graph.constants), progress)
+        let untrained = try TrainingReplica(plan, of: preparation.graph.constants)
+        var run = TrainingRun(context, from: saved?.replica ?? untrained, progress)
         report(.begins(progress, passedOver: saved?.passedOver ?? []))
         while run.progress.steps < stepCount, !run.progress.isExhausted(patience: training.patience) {
             let step = run.progress.steps
@@ -100,7 +103,7 @@ struct TrainingLoop {
             if endsEpoch { report(.epochEnds(run.progress)) }
         }
         guard let best = run.progress.bestStep, best != run.progress.steps else { return (run.state, run.progress) }
-        return (try checkpoints.replica(plan, atStep: best), run.progress)
+        return (best == 0 ? untrained : try checkpoints.replica(plan, atStep: best), run.progress)
     }
 
     /// - Parameter epoch: from 0.

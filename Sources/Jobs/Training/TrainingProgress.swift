@@ -2,6 +2,7 @@ import Foundation
 import Passes
 import Reports
 import Support
+import Training
 
 /// How far a training has come, for the report and the display. Kept with checkpoints.
 package struct TrainingProgress: Codable, Equatable, Sendable {
@@ -17,6 +18,10 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
     package private(set) var epochs: [Epoch] = []
     /// Of the steps.
     package private(set) var losses: LossCurve
+    /// Of the very first step.
+    package private(set) var firstLoss: Float?
+    /// Of the model before training, which competes with all epochs; nil where it was not evaluated.
+    package let before: EvaluationResult?
 
     /// What the steps of an epoch came to.
     package struct Epoch: Codable, Equatable, Sendable {
@@ -62,9 +67,12 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
         }
     }
 
-    /// - Parameter stepCount: steps of the whole training.
-    package init(stepCount: Int) {
+    /// - Parameters:
+    ///   - stepCount: steps of the whole training.
+    ///   - before: of the model before training, over the samples that epochs are evaluated with.
+    package init(stepCount: Int, before: EvaluationResult? = nil) {
         losses = LossCurve(stepCount: stepCount)
+        self.before = before
     }
 
     /// Takes a step that was done.
@@ -80,6 +88,7 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
         epochs[epochs.count - 1].correct += sum.correct
         epochs[epochs.count - 1].loss += Double(loss)
         losses.append(loss)
+        firstLoss = firstLoss ?? loss
         samples += sum.samples
         skipped += sum.skipped
         self.seconds += seconds
@@ -120,9 +129,16 @@ extension TrainingProgress {
         return best?.epoch
     }
 
-    /// Steps taken until the end of the best epoch.
+    /// Whether no epoch was better than the model before training, which is the job's result then.
+    package var isBeforeBest: Bool {
+        guard let before, before.isLabelled, let best = best?.evaluation?.result else { return false }
+        return !best.isBetter(than: before)
+    }
+
+    /// Steps taken until the end of the best epoch; 0 where training gained nothing.
     package var bestStep: Int? {
         guard let best else { return nil }
+        if isBeforeBest { return 0 }
         return epochs.reduce(0) { $0 + ($1.epoch <= best.epoch ? $1.steps : 0) }
     }
 
@@ -131,6 +147,29 @@ extension TrainingProgress {
     package func isExhausted(patience: Int?) -> Bool {
         guard let patience, let best, let last = epochs.last, last.evaluation != nil else { return false }
         return last.epoch - best.epoch >= patience
+    }
+}
+
+// When a training has gone wrong without any number that is not finite.
+extension TrainingProgress {
+    /// Times the first step's loss that the mean over an epoch's steps may be. A training that learns comes below 1; a rate far
+    /// too large spoils the weights within a step and the loss stays where it is or grows.
+    private static let growthLimit = 1000.0
+    /// Of the first loss, as it counts here: a model that is right from the start may lose all that and find it again.
+    private static let leastFirstLoss = 0.01
+
+    /// - Throws: `TrainingError(.diverged)` once the loss has grown without bound.
+    package func checkGrowth() throws(TrainingError) {
+        // One or two steps may be outliers.
+        guard let firstLoss, let epoch = epochs.last, epoch.steps >= 3 || epochs.count >= 3 else { return }
+        let bound = Self.growthLimit * max(Double(firstLoss), Self.leastFirstLoss)
+        guard epoch.meanLoss > bound else { return }
+        var error = TrainingError(
+            .diverged, key: "loss",
+            expected: "a mean loss of at most \(bound), \(Int(Self.growthLimit)) times the first",
+            found: "\(epoch.meanLoss) over \(epoch.steps) steps")
+        error.step = steps - 1
+        throw error
     }
 }
 
@@ -161,7 +200,9 @@ extension TrainingProgress {
         var fields = ["epoch \(epoch.epoch + 1)", String(format: "loss %.4f", epoch.meanLoss)]
         if let top1 = epoch.evaluation?.result.top1Percent {
             fields.append(String(format: "evaluation top-1 %.2f %%", top1))
-            if best?.epoch == epoch.epoch { fields.append("best so far") }
+            if best?.epoch == epoch.epoch {
+                fields.append(isBeforeBest ? "not better than before training" : "best so far")
+            }
         }
         return fields.joined(separator: "  ")
     }
@@ -182,7 +223,8 @@ extension Report.Training {
                     evaluationAccuracy: epoch.evaluation?.result.top1Percent,
                     evaluationAccuracyTop5: epoch.evaluation?.result.top5Percent)
             },
-            exportedEpoch: (progress.best?.epoch ?? last) + 1,
+            exportedEpoch: progress.isBeforeBest ? 0 : (progress.best?.epoch ?? last) + 1,
+            accuracyBefore: progress.before?.top1Percent,
             stoppedEarlyAfterEpoch: isStoppedEarly ? last + 1 : nil, lossCurve: progress.losses.finished)
     }
 }

@@ -34,6 +34,7 @@ struct TrainingRun {
             progress.add(
                 sum, loss: sum.loss, epoch: context.composer.epoch(ofStep: step),
                 learningRate: context.learningRate(step), seconds: (ContinuousClock.now - began) / .seconds(1))
+            try progress.checkGrowth()
             return sum.loss
         } catch let error as ClusterError {
             try recover(from: error, step)

@@ -19,6 +19,9 @@ extension HTMLReport {
             text += " without a better evaluation. "
         }
         let isEvaluated = training.epochs.contains { $0.evaluationAccuracy != nil }
+        if training.exportedEpoch == 0 {
+            return text + "No epoch was better than the model before training, which is exported."
+        }
         text += "Exported are the weights of epoch \(training.exportedEpoch), "
         return text + (isEvaluated ? "the best by evaluation top-1." : "the last.")
     }

@@ -8,8 +8,10 @@ extension Report {
         /// In order; the last may have fewer steps than the others.
         public var epochs: [Epoch]
         /// The epoch, from 1, whose weights were exported: the best by evaluation top-1, of equal ones the earliest; the last
-        /// where none was evaluated with labels.
+        /// where none was evaluated with labels; 0 where none was better than the model before training, which is exported.
         public var exportedEpoch: Int
+        /// Of the quantized model before training with the evaluation samples, in percent.
+        public var accuracyBefore: Double?
         /// The epoch, from 1, after which training stopped since `patience` epochs had brought nothing better.
         public var stoppedEarlyAfterEpoch: Int?
         /// Over all steps.
@@ -18,6 +20,7 @@ extension Report {
         enum CodingKeys: String, CodingKey {
             case steps, epochs
             case exportedEpoch = "exported_epoch"
+            case accuracyBefore = "accuracy_before"
             case stoppedEarlyAfterEpoch = "stopped_early_after_epoch"
             case lossCurve = "loss_curve"
         }
@@ -61,17 +64,25 @@ extension Report {
         }
 
         public init(
-            steps: Int, epochs: [Epoch], exportedEpoch: Int, stoppedEarlyAfterEpoch: Int?, lossCurve: LossCurve
+            steps: Int, epochs: [Epoch], exportedEpoch: Int, accuracyBefore: Double? = nil,
+            stoppedEarlyAfterEpoch: Int?, lossCurve: LossCurve
         ) {
             self.steps = steps
             self.epochs = epochs
             self.exportedEpoch = exportedEpoch
+            self.accuracyBefore = accuracyBefore
             self.stoppedEarlyAfterEpoch = stoppedEarlyAfterEpoch
             self.lossCurve = lossCurve
         }
 
         /// How training ended, in a few words.
         package var outcome: String {
+            if exportedEpoch == 0 {
+                let best = epochs.compactMap(\.evaluationAccuracy).max()
+                return "no epoch is better than the model before training, which is exported: evaluation top-1 "
+                    + [accuracyBefore, best].map { $0.map { String(format: "%.2f %%", $0) } ?? "?" }
+                    .joined(separator: ", with training at best ")
+            }
             guard let exported = epochs.first(where: { $0.epoch == exportedEpoch }) else { return "no steps" }
             var text = "epoch \(exported.epoch) exported, loss \(String(format: "%.4f", exported.loss))"
             if let accuracy = exported.evaluationAccuracy {
