@@ -88,7 +88,7 @@ let package = Package(
         .executableTarget(
             name: "quantsim",
             dependencies: [
-                "App", "JobFile", "Support", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "App", "JobFile", "Jobs", "Support", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -117,7 +117,12 @@ let package = Package(
         tests("DatasetsTests", ["Datasets", "Tensors"]),
         tests("TrainingTests", ["CKernels", "Quantization", "Support", "Tensors", "Training"]),
         tests("MessagingTests", ["Messaging", "Support", "Tensors"]),
-        tests("ClusterTests", ["Cluster", "ClusterProtocol", "Messaging", "Support", "Tensors"]),
+        tests(
+            "ClusterTests",
+            [
+                "Cluster", "ClusterProtocol", "Messaging", "Support", "Tensors",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ]),
         tests("ClusterSimulationTests", ["ClusterProtocol", "Messaging", "Support", "Tensors"]),
         tests(
             "PassesTests",

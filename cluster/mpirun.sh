@@ -20,7 +20,7 @@ fi
 port=${PORT:-5555}
 host=${HOST:-$(hostname)}
 
-quantsim coordinator "$job" --bind "tcp://*:$port" --output "$output" --resume &
+quantsim coordinator "$job" --bind "tcp://*:$port" --output "$output" &
 coordinator=$!
 trap 'kill -TERM "$coordinator" 2>/dev/null' TERM INT
 

@@ -12,16 +12,19 @@ public struct DatasetSource: Sendable {
     public let files: [URL]
     /// The same for all files.
     public let kind: Kind
-    /// The number of samples after which the source ends; nil for all.
+    /// The number of samples that are taken; nil for all.
     public let limit: Int?
+    /// Which samples are taken where there are more than the limit.
+    public let order: SampleOrder
 
     /// Finds the files that `path` names.
     /// - Parameters:
     ///   - path: a path or a pattern of `*`, `?` and `[...]`.
     ///   - folder: what a relative path is relative to.
     ///   - limit: not negative.
+    ///   - order: which samples are taken where there are more.
     /// - Throws: `DatasetError` (`.noMatch`, `.unknownKind`, `.mixedKinds`). No file is opened.
-    public init(path: String, relativeTo folder: URL, limit: Int? = nil) throws {
+    public init(path: String, relativeTo folder: URL, limit: Int? = nil, order: SampleOrder = .first) throws {
         precondition(limit ?? 0 >= 0, "a limit of \(limit ?? 0) samples")
         let paths = try Glob.expand(path, relativeTo: folder)
         var kind: Kind?
@@ -36,6 +39,7 @@ public struct DatasetSource: Sendable {
         guard let kind else { throw DatasetError(.noMatch, file: path) }
         self.kind = kind
         self.limit = limit
+        self.order = order
         files = paths.map { URL(fileURLWithPath: $0) }
     }
 
@@ -50,9 +54,22 @@ public struct DatasetSource: Sendable {
         return min(count, limit ?? count)
     }
 
-    /// The samples from the first on. At most one file is open at a time.
+    /// The number of samples in all files, whatever is taken of them.
+    /// - Throws: as `count`.
+    public func total() throws -> Int { try files.reduce(0) { try $0 + kind.count($1) } }
+
+    /// Which samples of how many are taken; nil where it is all, or the first.
+    func selection(of total: Int) -> SampleSelection? {
+        guard case .spread(let seed) = order, let limit, limit < total else { return nil }
+        return SampleSelection(total: total, count: limit, seed: seed)
+    }
+
+    /// The samples that are taken, in the order of the files. At most one file is open at a time.
     public func open() throws -> any SampleStream {
-        SourceStream(self)
+        if limit != nil, order != .first, let selection = selection(of: try total()) {
+            return SelectedSamples(SourceStream(self, limit: nil), selection)
+        }
+        return SourceStream(self, limit: limit)
     }
 
     private static func kind(of path: String) throws -> Kind {
@@ -94,10 +111,10 @@ private final class SourceStream: SampleStream {
     /// The error that ended the stream. It is thrown again, so that no one can read on past a hole in the data.
     private var failure: (any Error)?
 
-    init(_ source: DatasetSource) {
+    init(_ source: DatasetSource, limit: Int?) {
         kind = source.kind
         files = source.files[...]
-        remaining = source.limit ?? .max
+        remaining = limit ?? .max
     }
 
     func next() throws -> Sample? {

@@ -13,6 +13,8 @@ public struct SampleIndex: Sendable {
     private let parts: [Part]
     /// The index of the first sample of each part, ascending; a part may be empty.
     private let starts: [Int]
+    /// The samples that are taken, where it is not all from the first on.
+    private let selection: SampleSelection?
 
     /// A file of the source.
     fileprivate enum Part: Sendable {
@@ -31,7 +33,7 @@ public struct SampleIndex: Sendable {
         var starts: [Int] = []
         var count = 0
         for file in source.files {
-            if let limit = source.limit, count >= limit { break }
+            if let limit = source.limit, source.order == .first, count >= limit { break }
             starts.append(count)
             let (part, samples) = try Self.part(file, kind: source.kind)
             parts.append(part)
@@ -39,6 +41,7 @@ public struct SampleIndex: Sendable {
         }
         self.parts = parts
         self.starts = starts
+        selection = source.selection(of: count)
         self.count = min(count, source.limit ?? count)
     }
 
@@ -67,6 +70,7 @@ public struct SampleIndex: Sendable {
     /// The file of a sample, and the sample's index in it.
     fileprivate func place(of index: Int) -> (part: Int, index: Int) {
         precondition((0..<count).contains(index), "sample \(index) of \(count)")
+        let index = selection?[index] ?? index
         var low = 0
         var high = starts.count
         while high - low > 1 {

@@ -16,9 +16,11 @@ extension JobFile {
         public var batch: Int
         /// `stop` unless the file says otherwise.
         public var onBadSample: BadSamplePolicy
+        /// Of the draw where a source has more samples than are taken.
+        public var seed: Int
 
         enum CodingKeys: String, CodingKey, CaseIterable {
-            case calibration, training, evaluation, image, batch
+            case calibration, training, evaluation, image, batch, seed
             case onBadSample = "on_bad_sample"
         }
     }
@@ -27,13 +29,23 @@ extension JobFile {
     public struct Source: Equatable, Sendable, Encodable {
         /// File, folder or glob pattern, as written.
         public var path: String
-        /// The first so many samples; all where nil.
+        /// So many samples are taken; all where nil.
         public var samples: Int?
+        /// Which ones, where there are more.
+        public var order: Order
         /// Training samples only.
         public var augment: Augmentation?
 
         enum CodingKeys: String, CodingKey, CaseIterable {
-            case path, samples, augment
+            case path, samples, order, augment
+        }
+
+        /// Which samples are taken where there are more.
+        public enum Order: String, CaseIterable, Sendable, Encodable {
+            /// Spread over the source, drawn from `dataset.seed`.
+            case spread
+            /// The first ones, in the order of the names.
+            case first
         }
     }
 
@@ -71,6 +83,7 @@ extension JobFile.Dataset {
         image = try section[.image].map { try JobFile.Image($0) }
         batch = try section[.batch]?.integer(in: 1...65_536) ?? 32
         onBadSample = try section[.onBadSample]?.choice(of: JobFile.BadSamplePolicy.self) ?? .stop
+        seed = try section[.seed]?.integer(in: 0...Int(Int32.max)) ?? 0
     }
 }
 
@@ -80,6 +93,7 @@ extension JobFile.Source {
         let section = try YAMLSection(value, keys: CodingKeys.self, except: isForTraining ? [] : [.augment])
         path = try section.required(.path).text()
         samples = try section[.samples]?.integer(in: 1...Int.max)
+        order = try section[.order]?.choice(of: Order.self) ?? .spread
         augment = try section[.augment].map { try Augmentation($0) }
     }
 }

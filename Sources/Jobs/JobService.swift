@@ -20,8 +20,8 @@ package struct JobService {
     package struct Surroundings {
         /// ZeroMQ endpoint that workers connect to.
         package var endpoint: String
-        /// Go on from what the output folder holds.
-        package var resume: Bool
+        /// What becomes of what the output folder holds.
+        package var former: FormerResults
         /// Is told of stages as they go.
         package var progress: any JobProgress
         /// Receives the coordinator's log.
@@ -32,12 +32,12 @@ package struct JobService {
         package var clusterProgress: @Sendable (ClusterProgress) -> Void
 
         package init(
-            endpoint: String, resume: Bool, progress: any JobProgress, logger: Logger,
+            endpoint: String, former: FormerResults, progress: any JobProgress, logger: Logger,
             classify: @escaping @Sendable (any Error) -> ClusterError.Code,
             clusterProgress: @escaping @Sendable (ClusterProgress) -> Void
         ) {
             self.endpoint = endpoint
-            self.resume = resume
+            self.former = former
             self.progress = progress
             self.logger = logger
             self.classify = classify
@@ -78,18 +78,20 @@ package struct JobService {
         var configuration = CoordinatorConfiguration(
             endpoint: surroundings.endpoint, library: ComputeLibrary.version, isa: instructionSet.rawValue)
         configuration.journalPath = folder.journal.path
-        configuration.resume = surroundings.resume
         configuration.fingerprint = try job.fingerprint(
             preparation, sources: sources.all, instructionSet: instructionSet)
+        let (resume, remark) = try surroundings.former.resumes(configuration.fingerprint, in: folder)
+        configuration.resume = resume
         configuration.logger = surroundings.logger
         configuration.classify = surroundings.classify
         configuration.progress = surroundings.clusterProgress
         coordinator = try Coordinator(configuration: configuration)
+        if let remark { surroundings.progress.message(remark) }
         // After the coordinator, which has refused to resume another job.
         let checkpoints = try job.training.map { [configuration] training in
             try TrainingCheckpoints(
                 folder.checkpoints, job: configuration.fingerprint, seed: UInt64(training.seed),
-                resume: surroundings.resume)
+                resume: resume)
         }
         pipeline = Pipeline(
             runner: PassRunner(job: job, coordinator: coordinator, progress: surroundings.progress),

@@ -22,8 +22,8 @@ import Testing
         #expect(journal.epoch == 1)
         try journal.begin(pass: 0, name: "p", descriptor: digest("d"))
         let shards = [
-            Journal.CommittedShard(shard: 4, digest: digest("a"), samples: 3),
-            Journal.CommittedShard(shard: 0, digest: digest("b"), samples: 2),
+            Journal.CommittedShard(shard: 4, digest: digest("a"), samples: 3, payload: digest("p")),
+            Journal.CommittedShard(shard: 0, digest: digest("b"), samples: 2, payload: digest("p")),
         ]
         try journal.commit(pass: 0, shards: shards, reducerState: Data("one".utf8), seconds: 1.5)
         // Not closed: as a crash would leave it.
@@ -49,9 +49,9 @@ import Testing
     @Test func aShardIsCommittedOnceOrTheWholeTransactionFails() throws {
         let journal = try open()
         try journal.begin(pass: 0, name: "p", descriptor: digest("d"))
-        let shard = Journal.CommittedShard(shard: 1, digest: digest("a"), samples: 3)
+        let shard = Journal.CommittedShard(shard: 1, digest: digest("a"), samples: 3, payload: digest("p"))
         try journal.commit(pass: 0, shards: [shard], reducerState: Data("one".utf8), seconds: 1)
-        let other = Journal.CommittedShard(shard: 0, digest: digest("a"), samples: 3)
+        let other = Journal.CommittedShard(shard: 0, digest: digest("a"), samples: 3, payload: digest("p"))
         #expect(throws: ClusterError.self) {
             try journal.commit(pass: 0, shards: [other, shard], reducerState: Data("two".utf8), seconds: 2)
         }

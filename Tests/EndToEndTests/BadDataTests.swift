@@ -110,6 +110,7 @@ import TestSupport
         #expect(report.samples.calibration == 37 && report.skipped.calibration == 3)
         #expect(report.samples.evaluation == 37 && report.skipped.evaluation == 3)
         try write(40)
+        try FileManager.default.removeItem(at: job.output)
         try job.expectFailure(naming: "dataset.calibration", "at least one sample", "40 bad samples")
     }
 

@@ -71,7 +71,7 @@ struct PrecisionTests {
     func trainingFromGivenEncodings(_ ranges: String) throws {
         let scratch = try ScratchFolder()
         let job = try TrainingJob(
-            in: scratch.url, steps: 10, learningRate: 0.01, evaluation: 200, settings: ["ranges": ranges])
+            in: scratch.url, steps: 10, learningRate: 0.01, settings: ["ranges": ranges])
         let base = try Self.run(job.file, "", in: scratch.url, to: "base")
         let given = try Self.encodings(base.output)
         let trained = try Self.run(

@@ -78,14 +78,16 @@ struct BadJob: CustomTestStringConvertible, Sendable {
         BadJob(
             "model: m.onnx\ndataset:\n  calibration: {path: x,\n    sample: 20}",
             JobError(
-                .unknownKey, key: "dataset.calibration.sample", line: 4, expected: "path or samples", found: "sample",
+                .unknownKey, key: "dataset.calibration.sample", line: 4, expected: "path, samples or order",
+                found: "sample",
                 suggestion: "samples"),
             ", line 4: unknown key dataset.calibration.sample, did you mean \"samples\"?"),
         // Only training data is augmented.
         BadJob(
             fourthLine: "  evaluation: {path: x, augment: {crop_padding: 4}}",
-            JobError(.unknownKey, key: "dataset.evaluation.augment", expected: "path or samples", found: "augment"),
-            ", line 4: unknown key dataset.evaluation.augment: expected path or samples"),
+            JobError(
+                .unknownKey, key: "dataset.evaluation.augment", expected: "path, samples or order", found: "augment"),
+            ", line 4: unknown key dataset.evaluation.augment: expected path, samples or order"),
         BadJob(
             fourthLine: "quantization: {activation_bitwith: 8}",
             JobError(

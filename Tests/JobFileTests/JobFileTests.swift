@@ -174,7 +174,8 @@ import Training
         let dataset = try #require(full["dataset"] as? [String: Any])
         #expect(
             (dataset["training"] as? [String: Any] ?? [:]) as NSDictionary == [
-                "path": "cifar10/train-*.tar", "augment": ["crop_padding": 4, "horizontal_flip": true],
+                "path": "cifar10/train-*.tar", "order": "spread",
+                "augment": ["crop_padding": 4, "horizontal_flip": true],
             ] as NSDictionary)
         #expect(
             (full["export"] as? [String: Any] ?? [:]) as NSDictionary

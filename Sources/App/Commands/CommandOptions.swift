@@ -1,4 +1,5 @@
 import Foundation
+import Jobs
 
 // What the commands of the command line ask of this module, one value a command.
 
@@ -8,10 +9,13 @@ public struct DemoOptions: Equatable, Sendable {
     public var workers: Int
     /// The folder for job and results; made where it is absent.
     public var output: URL
+    /// What becomes of what is in the folder.
+    public var former: FormerResults
 
-    public init(workers: Int, output: URL) {
+    public init(workers: Int, output: URL, former: FormerResults) {
         self.workers = workers
         self.output = output
+        self.former = former
     }
 }
 
@@ -23,11 +27,14 @@ public struct RunOptions: Equatable, Sendable {
     public var workers: Int
     /// The folder for results; made where it is absent.
     public var output: URL
+    /// What becomes of what is in the folder.
+    public var former: FormerResults
 
-    public init(job: String, workers: Int, output: URL) {
+    public init(job: String, workers: Int, output: URL, former: FormerResults = .goOn) {
         self.job = job
         self.workers = workers
         self.output = output
+        self.former = former
     }
 }
 
@@ -39,14 +46,14 @@ public struct CoordinatorOptions: Equatable, Sendable {
     public var endpoint: String
     /// The folder for results; made where it is absent.
     public var output: URL
-    /// Go on from the journal in the output folder.
-    public var resume: Bool
+    /// What becomes of what is in the folder.
+    public var former: FormerResults
 
-    public init(job: String, endpoint: String, output: URL, resume: Bool) {
+    public init(job: String, endpoint: String, output: URL, former: FormerResults) {
         self.job = job
         self.endpoint = endpoint
         self.output = output
-        self.resume = resume
+        self.former = former
     }
 }
 

@@ -15,7 +15,7 @@ public enum JobRunner {
         let monitor = ProgressMonitor(display)
         let service = try JobService(
             job: options.job, output: options.output,
-            surroundings(endpoint: "tcp://127.0.0.1:*", resume: false, display, monitor))
+            surroundings(endpoint: "tcp://127.0.0.1:*", former: options.former, display, monitor))
         return try finishing(service, display) {
             try TerminationSignals.watch { [coordinator = service.coordinator] _ in
                 coordinator.fail(ClusterError(.closed))
@@ -45,10 +45,10 @@ public enum JobRunner {
     }
 
     private static func surroundings(
-        endpoint: String, resume: Bool, _ display: ProgressDisplay, _ monitor: ProgressMonitor
+        endpoint: String, former: FormerResults, _ display: ProgressDisplay, _ monitor: ProgressMonitor
     ) -> JobService.Surroundings {
         JobService.Surroundings(
-            endpoint: endpoint, resume: resume, progress: display,
+            endpoint: endpoint, former: former, progress: display,
             // Who watches a live line wants to hear of trouble only.
             logger: Logger(label: "quantsim.coordinator") { _ in
                 DisplayLogHandler(display: display, level: display.isLive ? .warning : .info)
@@ -82,7 +82,7 @@ public enum JobRunner {
         let monitor = ProgressMonitor(display)
         let service = try JobService(
             job: options.job, output: options.output,
-            surroundings(endpoint: options.endpoint, resume: options.resume, display, monitor))
+            surroundings(endpoint: options.endpoint, former: options.former, display, monitor))
         return try finishing(service, display) {
             // Workers are not told: they wait for the coordinator that goes on with the job.
             try TerminationSignals.watch { [coordinator = service.coordinator] _ in coordinator.suspend() }
@@ -106,6 +106,7 @@ public enum JobRunner {
         guard let job = Bundle.module.url(forResource: "demo", withExtension: "yml", subdirectory: "Demo") else {
             throw JobError(.unreadableFile, file: "Demo/demo.yml", found: "not bundled")
         }
-        return try run(RunOptions(job: job.path, workers: options.workers, output: options.output))
+        return try run(
+            RunOptions(job: job.path, workers: options.workers, output: options.output, former: options.former))
     }
 }

@@ -66,7 +66,7 @@ extension ClusterError {
         case .shard: "a shard is too large or out of sequence"
         case .endpoint, .mistakenEndpoint: "the endpoint cannot be used"
         case .journal: "the journal cannot be read or written"
-        case .otherJob: "the journal belongs to another job"
+        case .otherJob: "the output folder belongs to another job"
         case .superseded: "another coordinator has resumed this journal"
         case .callback: "internal fault"
         case .unusableJob: "the job's model or data cannot be used"
@@ -78,7 +78,7 @@ extension ClusterError {
         case .stateLost: "no worker is left that holds the state of the training"
         case .replicasDiffer: "workers come to different weights in one step, so a machine computes wrongly"
         case .exchangeFailed: "workers cannot reach each other"
-        case .closed: "ended before the job was done, as asked; coordinator --resume goes on from the journal"
+        case .closed: "ended before the job was done, as asked; the same command goes on where it was"
         }
     }
 

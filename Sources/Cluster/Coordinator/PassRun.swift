@@ -18,6 +18,9 @@ final class PassRun {
     private var committed = CommittedShards()
     private var secondsBefore = 0.0
     private var attemptsBefore = 0
+    /// Committed shards whose payloads are compared with what they were, by index.
+    private var readAgain: [Int: SHA256Digest] = [:]
+    private static let shardsReadAgain = 16
     /// Merged and not committed.
     private var batch: [Journal.CommittedShard] = []
     private var elapsed: Duration = .zero
@@ -56,8 +59,12 @@ final class PassRun {
                 state: state.reducerState ?? Data(), samples: state.samples, shards: state.shards,
                 seconds: state.seconds, failedAttempts: state.failedAttempts, isFromJournal: true)
         }
-        for shard in try journal.committedShards(ofPass: journaledIndex) {
-            committed.insert(shard.shard, digest: shard.digest, samples: shard.samples)
+        let shards = try journal.committedShards(ofPass: journaledIndex)
+        for shard in shards { committed.insert(shard.shard, digest: shard.digest, samples: shard.samples) }
+        // Some of them are read again, from the first to the last: they must be what the workers were given.
+        for place in 0..<min(Self.shardsReadAgain, shards.count) {
+            let shard = shards[place * (shards.count - 1) / max(Self.shardsReadAgain - 1, 1)]
+            readAgain[shard.shard] = shard.payload
         }
         secondsBefore = state.seconds
         attemptsBefore = state.failedAttempts
@@ -67,7 +74,8 @@ final class PassRun {
     func execute(source: sending any ShardSource) throws -> PassOutcome {
         let requests = Mailbox<Int>()
         let reader = ShardReader.start(
-            source: source, committed: committed, requests: requests, inbox: inbox, failures: outputs)
+            source: source, committed: committed, readAgain: readAgain, requests: requests, inbox: inbox,
+            failures: outputs)
         defer {
             requests.put(ShardReader.stop)
             reader.join(timeout: .seconds(10))
@@ -110,7 +118,9 @@ final class PassRun {
             return
         }
         batch.append(
-            Journal.CommittedShard(shard: result.shard, digest: result.digest, samples: result.sampleCount))
+            Journal.CommittedShard(
+                shard: result.shard, digest: result.digest, samples: result.sampleCount,
+                payload: SHA256Digest(of: journal == nil ? Data() : result.payload)))
         elapsed = result.elapsed
     }
 

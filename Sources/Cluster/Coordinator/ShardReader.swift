@@ -1,5 +1,6 @@
 import ClusterProtocol
 import Foundation
+import Support
 
 /// Reads a pass's shards ahead on a thread of its own, as many as it is asked for.
 enum ShardReader {
@@ -7,7 +8,8 @@ enum ShardReader {
     static let stop = 0
 
     static func start(
-        source: sending any ShardSource, committed: CommittedShards, requests: Mailbox<Int>,
+        source: sending any ShardSource, committed: CommittedShards, readAgain: [Int: SHA256Digest],
+        requests: Mailbox<Int>,
         inbox: Inbox<CoordinatorLoop.Input>, failures: Mailbox<CoordinatorLoop.Output>
     ) -> NamedThread {
         let handover = Handover(source)
@@ -19,7 +21,7 @@ enum ShardReader {
                     for count in requests.takeAll(timeout: .seconds(1)) {
                         if count == stop { return }
                         for _ in 0..<count {
-                            guard let shard = try next(&source, &index, committed) else {
+                            guard let shard = try next(&source, &index, committed, readAgain) else {
                                 inbox.put(.event(.sourceEnded(shards: index)))
                                 return
                             }
@@ -35,10 +37,20 @@ enum ShardReader {
 
     /// The next shard that is not committed; `index` counts all that were passed.
     private static func next(
-        _ source: inout any ShardSource, _ index: inout Int, _ committed: CommittedShards
+        _ source: inout any ShardSource, _ index: inout Int, _ committed: CommittedShards,
+        _ readAgain: [Int: SHA256Digest]
     ) throws -> Shard? {
         while committed.contains(index) {
-            guard try source.skip() else { return nil }
+            if let digest = readAgain[index] {
+                guard let shard = try source.next() else { return nil }
+                guard SHA256Digest(of: shard.payload) == digest else {
+                    throw ClusterError(
+                        .otherJob, shard: index, expected: "the samples that were computed with before",
+                        found: "others in the same place")
+                }
+            } else {
+                guard try source.skip() else { return nil }
+            }
             index += 1
         }
         guard let shard = try source.next() else { return nil }

@@ -8,11 +8,14 @@ import Support
 /// transaction. Nothing is acknowledged before it is here. The file stays small: one row a shard of the pass that runs
 /// (dropped when it is done) and one state a pass.
 ///
+/// Every record is sealed with a digest of all that it says: shards are chained in the order of their commits, a pass's seal holds
+/// its chain and the seal of the pass before. A value that was changed, lost or brought in from elsewhere is refused.
+///
 /// Not bound to a thread, but one coordinator uses it from one.
 package final class Journal: Sendable {
     /// "QSJL": tells our files from other SQLite files, which are never replaced.
     static let applicationID: Int32 = 0x5153_4A4C
-    static let version = 1
+    static let version = 2
 
     /// The job's name, unique among all jobs.
     package let job: String
@@ -48,12 +51,15 @@ package final class Journal: Sendable {
         package var digest: SHA256Digest
         /// Samples of the shard.
         package var samples: Int
+        /// Of what the workers were given, to notice data that is another when the pass goes on.
+        package var payload: SHA256Digest
 
         /// A shard of these parts.
-        package init(shard: Int, digest: SHA256Digest, samples: Int) {
+        package init(shard: Int, digest: SHA256Digest, samples: Int, payload: SHA256Digest) {
             self.shard = shard
             self.digest = digest
             self.samples = samples
+            self.payload = payload
         }
     }
 
@@ -76,15 +82,15 @@ package final class Journal: Sendable {
         let opened = try Self.guarding(path) { [database] in
             try database.write { db in
                 if try !db.tableExists("job") { try Self.create(db, job: newJob, fingerprint: fingerprint) }
-                guard let row = try Row.fetchOne(db, sql: "SELECT id, fingerprint, epoch FROM job") else {
-                    throw ClusterError(.journal, expected: "a job", found: path)
-                }
-                guard row["fingerprint"] as Data == fingerprint else {
+                let job = try JournalRecords.job(db)
+                guard job.fingerprint == fingerprint else {
                     throw ClusterError(.otherJob, found: path)
                 }
-                let epoch = (row["epoch"] as UInt32) + 1
-                try db.execute(sql: "UPDATE job SET epoch = ?", arguments: [epoch])
-                return (job: row["id"] as String, epoch: epoch)
+                guard job.epoch < .max else {
+                    throw ClusterError(.journal, expected: "fewer lives", found: "\(job.epoch)")
+                }
+                try JournalRecords.write(job.next, db)
+                return (job: job.id, epoch: job.epoch + 1)
             }
         }
         job = opened.job
@@ -98,22 +104,34 @@ package final class Journal: Sendable {
             .journal, expected: "the former journal removed", found: "\(path): \(String(cString: strerror(errno)))")
     }
 
+    /// The fingerprint of the job that a journal is of; nil where there is no journal.
+    /// - Throws: `ClusterError` `.journal` where the file is no journal, or was changed.
+    package static func fingerprint(at path: String) throws -> Data? {
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        if let kind = FileKind(at: path), kind != .regular {
+            throw ClusterError(.journal, expected: "a journal", found: "\(path), \(kind.rawValue)")
+        }
+        guard ((try? FileManager.default.attributesOfItem(atPath: path)[.size]) as? Int ?? 0) > 0 else { return nil }
+        try checkIsJournal(path)
+        return try guarding(path) {
+            let database = try DatabaseQueue(path: path, configuration: configuration(readonly: true))
+            defer { try? database.close() }
+            return try database.read { db in
+                try db.tableExists("job") ? try JournalRecords.job(db).fingerprint : nil
+            }
+        }
+    }
+
     /// What is known of a pass; nil where it was never begun.
     package func pass(_ index: Int) throws -> PassState? {
-        try access { db in
-            guard let row = try Row.fetchOne(db, sql: "SELECT * FROM pass WHERE pass = ?", arguments: [index]) else {
-                return nil
-            }
-            return try PassState(row)
-        }
+        try access { db in try JournalRecords.pass(index, db)?.state }
     }
 
     /// Records that a pass runs; known passes are left as they are.
     package func begin(pass: Int, name: String, descriptor: SHA256Digest) throws {
         try change { db in
-            try db.execute(
-                sql: "INSERT OR IGNORE INTO pass (pass, name, descriptor) VALUES (?, ?, ?)",
-                arguments: [pass, name, descriptor.bytes])
+            guard try JournalRecords.pass(pass, db) == nil else { return }
+            try JournalRecords.begin(pass, name: name, descriptor: descriptor, db)
         }
     }
 
@@ -121,15 +139,8 @@ package final class Journal: Sendable {
     /// - Throws: `ClusterError` `.journal`.
     package func committedShards(ofPass pass: Int) throws -> [CommittedShard] {
         try access { db in
-            let rows = try Row.fetchCursor(
-                db, sql: "SELECT shard, digest, samples FROM shard WHERE pass = ? ORDER BY shard", arguments: [pass])
-            var shards: [CommittedShard] = []
-            while let row = try rows.next() {
-                shards.append(
-                    CommittedShard(
-                        shard: row["shard"], digest: try SHA256Digest(row["digest"]), samples: row["samples"]))
-            }
-            return shards
+            guard let record = try JournalRecords.pass(pass, db), !record.state.isFinished else { return [] }
+            return try JournalRecords.shards(of: record, db).sorted { $0.shard < $1.shard }
         }
     }
 
@@ -138,27 +149,24 @@ package final class Journal: Sendable {
         pass: Int, shards: [CommittedShard], reducerState: Data, seconds: Double
     ) throws {
         try change { db in
-            let insert = try db.cachedStatement(
-                sql: "INSERT INTO shard (pass, shard, digest, samples) VALUES (?, ?, ?, ?)")
-            for shard in shards {
-                try insert.execute(arguments: [pass, shard.shard, shard.digest.bytes, shard.samples])
+            guard var record = try JournalRecords.pass(pass, db) else {
+                throw ClusterError(.journal, expected: "pass \(pass)", found: "none")
             }
-            try db.execute(
-                sql: """
-                    UPDATE pass SET state = ?, seconds = ?, shards = shards + ?, samples = samples + ? WHERE pass = ?
-                    """,
-                arguments: [
-                    reducerState, seconds, shards.count, shards.reduce(0) { $0 + $1.samples }, pass,
-                ])
+            for shard in shards { try JournalRecords.append(shard, to: &record, db) }
+            (record.state.reducerState, record.state.seconds) = (reducerState, seconds)
+            try JournalRecords.write(record, db)
         }
     }
 
     /// Marks a pass as done. Its shards' rows have served.
     package func finish(pass: Int, reducerState: Data, seconds: Double, failedAttempts: Int) throws {
         try change { db in
-            try db.execute(
-                sql: "UPDATE pass SET finished = 1, state = ?, seconds = ?, attempts = ? WHERE pass = ?",
-                arguments: [reducerState, seconds, failedAttempts, pass])
+            guard var record = try JournalRecords.pass(pass, db) else {
+                throw ClusterError(.journal, expected: "pass \(pass)", found: "none")
+            }
+            (record.state.isFinished, record.state.reducerState) = (true, reducerState)
+            (record.state.seconds, record.state.failedAttempts) = (seconds, failedAttempts)
+            try JournalRecords.write(record, db)
             try db.execute(sql: "DELETE FROM shard WHERE pass = ?", arguments: [pass])
         }
     }
@@ -200,20 +208,8 @@ package final class Journal: Sendable {
     static func create(_ db: Database, job: String, fingerprint: Data) throws {
         try db.execute(sql: "PRAGMA application_id = \(applicationID)")
         try db.execute(sql: "PRAGMA user_version = \(version)")
-        try db.execute(
-            sql: """
-                CREATE TABLE job (id TEXT NOT NULL, fingerprint BLOB NOT NULL, epoch INTEGER NOT NULL);
-                CREATE TABLE pass (
-                    pass INTEGER PRIMARY KEY, name TEXT NOT NULL, descriptor BLOB NOT NULL,
-                    finished INTEGER NOT NULL DEFAULT 0, state BLOB,
-                    samples INTEGER NOT NULL DEFAULT 0, shards INTEGER NOT NULL DEFAULT 0,
-                    seconds REAL NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0);
-                CREATE TABLE shard (
-                    pass INTEGER NOT NULL, shard INTEGER NOT NULL, digest BLOB NOT NULL, samples INTEGER NOT NULL,
-                    PRIMARY KEY (pass, shard)) WITHOUT ROWID;
-                """)
-        try db.execute(
-            sql: "INSERT INTO job (id, fingerprint, epoch) VALUES (?, ?, 0)", arguments: [job, fingerprint])
+        try JournalRecords.createTables(db)
+        try JournalRecords.write(JournalRecords.Job(id: job, fingerprint: fingerprint, epoch: 0), db)
     }
 
     /// Throws unless the file is a journal of this version.
@@ -244,16 +240,9 @@ package final class Journal: Sendable {
             return try body()
         } catch let error as DatabaseError {
             throw ClusterError(.journal, expected: path, found: error.message ?? "\(error.resultCode)")
+        } catch let error as RowDecodingError {
+            throw ClusterError(.journal, expected: "a journal as it was written, in \(path)", found: "\(error)")
         }
-    }
-}
-
-extension Journal.PassState {
-    init(_ row: Row) throws {
-        self.init(
-            name: row["name"], descriptor: try SHA256Digest(row["descriptor"] as Data), isFinished: row["finished"],
-            reducerState: row["state"], samples: row["samples"], shards: row["shards"], seconds: row["seconds"],
-            failedAttempts: row["attempts"])
     }
 }
 

@@ -40,16 +40,13 @@ public struct JournalSummary: Equatable, Sendable {
             let database = try DatabaseQueue(path: path, configuration: Journal.configuration(readonly: true))
             defer { try? database.close() }
             return try database.read { db in
-                guard let row = try Row.fetchOne(db, sql: "SELECT id, epoch FROM job") else {
-                    throw ClusterError(.journal, expected: "a job", found: path)
-                }
-                let rows = try Row.fetchAll(db, sql: "SELECT pass, * FROM pass ORDER BY pass")
+                let job = try JournalRecords.job(db)
                 return JournalSummary(
-                    job: row["id"], epoch: row["epoch"],
-                    passes: try rows.map { row in
-                        let pass = try Journal.PassState(row)
+                    job: job.id, epoch: Int(job.epoch),
+                    passes: try JournalRecords.passes(db).map { record in
+                        let pass = record.state
                         return Pass(
-                            index: row["pass"], name: pass.name, isFinished: pass.isFinished, samples: pass.samples,
+                            index: record.index, name: pass.name, isFinished: pass.isFinished, samples: pass.samples,
                             shards: pass.shards, seconds: pass.seconds, failedAttempts: pass.failedAttempts,
                             stateSize: pass.reducerState?.count ?? 0)
                     })

@@ -133,6 +133,8 @@ extension CoordinatorState {
         package var shard: Int
         /// Samples of the shard.
         package var sampleCount: Int
+        /// What the worker was given.
+        package var payload: Data
         /// What the worker says that the digest of `result` is; whoever merges it checks it.
         package var digest: SHA256Digest
         /// Opaque.

@@ -236,7 +236,8 @@ struct RunningPass {
         desk.act(
             .merge(
                 CoordinatorState.ReceivedResult(
-                    pass: index, shard: shard.index, sampleCount: shard.sampleCount, digest: digest, result: result,
+                    pass: index, shard: shard.index, sampleCount: shard.sampleCount, payload: shard.payload,
+                    digest: digest, result: result,
                     worker: worker, elapsed: desk.leases.firstGrant.map { now - $0 } ?? .zero)))
     }
 

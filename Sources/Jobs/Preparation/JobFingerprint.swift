@@ -16,7 +16,7 @@ extension JobFile {
     }
 
     /// Digest of everything that the job's results depend on: the job, what it is computed with, the model as workers compute
-    /// it, the config where it is a file, encodings files, and the names and sizes of the data's files.
+    /// it, the config where it is a file, encodings files, and the data: names, sizes and a spread of the content.
     func fingerprint(
         _ preparation: ModelPreparation, sources: [DatasetSource], instructionSet: InstructionSet
     ) throws -> Data {
@@ -28,12 +28,7 @@ extension JobFile {
         for entry in quantization.encodings ?? [] {
             bytes.append(SHA256Digest(of: try readFile(url(for: entry.file))).bytes)
         }
-        for source in sources {
-            for file in source.files {
-                let size = try FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int
-                bytes.append(contentsOf: "\(file.lastPathComponent) \(size ?? 0)\n".utf8)
-            }
-        }
+        for source in sources { bytes.append(try source.contentDigest().bytes) }
         return SHA256Digest(of: bytes).bytes
     }
 }

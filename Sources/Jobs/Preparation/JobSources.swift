@@ -6,7 +6,9 @@ extension JobFile {
     func source(_ source: Source) throws -> DatasetSource {
         let found: DatasetSource
         do {
-            found = try DatasetSource(path: source.path, relativeTo: folder, limit: source.samples)
+            found = try DatasetSource(
+                path: source.path, relativeTo: folder, limit: source.samples,
+                order: source.order == .first ? .first : .spread(seed: UInt64(dataset.seed)))
         } catch var error as DatasetError where error.code == .noMatch {
             error.found = "looked in \(folder.path)"
             throw error

@@ -74,10 +74,14 @@ extension Graph {
 
     /// - Parameter loss: an output that is over all samples, and no part of what is evaluated.
     private func keepingSamplesApart(_ samples: [String: Shape], loss: String?) throws {
-        let evaluated = loss.map(removingOutput) ?? self
+        var evaluated = loss.map(removingOutput) ?? self
         let used = samples.filter { evaluated.isInput($0.key) }
         // What does not fit one sample is told of one.
         _ = try evaluated.specialized(inputShapes: used.mapValues { Shape([1] + $0.dimensions) })
+        // Outputs over all samples, as losses are, beside the one that is evaluated, are nobody's samples.
+        let two = try? evaluated.specialized(inputShapes: used.mapValues { Shape([2] + $0.dimensions) })
+        let first = evaluated.outputs.first?.name
+        evaluated.outputs.removeAll { $0.name != first && two?.types[$0.name]?.shape.dimensions.first != 2 }
         let positions = try evaluated.samplePositions(samples: used)
         guard let output = evaluated.outputs.first?.name, positions[output]?.isRows != true,
             let node = evaluated.nodes.first(where: { $0.outputs.contains(output) })

@@ -37,11 +37,24 @@ struct CalibrationStage {
         }
         runner.progress.end()
         try check(result.statistics, output: preparation.output)
-        let notes = notes(on: result)
+        let notes = [taken(result, of: try source.total())] + notes(on: result)
         notes.forEach(runner.progress.message)
         let stage = Report.Stage(
             "calibrate", kind: .calibration, samples: result.samples, skipped: result.skipped, seconds: seconds)
         return (encoded(result.statistics), result.statistics, stage.noting(notes))
+    }
+
+    /// Which samples were looked at.
+    private func taken(_ result: CalibrationResult, of total: Int) -> String {
+        let count = result.samples + result.skipped
+        let order = runner.job.dataset.calibration.order
+        let place = count == total ? "all" : order == .first ? "the first of \(total)" : "spread over \(total)"
+        var text = "calibrated with \(result.samples) samples, \(place)"
+        if result.skipped > 0 { text += ", \(result.skipped) bad ones left out" }
+        guard !result.classes.isEmpty else { return text + ", without labels" }
+        let classes = result.classes.sorted { $0.key < $1.key }
+        let shown = classes.prefix(12).map { "\($0.value) of class \($0.key)" }.joined(separator: ", ")
+        return text + ": " + shown + (classes.count > 12 ? ", ... (\(classes.count) classes)" : "")
     }
 
     /// Samples are finite, so NaN comes of the model: where its output has one, or a tensor nothing else, no encoding helps.

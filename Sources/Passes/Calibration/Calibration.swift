@@ -36,37 +36,49 @@ package struct CalibrationResult: Equatable, MergeableResult {
     package var skipped = 0
     /// By name of the value.
     package var statistics = StatisticsSet()
+    /// Samples by their label, where they have one.
+    package var classes: [Int: Int] = [:]
 
     /// Of no samples.
     package init() {}
 
-    package init(samples: Int, skipped: Int, statistics: StatisticsSet) {
+    package init(samples: Int, skipped: Int, statistics: StatisticsSet, labels: [Int] = []) {
         self.samples = samples
         self.skipped = skipped
         self.statistics = statistics
+        // Calibration does not care whether a label is a class.
+        for label in labels where label >= 0 { classes[label, default: 0] += 1 }
     }
 
     package var sampleCount: Int { samples &+ skipped }
 
-    package var isSound: Bool { [samples, skipped].areSoundCounts && statistics.isAddable }
+    package var isSound: Bool {
+        [samples, skipped].areSoundCounts && Array(classes.values).areSoundCounts
+            && classes.values.reduce(0, +) <= samples && statistics.isAddable
+    }
 
     /// Adds what was found in other samples.
     package mutating func merge(_ other: CalibrationResult) {
         samples += other.samples
         skipped += other.skipped
         statistics.merge(other.statistics)
+        classes.merge(other.classes, uniquingKeysWith: +)
     }
 
     /// Equal results are equal bytes.
     package func encoded() -> Data {
-        ByteWriter(counts: [samples, skipped]).data + statistics.encoded()
+        let labels = classes.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
+        return ByteWriter(counts: [samples, skipped, classes.count] + labels).data + statistics.encoded()
     }
 
     /// - Throws: `ByteCodingError` where the bytes are not what `encoded` gives.
     package init(decoding data: Data) throws(ByteCodingError) {
         var reader = ByteReader(data, record: "calibration result")
-        let counts = try reader.takeCounts(2)
+        let counts = try reader.takeCounts(3)
+        guard counts[2] <= 1 << 40 else { throw reader.error(.malformed, expected: "classes", found: "\(counts[2])") }
+        let labels = try reader.takeCounts(2 * counts[2])
         self.init(samples: counts[0], skipped: counts[1], statistics: try StatisticsSet(decoding: reader.takeRest()))
+        for place in 0..<counts[2] { classes[labels[2 * place]] = labels[2 * place + 1] }
     }
 }
 
@@ -103,7 +115,7 @@ private final class CalibrationLane: ShardLane {
             })
         return CalibrationResult(
             samples: batch.count, skipped: batch.skipped,
-            statistics: StatisticsSet(observers.mapValues { $0.statistics() })
+            statistics: StatisticsSet(observers.mapValues { $0.statistics() }), labels: batch.labels
         ).encoded()
     }
 }

@@ -16,15 +16,18 @@ struct CoordinatorCommand: ParsableCommand {
 
     @OptionGroup var folder: OutputOption
 
-    @Flag(help: "Go on from the journal in the output folder.")
+    @OptionGroup var former: FormerResultsOptions
+
+    @Flag(help: "Go on from the journal in the output folder, as is done without a word of it.")
     var resume = false
 
     func validate() throws {
         try check(endpoint: endpoint, option: "--bind", binds: true)
+        if resume, former.value != .goOn { throw ValidationError("--resume goes on, --restart and --force do not.") }
     }
 
     var options: CoordinatorOptions {
-        CoordinatorOptions(job: job, endpoint: endpoint, output: folder.url, resume: resume)
+        CoordinatorOptions(job: job, endpoint: endpoint, output: folder.url, former: former.value)
     }
 
     func run() throws {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import App
+import Jobs
 
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -11,9 +12,10 @@ struct RunCommand: ParsableCommand {
 
     @OptionGroup var workers: WorkerCount
     @OptionGroup var folder: OutputOption
+    @OptionGroup var former: FormerResultsOptions
 
     var options: RunOptions {
-        RunOptions(job: job, workers: workers.count, output: folder.url)
+        RunOptions(job: job, workers: workers.count, output: folder.url, former: former.value)
     }
 
     func run() throws {
@@ -27,9 +29,12 @@ struct DemoCommand: ParsableCommand {
 
     @OptionGroup var workers: WorkerCount
     @OptionGroup var folder: OutputOption
+    @Flag(help: "Replace the results of another job in the output folder.")
+    var force = false
 
     var options: DemoOptions {
-        DemoOptions(workers: workers.count, output: folder.url)
+        // A demo is to be seen, not to be gone on with.
+        DemoOptions(workers: workers.count, output: folder.url, former: force ? .replace : .restart)
     }
 
     func run() throws {
@@ -47,6 +52,16 @@ struct WorkerCount: ParsableArguments {
             throw ValidationError("--workers must be from 1 to 1024, not \(count).")
         }
     }
+}
+
+/// `--restart` and `--force`.
+struct FormerResultsOptions: ParsableArguments {
+    @Flag(help: "Begin anew, in place of what this job has done in the output folder.")
+    var restart = false
+    @Flag(help: "Begin anew, in place of the results of another job as well.")
+    var force = false
+
+    var value: FormerResults { force ? .replace : restart ? .restart : .goOn }
 }
 
 /// `--output DIR`.
