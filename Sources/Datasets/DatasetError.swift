@@ -22,6 +22,8 @@ public struct DatasetError: Error, Equatable, Sendable {
         case malformedPayload
         /// Image settings that no image can be brought to; `key` names the setting.
         case invalidPreprocessing
+        /// A folder of samples that is none of the classes; `key` names it.
+        case unknownClass
 
         // Samples
 
@@ -71,7 +73,7 @@ public struct DatasetError: Error, Equatable, Sendable {
             .labelOutOfRange, .corruptArray, .notFinite:
             true
         case .noMatch, .mixedKinds, .unknownKind, .cannotOpen, .truncatedSource, .malformedArchive, .malformedLabels,
-            .malformedPayload, .invalidPreprocessing:
+            .malformedPayload, .invalidPreprocessing, .unknownClass:
             false
         }
     }

@@ -16,6 +16,9 @@ public struct DatasetSource: Sendable {
     public let limit: Int?
     /// Which samples are taken where there are more than the limit.
     public let order: SampleOrder
+    /// The names of the classes in the order of their labels, for folders of classes; nil where each folder's own sub-folders,
+    /// sorted, are the classes.
+    public let classes: [String]?
 
     /// Finds the files that `path` names.
     /// - Parameters:
@@ -23,8 +26,12 @@ public struct DatasetSource: Sendable {
     ///   - folder: what a relative path is relative to.
     ///   - limit: not negative.
     ///   - order: which samples are taken where there are more.
+    ///   - classes: names of sub-folders in the order of their labels.
     /// - Throws: `DatasetError` (`.noMatch`, `.unknownKind`, `.mixedKinds`). No file is opened.
-    public init(path: String, relativeTo folder: URL, limit: Int? = nil, order: SampleOrder = .first) throws {
+    public init(
+        path: String, relativeTo folder: URL, limit: Int? = nil, order: SampleOrder = .first,
+        classes: [String]? = nil
+    ) throws {
         precondition(limit ?? 0 >= 0, "a limit of \(limit ?? 0) samples")
         let paths = try Glob.expand(path, relativeTo: folder)
         var kind: Kind?
@@ -40,6 +47,7 @@ public struct DatasetSource: Sendable {
         self.kind = kind
         self.limit = limit
         self.order = order
+        self.classes = classes
         files = paths.map { URL(fileURLWithPath: $0) }
     }
 
@@ -52,6 +60,30 @@ public struct DatasetSource: Sendable {
             count += try kind.count(file)
         }
         return min(count, limit ?? count)
+    }
+
+    /// What the files hold that is no sample nor part of one, by extension: tar members and files in folders of other kinds.
+    /// - Throws: `DatasetError` about a file.
+    public func passedOver() throws -> [String: Int] {
+        var counts: [String: Int] = [:]
+        for file in files {
+            let found =
+                switch kind {
+                case .tar: try TarSamples.passedOver(path: file.path)
+                case .folder: try FolderSamples.passedOver(path: file.path)
+                case .npz, .image: [String: Int]()
+                }
+            counts.merge(found, uniquingKeysWith: +)
+        }
+        return counts
+    }
+
+    /// The names of all sub-folders that have images, sorted; empty where the source is no folder.
+    /// - Throws: `DatasetError(.cannotOpen)`.
+    public func classNames() throws -> [String] {
+        guard kind == .folder else { return [] }
+        let names = try Set(files.flatMap { try FolderSamples.classNames(path: $0.path) })
+        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
     /// The number of samples in all files, whatever is taken of them.
@@ -83,11 +115,11 @@ public struct DatasetSource: Sendable {
 }
 
 extension DatasetSource.Kind {
-    fileprivate func open(_ file: URL) throws -> any SampleStream {
+    fileprivate func open(_ file: URL, classes: [String]?) throws -> any SampleStream {
         switch self {
         case .npz: try NPZSamples(file)
         case .tar: try TarSamples(path: file.path)
-        case .folder: try FolderSamples(path: file.path)
+        case .folder: try FolderSamples(path: file.path, classes: classes)
         case .image: ImageFileSamples(path: file.path)
         }
     }
@@ -105,6 +137,7 @@ extension DatasetSource.Kind {
 /// The files of a source one after the other, up to its limit.
 private final class SourceStream: SampleStream {
     private let kind: DatasetSource.Kind
+    private let classes: [String]?
     private var files: ArraySlice<URL>
     private var current: (any SampleStream)?
     private var remaining: Int
@@ -113,6 +146,7 @@ private final class SourceStream: SampleStream {
 
     init(_ source: DatasetSource, limit: Int?) {
         kind = source.kind
+        classes = source.classes
         files = source.files[...]
         remaining = limit ?? .max
     }
@@ -150,7 +184,7 @@ private final class SourceStream: SampleStream {
     }
 
     private func opened() throws -> (any SampleStream)? {
-        if current == nil, let file = files.popFirst() { current = try kind.open(file) }
+        if current == nil, let file = files.popFirst() { current = try kind.open(file, classes: classes) }
         return current
     }
 

@@ -1,7 +1,7 @@
 import Foundation
 
 /// The images of a folder. Those directly in it come first and have no label; then those of each sub-folder, whose
-/// place among the sub-folders in sorted order is the label. Sub-folders are searched all the way down. Names are
+/// place among the classes, or among the sub-folders in sorted order where none are given, is the label. Sub-folders are searched all the way down. Names are
 /// sorted by their UTF-8 bytes, which is the order of code points; hidden entries are passed over. Holds the names of
 /// one sub-folder at a time.
 final class FolderSamples: SampleStream {
@@ -15,11 +15,33 @@ final class FolderSamples: SampleStream {
     private var images: ArraySlice<String>
     private var label: Int?
 
-    init(path: String) throws {
+    /// - Parameter names: of the classes; a sub-folder must be one of them.
+    /// - Throws: `DatasetError`, `.unknownClass` where a sub-folder is none.
+    init(path: String, classes names: [String]? = nil) throws {
         root = path
         let (images, folders) = try Self.entries(of: path)
         self.images = images[...]
-        classes = folders.enumerated().map { ($0.element, $0.offset) }.reversed()
+        classes = []
+        for (place, folder) in folders.enumerated().reversed() {
+            guard let names else {
+                classes.append((folder, place))
+                continue
+            }
+            guard let label = names.firstIndex(of: folder) else {
+                // A folder without images is no class.
+                if try Self.images(in: folder, of: root, depth: 0).isEmpty { continue }
+                throw DatasetError(
+                    .unknownClass, file: path, key: folder,
+                    expected: names.prefix(8).joined(separator: ", ") + (names.count > 8 ? ", ..." : ""),
+                    found: folder)
+            }
+            classes.append((folder, label))
+        }
+    }
+
+    /// The names of the sub-folders that have images, sorted: the classes, where nothing else says them.
+    static func classNames(path: String) throws -> [String] {
+        try entries(of: path).folders.filter { try !images(in: $0, of: path, depth: 0).isEmpty }
     }
 
     /// The number of samples, from the listings alone.
@@ -66,6 +88,21 @@ final class FolderSamples: SampleStream {
         let (images, folders) = try entries(of: root + "/" + folder)
         return try images.map { folder + "/" + $0 }
             + folders.flatMap { try self.images(in: folder + "/" + $0, of: root, depth: depth + 1) }
+    }
+
+    /// Files that are no images, at or below the folder, by their extensions.
+    static func passedOver(path: String, depth: Int = 0) throws -> [String: Int] {
+        var counts: [String: Int] = [:]
+        guard depth < maximumDepth else { return counts }
+        for name in try FileManager.default.contentsOfDirectory(atPath: path) where !name.hasPrefix(".") {
+            if isFolder(path + "/" + name) {
+                counts.merge(try passedOver(path: path + "/" + name, depth: depth + 1), uniquingKeysWith: +)
+            } else if !ImageFile.isNamedAsImage(name) {
+                let suffix = name.lastIndex(of: ".").map { String(name[$0...]) } ?? "no extension"
+                counts[suffix, default: 0] += 1
+            }
+        }
+        return counts
     }
 
     /// The names of images and of folders, each sorted.

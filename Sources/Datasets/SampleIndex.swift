@@ -35,7 +35,7 @@ public struct SampleIndex: Sendable {
         for file in source.files {
             if let limit = source.limit, source.order == .first, count >= limit { break }
             starts.append(count)
-            let (part, samples) = try Self.part(file, kind: source.kind)
+            let (part, samples) = try Self.part(file, of: source)
             parts.append(part)
             count += samples
         }
@@ -48,8 +48,8 @@ public struct SampleIndex: Sendable {
     /// Opens the source for reading samples. Each thread opens its own.
     public func open() -> SampleAccess { SampleAccess(self) }
 
-    private static func part(_ file: URL, kind: DatasetSource.Kind) throws -> (Part, count: Int) {
-        switch kind {
+    private static func part(_ file: URL, of source: DatasetSource) throws -> (Part, count: Int) {
+        switch source.kind {
         case .npz:
             return (.npz, try NPZSamples.count(file))
         case .tar:
@@ -58,7 +58,7 @@ public struct SampleIndex: Sendable {
             while let start = try samples.nextStart() { starts.append(start) }
             return (.tar(starts: starts), starts.count)
         case .folder:
-            let samples = try FolderSamples(path: file.path)
+            let samples = try FolderSamples(path: file.path, classes: source.classes)
             var names = FolderNames()
             while let (name, label) = try samples.nextName() { names.append(name, label: label) }
             return (.folder(names), names.count)

@@ -18,6 +18,19 @@ final class TarSamples: SampleStream {
         try TarSamples(path: path).skip(.max)
     }
 
+    /// Files that are part of no sample, by what follows the first dot of their names; from the headers alone.
+    static func passedOver(path: String) throws -> [String: Int] {
+        let reader = try TarReader(path: path)
+        var counts: [String: Int] = [:]
+        while let member = try reader.next() {
+            if Field(member) != nil { continue }
+            let name = member.name.split(separator: "/").last ?? ""
+            let suffix = name.firstIndex(of: ".").map { name[$0...] } ?? "no extension"
+            counts[String(suffix), default: 0] += 1
+        }
+        return counts
+    }
+
     func next() throws -> Sample? {
         guard let first = try pending ?? nextField() else { return nil }
         var sample = PartialSample(key: first.key, source: reader.path)

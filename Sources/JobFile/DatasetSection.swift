@@ -16,11 +16,14 @@ extension JobFile {
         public var batch: Int
         /// `stop` unless the file says otherwise.
         public var onBadSample: BadSamplePolicy
+        /// The names of the classes, which are folders of samples, in the order of the model's outputs. Where nil: the folders of
+        /// training, else of calibration, sorted.
+        public var classes: [String]?
         /// Of the draw where a source has more samples than are taken.
         public var seed: Int
 
         enum CodingKeys: String, CodingKey, CaseIterable {
-            case calibration, training, evaluation, image, batch, seed
+            case calibration, training, evaluation, image, batch, classes, seed
             case onBadSample = "on_bad_sample"
         }
     }
@@ -83,6 +86,7 @@ extension JobFile.Dataset {
         image = try section[.image].map { try JobFile.Image($0) }
         batch = try section[.batch]?.integer(in: 1...65_536) ?? 32
         onBadSample = try section[.onBadSample]?.choice(of: JobFile.BadSamplePolicy.self) ?? .stop
+        classes = try section[.classes]?.list(of: "names of classes").map { try $0.text() }
         seed = try section[.seed]?.integer(in: 0...Int(Int32.max)) ?? 0
     }
 }

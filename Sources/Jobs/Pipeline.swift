@@ -36,6 +36,11 @@ struct Pipeline {
     func run() throws -> Outcome {
         var outcome = Outcome()
         for taken in preparation.encodingsTaken { runner.progress.message(taken.text) }
+        for (name, source) in [
+            ("calibration", sources.calibration), ("training", sources.training), ("evaluation", sources.evaluation),
+        ] {
+            if let line = try source?.passedOverLine("dataset.\(name)") { runner.progress.message(line) }
+        }
 
         let uncalibrated = QuantizedModel(preparation, on: runner.coordinator)
         let calibrated = try CalibrationStage(runner: runner).run(uncalibrated, over: sources.calibration)

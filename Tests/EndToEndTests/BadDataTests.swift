@@ -114,6 +114,52 @@ import TestSupport
         try job.expectFailure(naming: "dataset.calibration", "at least one sample", "40 bad samples")
     }
 
+    /// One numbering of classes for all splits: a folder that lacks the first class is not scored against it.
+    @Test func classesOfASplitThatLacksSome() throws {
+        let job = try SpoiledJob(images: 20)
+        let images = job.folder.appendingPathComponent("images")
+        func correct(_ evaluation: String) throws -> Int {
+            try? FileManager.default.removeItem(at: job.output)
+            try job.writeImageJob(evaluation: evaluation)
+            return try #require(try job.finished(workers: 1).stages.first { $0.model == .fp32 }?.correctTop1)
+        }
+        for label in 0..<2 {
+            let split = job.folder.appendingPathComponent("split\(label)")
+            try FileManager.default.createDirectory(at: split, withIntermediateDirectories: true)
+            try FileManager.default.copyItem(
+                at: images.appendingPathComponent("class\(label)"), to: split.appendingPathComponent("class\(label)"))
+        }
+        #expect(try correct("split0") + correct("split1") == correct("images"))
+
+        let other = job.folder.appendingPathComponent("split1")
+        try FileManager.default.moveItem(
+            at: other.appendingPathComponent("class1"), to: other.appendingPathComponent("zebra"))
+        try? FileManager.default.removeItem(at: job.output)
+        try job.writeImageJob(evaluation: "split1")
+        try job.expectFailure(naming: "split1", "folder \"zebra\"", "dataset.classes", "class0, class1")
+        try job.writeImageJob(evaluation: "split1", classes: "[class0, class1, zebra]")
+        try job.expectFailure(naming: "label out of range", "found 2")
+    }
+
+    /// What a source holds beside samples is counted, and labels that are absent are told.
+    @Test func whatIsNotTakenIsTold() throws {
+        let job = try SpoiledJob(images: 8)
+        try job.scratch.write(Data("{}".utf8), to: "images/class0/a.json")
+        try job.scratch.write(Data("3".utf8), to: "images/class1/b.label.txt")
+        try job.writeImageJob(evaluation: "images/class0/*")
+        let process = try QuantSimProcess(
+            ["run", job.file.path, "--workers", "1", "--output", job.output.path], in: job.folder)
+        #expect(try process.exitCode() == 42)
+        try FileManager.default.removeItem(at: job.folder.appendingPathComponent("images/class0/a.json"))
+        let run = try QuantSimProcess(
+            ["run", job.file.path, "--workers", "1", "--output", job.output.path], in: job.folder)
+        #expect(try run.exitCode() == 0, "\(run.standardError)")
+        let said = run.standardError
+        #expect(said.contains("dataset.calibration: 1 file is no part of a sample and not taken: 1 of .txt"), "\(said)")
+        #expect(said.contains("evaluate fp32: no accuracy, as the samples have no labels"), "\(said)")
+        #expect(said.contains("calibrated with 16 samples, all: 8 of class 0, 8 of class 1"), "\(said)")
+    }
+
     @Test func nothingButBadSamples() throws {
         let job = try SpoiledJob(images: 0, policy: "skip")
         let images = ImageFolder(job.folder.appendingPathComponent("images"))
@@ -130,9 +176,14 @@ extension SpoiledJob {
         try write(SmallModel.convolution(classes: 2, height: 16, width: 16))
         let images = ImageFolder(folder.appendingPathComponent("images"))
         for label in 0..<2 { try images.add(count, ofClass: label) }
+        try writeImageJob(policy: policy)
+    }
+
+    func writeImageJob(evaluation: String = "images", policy: String = "stop", classes: String? = nil) throws {
         try writeJob(
-            calibration: "images", evaluation: "images", batch: 16,
-            dataset: "on_bad_sample: \(policy)\n  image: {size: [16, 16], mean: [0.5, 0.5, 0.5], std: [1, 1, 1]}")
+            calibration: "images", evaluation: evaluation, batch: 16,
+            dataset: "on_bad_sample: \(policy)\n  image: {size: [16, 16], mean: [0.5, 0.5, 0.5], std: [1, 1, 1]}"
+                + (classes.map { "\n  classes: \($0)" } ?? ""))
     }
 
     func finished(workers: Int) throws -> RunReport {

@@ -56,7 +56,9 @@ extension TensorFileError {
 extension DatasetError {
     var sentence: Sentence {
         let place =
-            code == .malformedLabels ? "array \"\(key)\"" : code == .invalidPreprocessing ? key : "sample \"\(key)\""
+            code == .malformedLabels
+            ? "array \"\(key)\""
+            : code == .unknownClass ? "folder \"\(key)\"" : code == .invalidPreprocessing ? key : "sample \"\(key)\""
         return Sentence(
             complaint, file: file.orNil, key: key.isEmpty ? nil : place, expected: expected.orNil,
             found: [found, wayOut].filter { !$0.isEmpty }.joined(separator: "; ").orNil)
@@ -82,6 +84,7 @@ extension DatasetError {
         case .malformedLabels: "malformed labels"
         case .malformedPayload: "malformed shard"
         case .invalidPreprocessing: "invalid image setting"
+        case .unknownClass: "a folder that is none of the job's classes; dataset.classes names them all"
         case .corruptImage: "corrupt image"
         case .unsupportedImage: "unsupported image"
         case .sampleTooLarge: "the sample is too large"

@@ -112,6 +112,7 @@ package struct JobCheck {
                 "\(wanted.path): \(source.files.count) of kind \(source.kind.rawValue), \(found) samples found, "
                     + "\(taken) taken"
             ]
+            if let line = try source.passedOverLine(wanted.path) { lines.append(line) }
             lines += try SampleCensus(source, seconds: seconds).lines(of: taken, policy: job.dataset.onBadSample)
             sections.append(Section(title: name, lines: lines))
             return source

@@ -8,7 +8,8 @@ extension JobFile {
         do {
             found = try DatasetSource(
                 path: source.path, relativeTo: folder, limit: source.samples,
-                order: source.order == .first ? .first : .spread(seed: UInt64(dataset.seed)))
+                order: source.order == .first ? .first : .spread(seed: UInt64(dataset.seed)),
+                classes: try classNames())
         } catch var error as DatasetError where error.code == .noMatch {
             error.found = "looked in \(folder.path)"
             throw error
@@ -17,6 +18,17 @@ extension JobFile {
             throw JobError(.outOfRange, file: file, key: source.path, expected: "at least one sample", found: "none")
         }
         return found
+    }
+
+    /// The names of the classes where samples are in folders: one numbering for all splits. Nil where no split says any.
+    private func classNames() throws -> [String]? {
+        if let classes = dataset.classes { return classes }
+        for split in [dataset.training, dataset.calibration, dataset.evaluation] {
+            guard let split, let source = try? DatasetSource(path: split.path, relativeTo: folder) else { continue }
+            let names = try source.classNames()
+            if !names.isEmpty { return names }
+        }
+        return nil
     }
 
     /// The samples to train on, where the job trains. Fits the size of the global batch to them where the job file leaves it
@@ -84,6 +96,16 @@ extension JobFile {
 }
 
 extension DatasetSource {
+    /// A line for people about what is no sample; nil where there is nothing.
+    func passedOverLine(_ name: String) throws -> String? {
+        let found = try passedOver().sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        guard !found.isEmpty else { return nil }
+        let count = found.reduce(0) { $0 + $1.value }
+        let kinds = found.prefix(4).map { "\($0.value) of \($0.key)" }.joined(separator: ", ")
+        return "\(name): \(count) \(count == 1 ? "file is" : "files are") no part of a sample and not taken: \(kinds)"
+            + (found.count > 4 ? ", ..." : "")
+    }
+
     /// The first sample, or the first good one; nil where there is none.
     fileprivate func firstSample(skippingBad: Bool) throws -> Sample? {
         let stream = try open()

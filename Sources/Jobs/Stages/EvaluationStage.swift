@@ -24,9 +24,19 @@ struct EvaluationStage {
             runner.progress.end(note: found.result.top1Percent.map { String(format: "top-1 %.2f %%", $0) })
         }
         let result = found.result
+        var notes: [String] = []
+        if result.skipped > 0 { notes.append("\(result.skipped) bad samples are left out") }
+        if !result.isLabelled {
+            notes.append(
+                result.labelled == 0
+                    ? "no accuracy, as the samples have no labels"
+                    : "no accuracy, as only \(result.labelled) of \(result.samples) samples count as labelled")
+        }
+        for note in notes { runner.progress.message("\(name): \(note)") }
         return Report.Stage(
             name, evaluating: form, samples: result.samples, skipped: result.skipped, seconds: found.seconds,
-            correctTop1: result.isLabelled ? result.top1 : nil, correctTop5: result.isLabelled ? result.top5 : nil)
+            correctTop1: result.isLabelled ? result.top1 : nil, correctTop5: result.isLabelled ? result.top5 : nil
+        ).noting(notes)
     }
 
     /// - Parameter isPart: of a stage that runs.
