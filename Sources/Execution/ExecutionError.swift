@@ -10,6 +10,8 @@ public struct ExecutionError: Error, Equatable, Sendable {
         case missingInstructionSet
         /// A fed array is absent, or of another type or shape than the plan was compiled for.
         case inputMismatch
+        /// A plan would take more memory than it may.
+        case tooLarge
     }
 
     /// What went wrong.

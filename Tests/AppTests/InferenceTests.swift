@@ -92,6 +92,38 @@ struct InferenceTests {
         }
     }
 
+    /// 478 bytes that describe a network of 300 GB are refused before any of it is allocated.
+    @Test func whatNoMachineHasRoomFor() throws {
+        let error = #expect(throws: (any Error).self) {
+            try infer(
+                inputs: ["x": ["batch", 1, 4, 4]],
+                nodes: [
+                    Node(
+                        name: "conv", opType: "Conv", inputs: ["x", "w"], outputs: ["y"],
+                        attributes: ["pads": .ints([100_000, 100_000, 100_000, 100_000])])
+                ], constants: ["w": Tensor(shape: [1, 1, 3, 3], [Float](repeating: 1, count: 9))],
+                arrays: ["x": Tensor(shape: [2, 1, 4, 4], [Float](repeating: 1, count: 32))])
+        }
+        let failure = Failure(try #require(error))
+        #expect(failure.sentence.contains("the network takes too much memory"), "\(failure.sentence)")
+        #expect(failure.sentence.contains("QUANTSIM_PLAN_MEMORY_GIB"), "\(failure.sentence)")
+        #expect(failure.exitReason == .permanent)
+    }
+
+    /// What oneDNN does not take is the model's fault.
+    @Test func moreInputsThanConcatTakes() throws {
+        let error = #expect(throws: (any Error).self) {
+            try infer(
+                inputs: ["x": ["batch", 2]],
+                nodes: [
+                    Node(
+                        name: "join", opType: "Concat", inputs: [String](repeating: "x", count: 5000), outputs: ["y"],
+                        attributes: ["axis": .int(1)])
+                ], arrays: ["x": Tensor(shape: [2, 2], [Float](repeating: 1, count: 4))])
+        }
+        #expect(Failure(try #require(error)).exitReason == .permanent)
+    }
+
     @Test func wrongShapeIsRefused() throws {
         #expect(throws: (any Error).self) {
             try infer(

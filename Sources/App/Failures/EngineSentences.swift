@@ -16,13 +16,15 @@ extension ExecutionError {
         case .library: "oneDNN failed" + (operation.map { " at \($0)" } ?? "")
         case .missingInstructionSet: "this machine lacks the instruction set of the job"
         case .inputMismatch: "the input does not fit the model"
+        case .tooLarge: "the network takes too much memory"
         }
     }
 
     var exitReason: ExitReason {
         switch code {
-        case .library: .internalFault
-        case .unsupportedForm, .missingInstructionSet, .inputMismatch: .permanent
+        // What oneDNN does not take, it will not take another time.
+        case .library: found == "out of memory" ? .temporary : .permanent
+        case .unsupportedForm, .missingInstructionSet, .inputMismatch, .tooLarge: .permanent
         }
     }
 }

@@ -40,6 +40,7 @@ final class Program {
         (places, byteCount) = Self.place(builder, entries: entries, results: results)
         arenaByteCount = byteCount
         let total = byteCount + builder.scratchpadByteCount + Arena.alignment
+        try PlanMemory.check(total)
         arena = UnsafeMutableRawPointer.allocate(byteCount: total, alignment: Arena.alignment)
         arena.initializeMemory(as: UInt8.self, repeating: 0, count: total)
         try bind(builder.instructions)

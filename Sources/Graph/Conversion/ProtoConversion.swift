@@ -93,6 +93,11 @@ extension ValueInfo {
                 .unsupportedElementType, tensor: proto.name, expected: "a tensor of numbers",
                 found: "element type \(type.elemType)")
         }
+        if let extent = type.shape.dim.first(where: { $0.dimValue < -1 }) {
+            throw GraphError(
+                .inputShapeMismatch, tensor: proto.name, expected: "extents of at least 1, 0 or -1 where they are open",
+                found: "\(extent.dimValue)")
+        }
         let dimensions = type.shape.dim.map { extent -> Dimension in
             switch extent.value {
             // Old exporters write 0 or -1 where the extent is open.
