@@ -21,7 +21,7 @@ package enum Arena {
     /// place where nothing alive at the same time lies.
     package static func place(_ requests: [Request]) -> (offsets: [Int], byteCount: Int) {
         var offsets = [Int](repeating: 0, count: requests.count)
-        var placed: [Int] = []
+        var placed = PlacedRequests(requests)
         var end = 0
         let order = requests.indices.sorted {
             (requests[$0].byteCount, requests[$1].lifetime.lowerBound, $1)
@@ -29,10 +29,7 @@ package enum Arena {
         }
         for index in order {
             let size = aligned(requests[index].byteCount)
-            let neighbours =
-                placed
-                .filter { requests[$0].lifetime.overlaps(requests[index].lifetime) }
-                .sorted { offsets[$0] < offsets[$1] }
+            let neighbours = placed.overlapping(index).sorted { offsets[$0] < offsets[$1] }
             var offset = 0
             for neighbour in neighbours {
                 if offset + size <= offsets[neighbour] { break }
@@ -47,5 +44,47 @@ package enum Arena {
 
     private static func aligned(_ byteCount: Int) -> Int {
         (max(byteCount, 1) + alignment - 1) / alignment * alignment
+    }
+}
+
+/// Requests that have a place, by the stretches of time that they are alive in: most live for a few instructions of many
+/// thousands, and are no neighbours of others.
+private struct PlacedRequests {
+    private static let stretches = 1024
+
+    private let requests: [Arena.Request]
+    private let first: Int
+    private let length: Int
+    private var byStretch: [[Int]]
+    /// The request that last looked at each, so that one in several stretches is found once.
+    private var lookedAtBy: [Int]
+
+    init(_ requests: [Arena.Request]) {
+        self.requests = requests
+        first = requests.map(\.lifetime.lowerBound).min() ?? 0
+        let last = requests.map(\.lifetime.upperBound).max() ?? 0
+        length = (last - first) / Self.stretches + 1
+        byStretch = [[Int]](repeating: [], count: (last - first) / length + 1)
+        lookedAtBy = [Int](repeating: -1, count: requests.count)
+    }
+
+    private func stretches(of index: Int) -> ClosedRange<Int> {
+        let lifetime = requests[index].lifetime
+        return (lifetime.lowerBound - first) / length...(lifetime.upperBound - first) / length
+    }
+
+    mutating func append(_ index: Int) {
+        for stretch in stretches(of: index) { byStretch[stretch].append(index) }
+    }
+
+    mutating func overlapping(_ index: Int) -> [Int] {
+        var found: [Int] = []
+        for stretch in stretches(of: index) {
+            for other in byStretch[stretch] where lookedAtBy[other] != index {
+                lookedAtBy[other] = index
+                if requests[other].lifetime.overlaps(requests[index].lifetime) { found.append(other) }
+            }
+        }
+        return found
     }
 }

@@ -131,7 +131,7 @@ struct Specialization {
             needed.formUnion(step.node.inputs)
             kept.append(step)
         }
-        let made = kept.flatMap(\.node.outputs)
+        let made = Set(kept.flatMap(\.node.outputs))
         return SpecializedGraph(
             inputs: inputs, outputs: outputs, steps: kept.reversed(),
             constants: constants.filter { needed.contains($0.key) },
