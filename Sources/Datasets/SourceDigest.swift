@@ -54,7 +54,7 @@ extension DatasetSource {
             read.append(try handle.read(upToCount: blockSize) ?? Data())
             return SHA256Digest(of: read)
         } catch {
-            throw DatasetError(.cannotOpen, file: file.path, found: error.localizedDescription)
+            throw DatasetError(.cannotOpen, file: file.path, found: SystemError.words(for: error))
         }
     }
 }

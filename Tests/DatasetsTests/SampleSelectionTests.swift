@@ -57,6 +57,19 @@ import Testing
         #expect(try SampleIndex(source(.spread(seed: 1), limit: nil)).count == 100)
     }
 
+    /// Names with dots, which are cut at the first one, and other files are no samples, and counted.
+    @Test func whatIsNoSampleIsCounted() throws {
+        let scratch = try ScratchFolder()
+        var tar = TarBuilder()
+        for (name, text) in [
+            ("a.cls", "1"), ("a.jpg", "x"), ("b.v2.png", "x"), ("b.v2.cls", "2"), ("c.json", "{}"), ("readme", ""),
+        ] { tar.add(name, text) }
+        try scratch.write(tar.finished(), to: "a.tar")
+        let source = try DatasetSource(path: "a.tar", relativeTo: scratch.url)
+        #expect(try source.passedOver() == [".v2.png": 1, ".v2.cls": 1, ".json": 1, "no extension": 1])
+        #expect(try source.count() == 1)
+    }
+
     /// Other data under the same names and sizes has another digest.
     @Test func contentDigest() throws {
         let scratch = try ScratchFolder()
