@@ -23,12 +23,12 @@ struct TrainingJob {
         config: String = "default", evaluation: Int? = nil, settings: [String: String] = [:]
     ) throws {
         self.folder = folder
-        let evaluation = evaluation.map { "\n  evaluation: {path: \(Self.evaluationSamples.path), samples: \($0)}" }
+        let evaluation = evaluation.map { "\n  evaluation: {path: \(Self.evaluationSamples.path), samples: \($0), order: first}" }
         try """
         model: \(model.path)
         dataset:
-          calibration: {path: \(Self.samples.path), samples: 100}
-          training: {path: \(path), samples: \(samples)}\(evaluation ?? "")
+          calibration: {path: \(Self.samples.path), samples: 100, order: first}
+          training: {path: \(path), samples: \(samples), order: first}\(evaluation ?? "")
         quantization: {config: \(config), scheme: tf_enhanced, activation_bitwidth: 8, parameter_bitwidth: 4}
         training:
           steps: \(steps)
