@@ -23,7 +23,9 @@ struct TrainingJob {
         config: String = "default", evaluation: Int? = nil, settings: [String: String] = [:]
     ) throws {
         self.folder = folder
-        let evaluation = evaluation.map { "\n  evaluation: {path: \(Self.evaluationSamples.path), samples: \($0), order: first}" }
+        let evaluation = evaluation.map {
+            "\n  evaluation: {path: \(Self.evaluationSamples.path), samples: \($0), order: first}"
+        }
         try """
         model: \(model.path)
         dataset:
