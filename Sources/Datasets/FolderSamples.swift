@@ -1,9 +1,9 @@
 import Foundation
 
 /// The images of a folder. Those directly in it come first and have no label; then those of each sub-folder, whose
-/// place among the classes, or among the sub-folders in sorted order where none are given, is the label. Sub-folders are searched all the way down. Names are
-/// sorted by their UTF-8 bytes, which is the order of code points; hidden entries are passed over. Holds the names of
-/// one sub-folder at a time.
+/// place among the classes, or among the sub-folders in sorted order where none are given, is the label. Sub-folders are
+/// searched all the way down. Names are sorted by their UTF-8 bytes, which is the order of code points; hidden entries are
+/// passed over. Holds the names of one sub-folder at a time.
 final class FolderSamples: SampleStream {
     /// Deeper folders are surely a loop of links.
     private static let maximumDepth = 16

@@ -86,6 +86,10 @@ package struct JobService {
         configuration.classify = surroundings.classify
         configuration.progress = surroundings.clusterProgress
         coordinator = try Coordinator(configuration: configuration)
+        // Beside a job that has begun anew they would be taken for its own.
+        if !resume {
+            for file in [folder.report, folder.reportPage] { try? FileManager.default.removeItem(at: file) }
+        }
         if let remark { surroundings.progress.message(remark) }
         // After the coordinator, which has refused to resume another job.
         let checkpoints = try job.training.map { [configuration] training in

@@ -44,12 +44,12 @@ public struct Slice: Operator {
         )
     }
 
-    /// The end along an axis as it is given, before it is clamped to the extent; nil where none is.
-    func end(along axis: Int, inputs: [OperatorInput?]) throws -> Int? {
+    /// The bounds along an axis as they are given, before they are clamped to the extent; nil where none are.
+    func givenBounds(along axis: Int, inputs: [OperatorInput?]) throws -> (start: Int, end: Int)? {
         let rank = try node.input(inputs, 0).type.shape.rank
         let bounds = try bounds(inputs: inputs)
-        for (index, end) in bounds.ends.enumerated() {
-            if try node.resolveAxis(bounds.axes?[index] ?? index, rank: rank) == axis { return end }
+        for (index, bound) in zip(bounds.starts, bounds.ends).enumerated() {
+            if try node.resolveAxis(bounds.axes?[index] ?? index, rank: rank) == axis { return bound }
         }
         return nil
     }

@@ -56,41 +56,30 @@ extension [SampleInput?] {
 
 // MARK: Element by element
 
-extension ElementwiseUnary: SampleWiseOperator {
+/// Operators whose output has the places of their first input.
+protocol ElementOperator: SampleWiseOperator {}
+
+extension ElementOperator {
     func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? { inputs.ofFirst }
 }
 
-extension Cast: SampleWiseOperator {
-    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? { inputs.ofFirst }
-}
+extension Cast: ElementOperator {}
+extension Clip: ElementOperator {}
+extension ElementwiseUnary: ElementOperator {}
 
-extension Clip: SampleWiseOperator {
-    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? { inputs.ofFirst }
-}
+/// Operators whose inputs are broadcast.
+protocol BroadcastOperator: SampleWiseOperator {}
 
-extension ElementwiseBinary: SampleWiseOperator {
+extension BroadcastOperator {
     func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
         inputs.broadcast(to: outputs[0])
     }
 }
 
-extension ElementwiseVariadic: SampleWiseOperator {
-    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
-        inputs.broadcast(to: outputs[0])
-    }
-}
-
-extension Comparison: SampleWiseOperator {
-    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
-        inputs.broadcast(to: outputs[0])
-    }
-}
-
-extension Selection: SampleWiseOperator {
-    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
-        inputs.broadcast(to: outputs[0])
-    }
-}
+extension Comparison: BroadcastOperator {}
+extension ElementwiseBinary: BroadcastOperator {}
+extension ElementwiseVariadic: BroadcastOperator {}
+extension Selection: BroadcastOperator {}
 
 // MARK: Images, whose first axis is the batch's in ONNX's own words
 
@@ -228,10 +217,9 @@ extension Slice: SampleWiseOperator {
         guard let position = inputs.ofFirst, let shape = inputs.first??.shape else { return nil }
         let range = try ranges(inputs: inputs.values)[position.axis]
         guard range == AxisRange(start: 0, count: shape[position.axis], step: 1) else { return nil }
-        // A number that happens to be beyond these samples is not beyond any number of them.
-        if let end = try end(along: position.axis, inputs: inputs.values), end < Int(Int32.max) {
-            guard inputs.count > 2, inputs[2]?.isFixed == false else { return nil }
-        }
+        // A bound that happens to be beyond these samples is not beyond any number of them.
+        guard let (start, end) = try givenBounds(along: position.axis, inputs: inputs.values) else { return position }
+        guard start == 0, end >= Int(Int32.max) || (inputs.count > 2 && inputs[2]?.isFixed == false) else { return nil }
         return position
     }
 }

@@ -12,8 +12,7 @@ public enum FormerResults: Equatable, Sendable {
     case replace
 
     /// - Parameter fingerprint: of the job that is to run.
-    /// - Returns: whether the journal is gone on from, and a line for people. Where it is not, what a reader could take for the
-    ///   new job's results is gone.
+    /// - Returns: whether the journal is gone on from, and a line for people.
     /// - Throws: `ClusterError(.otherJob)` where the folder is another job's, `.journal` where it cannot be told.
     func resumes(_ fingerprint: Data, in folder: OutputFolder) throws -> (resume: Bool, remark: String?) {
         let isFinished = FileManager.default.fileExists(atPath: folder.report.path)
@@ -33,7 +32,6 @@ public enum FormerResults: Equatable, Sendable {
             guard isSame || !isFinished else { throw otherJob(folder, isFinished: true) }
         case .replace: break
         }
-        for file in [folder.report, folder.reportPage] { try? FileManager.default.removeItem(at: file) }
         return (false, remark)
     }
 

@@ -93,6 +93,10 @@ def _(m): m.op("Sub", "x", m.op("ReduceMean", "x", axes=[-1], keepdims=1), out="
 def _(m): m.op("Slice", "x", i(-1), i(-(2 ** 63)), i(0), i(-1), out="y")
 
 
+@build("last_hundred", [3], count=150)
+def _(m): m.op("Slice", "x", i(-100), i(2 ** 63 - 1), i(0), out="y")
+
+
 @build("first_three", [9])
 def _(m): m.op("Slice", "x", i(0), i(3), i(0), out="y")
 
