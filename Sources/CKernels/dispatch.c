@@ -5,6 +5,9 @@
 
 #if defined(__x86_64__)
 
+#include <cpuid.h>
+#include <string.h>
+
 #define QS_CALL(kernel, ...)                                     \
     do {                                                         \
         QS_ENTER;                                                \
@@ -15,6 +18,17 @@
         }                                                        \
         QS_LEAVE;                                                \
     } while (0)
+
+void qs_cpu_brand(char brand[49]) {
+    unsigned words[12] = {0};
+    for (unsigned leaf = 0; leaf < 3; leaf++) {
+        if (!__get_cpuid(0x80000002u + leaf, &words[4 * leaf], &words[4 * leaf + 1], &words[4 * leaf + 2],
+                         &words[4 * leaf + 3]))
+            break;
+    }
+    memcpy(brand, words, 48);
+    brand[48] = 0;
+}
 
 enum qs_isa qs_best_isa(void) {
     __builtin_cpu_init();
@@ -33,6 +47,8 @@ enum qs_isa qs_best_isa(void) {
         (void)isa;                   \
         kernel##_scalar(__VA_ARGS__); \
     } while (0)
+
+void qs_cpu_brand(char brand[49]) { brand[0] = 0; }
 
 enum qs_isa qs_best_isa(void) { return QS_ISA_SCALAR; }
 

@@ -126,6 +126,8 @@ public struct Refusal: Error, Equatable, Sendable {
         case library
         /// The machine lacks the instruction set that the job is pinned to.
         case instructionSet
+        /// The pass's probe gives other bits on this machine than on those that take part.
+        case probe
         /// A hello that contradicts its own connection.
         case identity
         /// More workers than the coordinator takes.

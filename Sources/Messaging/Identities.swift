@@ -94,10 +94,13 @@ public struct ComputeIdentity: Equatable, Sendable {
     public var library: String
     /// The instruction sets that this machine can be pinned to.
     public var supportedISAs: [String]
+    /// Processor, caches and system library, for people: what differs where results do.
+    public var machine: String
 
-    public init(library: String, supportedISAs: [String]) {
+    public init(library: String, supportedISAs: [String], machine: String = "") {
         self.library = library
         self.supportedISAs = supportedISAs
+        self.machine = machine
     }
 }
 

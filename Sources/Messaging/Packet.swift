@@ -4,7 +4,7 @@ import Foundation
 /// message may announce bounds what a receiver ever sets aside for it.
 public enum WireLimits {
     /// Counts the versions of the messages; peers of another one are refused.
-    public static let protocolVersion: UInt16 = 3
+    public static let protocolVersion: UInt16 = 4
     /// The most bytes in a bulk frame.
     public static let chunkSize = 1 << 20
     /// The most bytes in a frame of an exchange between workers. Parts of gradients take a quarter of a MiB; more only where

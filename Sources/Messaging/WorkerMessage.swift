@@ -7,8 +7,8 @@ public enum WorkerMessage: Equatable, Sendable {
     case heartbeat(HeartbeatMessage)
     /// Asks for one chunk of an artifact; the worker sets the pace.
     case fetch(artifact: ArtifactID, offset: Int)
-    /// All lanes are ready to compute the pass's shards.
-    case passReady(pass: Int)
+    /// All lanes are ready to compute the pass's shards; the digest is of what the pass's probe gave here, where it has one.
+    case passReady(pass: Int, probe: SHA256Digest?)
     case passFailed(pass: Int, ShardFailure)
     /// Asks for as many more leases.
     case request(pass: Int, credits: Int)

@@ -17,13 +17,15 @@ extension Envelope where Message == WorkerMessage {
             wire.hello.host = hello.host
             wire.hello.process = UInt32(hello.process)
             wire.hello.exchangePort = UInt32(hello.exchangePort)
+            wire.hello.machine = hello.compute.machine
         case .heartbeat(let heartbeat):
             wire.heartbeat = WireHeartbeat(heartbeat)
         case .fetch(let artifact, let offset):
             wire.fetch.artifact = artifact.bytes
             wire.fetch.offset = UInt64(offset)
-        case .passReady(let pass):
+        case .passReady(let pass, let probe):
             wire.passReady.pass = UInt32(pass)
+            wire.passReady.probe = probe?.bytes ?? Data()
         case .passFailed(let pass, let failure):
             wire.passFailed.pass = UInt32(pass)
             wire.passFailed.failure = WireFailure(failure)
@@ -75,7 +77,8 @@ extension Envelope where Message == WorkerMessage {
                 WorkerMessage.Hello(
                     peer: PeerID(worker: hello.worker, incarnation: hello.incarnation),
                     lanes: try WireField.int(UInt64(hello.lanes), in: 1...4096, "lanes"),
-                    compute: ComputeIdentity(library: hello.library, supportedISAs: hello.supportedIsas),
+                    compute: ComputeIdentity(
+                        library: hello.library, supportedISAs: hello.supportedIsas, machine: hello.machine),
                     host: hello.host, process: Int(hello.process),
                     exchangePort: try WireField.int(UInt64(hello.exchangePort), in: 0...65535, "port")))
         case .heartbeat(let heartbeat):
@@ -85,7 +88,8 @@ extension Envelope where Message == WorkerMessage {
                 artifact: try WireField.digest(fetch.artifact),
                 offset: try WireField.int(fetch.offset, in: 0...WireLimits.artifactSize, "offset"))
         case .passReady(let ready):
-            message = .passReady(pass: Int(ready.pass))
+            message = .passReady(
+                pass: Int(ready.pass), probe: ready.probe.isEmpty ? nil : try WireField.digest(ready.probe))
         case .passFailed(let failed):
             message = .passFailed(pass: Int(failed.pass), ShardFailure(failed.failure))
         case .request(let request):

@@ -189,6 +189,9 @@ nonisolated struct WireHello: Sendable {
   /// Where other workers connect to for exchanges; 0 where they cannot.
   var exchangePort: UInt32 = 0
 
+  /// Processor, caches and system library, for people.
+  var machine: String = String()
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -230,6 +233,9 @@ nonisolated struct WirePassReady: Sendable {
   // methods supported on all messages.
 
   var pass: UInt32 = 0
+
+  /// Of the pass's fixed computation on this worker; empty where the pass has none.
+  var probe: Data = Data()
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1074,7 +1080,7 @@ nonisolated extension WireFromWorker: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension WireHello: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = "Hello"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}worker\0\u{1}incarnation\0\u{1}lanes\0\u{1}library\0\u{3}supported_isas\0\u{1}host\0\u{1}process\0\u{3}exchange_port\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}worker\0\u{1}incarnation\0\u{1}lanes\0\u{1}library\0\u{3}supported_isas\0\u{1}host\0\u{1}process\0\u{3}exchange_port\0\u{1}machine\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1090,6 +1096,7 @@ nonisolated extension WireHello: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       case 6: try { try decoder.decodeSingularStringField(value: &self.host) }()
       case 7: try { try decoder.decodeSingularUInt32Field(value: &self.process) }()
       case 8: try { try decoder.decodeSingularUInt32Field(value: &self.exchangePort) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.machine) }()
       default: break
       }
     }
@@ -1120,6 +1127,9 @@ nonisolated extension WireHello: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if self.exchangePort != 0 {
       try visitor.visitSingularUInt32Field(value: self.exchangePort, fieldNumber: 8)
     }
+    if !self.machine.isEmpty {
+      try visitor.visitSingularStringField(value: self.machine, fieldNumber: 9)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1132,6 +1142,7 @@ nonisolated extension WireHello: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if lhs.host != rhs.host {return false}
     if lhs.process != rhs.process {return false}
     if lhs.exchangePort != rhs.exchangePort {return false}
+    if lhs.machine != rhs.machine {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1209,7 +1220,7 @@ nonisolated extension WireFetch: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
 
 nonisolated extension WirePassReady: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = "PassReady"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}pass\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}pass\0\u{1}probe\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1218,6 +1229,7 @@ nonisolated extension WirePassReady: SwiftProtobuf.Message, SwiftProtobuf._Messa
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularUInt32Field(value: &self.pass) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.probe) }()
       default: break
       }
     }
@@ -1227,11 +1239,15 @@ nonisolated extension WirePassReady: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if self.pass != 0 {
       try visitor.visitSingularUInt32Field(value: self.pass, fieldNumber: 1)
     }
+    if !self.probe.isEmpty {
+      try visitor.visitSingularBytesField(value: self.probe, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   static func ==(lhs: WirePassReady, rhs: WirePassReady) -> Bool {
     if lhs.pass != rhs.pass {return false}
+    if lhs.probe != rhs.probe {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -40,6 +40,14 @@ package final class PassExecutors: PassExecutorFactory {
         }
     }
 
+    /// What the workload's probe gives on this machine.
+    package func probe(descriptor: Data, artifacts: (ArtifactID) throws -> Data) throws -> SHA256Digest? {
+        let workload = try Self.workload(descriptor)
+        return try withoutActuallyEscaping(artifacts) { artifacts in
+            try workload.probe(WorkerContext(memory: memory, artifacts: artifacts))
+        }
+    }
+
     /// As the workload says; all where the descriptor cannot be decoded.
     package func neededArtifacts(descriptor: Data, of artifacts: [ArtifactID]) -> [ArtifactID] {
         // What cannot be decoded is told of when its executor is made.

@@ -47,6 +47,9 @@ final class SimulatedCoordinator {
         beginPass()
     }
 
+    /// All passes have one probe.
+    static let probed = SHA256Digest(of: Data("model".utf8))
+
     static func artifact(_ index: Int) -> Data { Data(repeating: UInt8(index), count: [0, 100, 500][index]) }
 
     static func artifacts(ofPass pass: Int) -> [Int] { [[0, 1], [1, 2], [2]][pass % 3] }
@@ -97,6 +100,9 @@ final class SimulatedCoordinator {
             read()
         case .merge(let result): merge(result)
         case .flush: scheduleCommit(after: 0)
+        case .keepProbe(let answer):
+            if simulation.disk.probe != nil { simulation.violate("a second answer to the probe is kept") }
+            simulation.disk.probe = answer
         case .passCompleted(let done): complete(done)
         case .passEnded(let error):
             if isJournaled { simulation.violate("a pass ended: \(error)") }
@@ -221,7 +227,7 @@ final class SimulatedCoordinator {
                 CoordinatorState.PassStart(
                     pass: pass, name: "pass \(pass)", descriptor: task.descriptor,
                     artifacts: artifacts.map { SHA256Digest(of: $0) }, committed: committed, isJournaled: isJournaled,
-                    isReduced: isReduced)))
+                    isReduced: isReduced, probe: Probe(subject: Self.probed, answer: simulation.disk.probe))))
     }
 
     /// What the thread of a training does next, once what it was told before has been told to the state: the next pass, unless

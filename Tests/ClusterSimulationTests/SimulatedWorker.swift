@@ -24,6 +24,8 @@ final class SimulatedWorker {
     let lanes: Int
     /// Where other workers connect to.
     let port: Int
+    /// A machine that must take no part.
+    let computesOtherBits: Bool
     private(set) var state: WorkerState
     private(set) var link: Link?
     private(set) var isAlive = true
@@ -47,11 +49,12 @@ final class SimulatedWorker {
     var replica: SimulatedReplica?
     private(set) lazy var exchange = SimulatedExchange(self)
 
-    init(simulation: Simulation, name: String, lanes: Int, port: Int) {
+    init(simulation: Simulation, name: String, lanes: Int, port: Int, computesOtherBits: Bool) {
         self.simulation = simulation
         self.name = name
         self.lanes = lanes
         self.port = port
+        self.computesOtherBits = computesOtherBits
         state = WorkerState(
             identity: WorkerState.Identity(
                 worker: name, lanes: lanes, compute: ComputeIdentity(library: "sim 1", supportedISAs: ["plain"]),
@@ -162,6 +165,7 @@ final class SimulatedWorker {
         case .send(let channel, let envelope): send(envelope, on: channel)
         case .setUp(let setUp): prepare(setUp)
         case .compute(let item):
+            if computesOtherBits { simulation.violate("\(name), which computes other bits, has a shard") }
             waiting.append(item)
             compute()
         case .exchange(let plan, let own, let setUp):
@@ -175,7 +179,9 @@ final class SimulatedWorker {
         case .exit(let exit):
             simulation.note("\(name) exits: \(exit)")
             simulation.count("exit \(exit)".prefix { $0 != "(" }.description)
-            if case .refused = exit { simulation.violate("\(name) was refused: \(exit)") }
+            if case .refused(let refusal) = exit, refusal.code != .probe || !computesOtherBits {
+                simulation.violate("\(name) was refused: \(exit)")
+            }
             end()
             simulation.workerEnded(self)
         case .log(let event): simulation.note("\(name): \(event.message) \(event.metadata.sorted { $0.key < $1.key })")
@@ -313,7 +319,7 @@ final class SimulatedWorker {
                 return
             }
             if self.setUp == setUp.number { executor = made }
-            handle(.setUpDone(setUp.number))
+            handle(.setUpDone(setUp.number, probe: SHA256Digest(of: Data([computesOtherBits ? 1 : 0]))))
         }
     }
 

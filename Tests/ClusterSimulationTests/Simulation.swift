@@ -183,7 +183,7 @@ final class Simulation {
         workersStarted += 1
         let worker = SimulatedWorker(
             simulation: self, name: "w\(workersStarted)", lanes: Int.random(in: job.lanes, using: &random),
-            port: workersStarted)
+            port: workersStarted, computesOtherBits: disk.probe != nil && chance(faults.otherBits))
         workers.append(worker)
         worker.start()
     }
@@ -274,6 +274,8 @@ struct SimulatedDisk {
     }
 
     var epoch: UInt32 = 0
+    /// What the first worker came to.
+    var probe: ProbeAnswer?
     var passes: [Int: Pass] = [:]
     /// Of a training, the last.
     var checkpoint: SimulatedReplica?

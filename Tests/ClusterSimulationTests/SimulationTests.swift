@@ -7,7 +7,9 @@ import Testing
     static let environment = ProcessInfo.processInfo.environment
 
     @Test func everyHistoryEndsInTheSameState() async throws {
-        try await run(seeds: Self.defaultSeeds, trains: false)
+        guard let total = try await run(seeds: Self.defaultSeeds, trains: false) else { return }
+        // Machines that compute other bits were turned away.
+        if total.histories >= 300 { #expect(total.statistics["exit refused", default: 0] >= total.histories / 20) }
     }
 
     @Test func everyTrainingEndsInTheSameState() async throws {

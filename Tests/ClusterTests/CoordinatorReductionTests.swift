@@ -21,7 +21,7 @@ import Testing
         var script = CoordinatorScript(limits: limits)
         for (index, peer) in peers.enumerated() { _ = script.joins(peer, port: 7001 + index) }
         _ = script.begins(shards: peers.count, isReduced: true)
-        for peer in peers { _ = script.says(peer, .passReady(pass: 0)) }
+        for peer in peers { _ = script.says(peer, .passReady(pass: 0, probe: nil)) }
         var leases: [PeerID: CoordinatorMessage.LeaseMessage] = [:]
         var actions: [CoordinatorState.Action] = []
         for peer in peers {
@@ -70,7 +70,7 @@ import Testing
         var script = CoordinatorScript()
         for peer in [alice, bob] { _ = script.joins(peer, port: 7000) }
         _ = script.begins(shards: 2, isReduced: true)
-        for peer in [alice, bob] { _ = script.says(peer, .passReady(pass: 0)) }
+        for peer in [alice, bob] { _ = script.says(peer, .passReady(pass: 0, probe: nil)) }
         let lease = try #require(script.says(alice, .request(pass: 0, credits: 1)).leases(to: alice).first)
         _ = script.results(alice, lease)
         _ = script.on(gone(alice))
@@ -144,7 +144,7 @@ import Testing
         _ = script.begins(shards: 1, isReduced: true)
         let failure = ShardFailure(permanent: false, code: ShardFailure.stateMissing)
         _ = script.says(alice, .passFailed(pass: 0, failure))
-        _ = script.says(bob, .passReady(pass: 0))
+        _ = script.says(bob, .passReady(pass: 0, probe: nil))
         let actions = script.says(bob, .request(pass: 0, credits: 1))
         #expect(actions.plans(to: alice).isEmpty && actions.plans(to: bob).map(\.roster.count) == [1])
         _ = script.results(bob, try #require(actions.leases(to: bob).first))
@@ -182,8 +182,8 @@ import Testing
         _ = script.joins(alice, port: 7001)
         _ = script.joins(bob, port: 0)
         _ = script.begins(shards: 1, isReduced: true)
-        _ = script.says(bob, .passReady(pass: 0))
-        _ = script.says(alice, .passReady(pass: 0))
+        _ = script.says(bob, .passReady(pass: 0, probe: nil))
+        _ = script.says(alice, .passReady(pass: 0, probe: nil))
         #expect(script.says(alice, .request(pass: 0, credits: 1)).endings.map(\.worker) == ["bob"])
     }
 
@@ -191,17 +191,17 @@ import Testing
         var script = CoordinatorScript()
         _ = script.joins(alice, port: 7001)
         _ = script.begins(shards: 1, isReduced: true)
-        _ = script.says(alice, .passReady(pass: 0))
+        _ = script.says(alice, .passReady(pass: 0, probe: nil))
         _ = script.joins(bob, port: 7002)
         let lease = script.says(alice, .request(pass: 0, credits: 1))
         #expect(lease.plans(to: alice).isEmpty)
         _ = script.results(alice, try #require(lease.leases(to: alice).first))
         var patient = script
-        #expect(patient.says(bob, .passReady(pass: 0)).plans(to: bob).map(\.roster.count) == [2])
+        #expect(patient.says(bob, .passReady(pass: 0, probe: nil)).plans(to: bob).map(\.roster.count) == [2])
         #expect(script.waits(59, [alice, bob]).plans(to: alice).isEmpty)
         #expect(script.waits(2, [alice, bob]).plans(to: alice).map(\.roster.count) == [1])
         // Who comes after the plan takes no part in it.
-        #expect(script.says(bob, .passReady(pass: 0)).plans(to: bob).isEmpty)
+        #expect(script.says(bob, .passReady(pass: 0, probe: nil)).plans(to: bob).isEmpty)
         #expect(script.says(bob, reduced("e")).merges.isEmpty)
         #expect(script.says(alice, reduced()).merges.count == 1)
     }

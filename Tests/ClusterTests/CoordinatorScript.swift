@@ -35,25 +35,27 @@ struct CoordinatorScript {
     }
 
     mutating func joins(
-        _ peer: PeerID, lanes: Int = 1, library: String = "lib 1", isas: [String] = ["sse41", "avx2"], port: Int = 0
+        _ peer: PeerID, lanes: Int = 1, library: String = "lib 1", isas: [String] = ["sse41", "avx2"], port: Int = 0,
+        machine: String = ""
     ) -> [CoordinatorState.Action] {
         says(
             peer,
             .hello(
                 .init(
-                    peer: peer, lanes: lanes, compute: ComputeIdentity(library: library, supportedISAs: isas),
+                    peer: peer, lanes: lanes, compute: ComputeIdentity(library: library, supportedISAs: isas, machine: machine),
                     host: "h", process: 1, exchangePort: port)))
     }
 
     /// A pass of so many shards of one byte each.
     mutating func begins(
-        shards: Int, committed: CommittedShards = CommittedShards(), isReduced: Bool = false
+        shards: Int, committed: CommittedShards = CommittedShards(), isReduced: Bool = false,
+        probe: Probe? = nil
     ) -> [CoordinatorState.Action] {
         var actions = on(
             .passBegan(
                 .init(
                     pass: 0, name: "p", descriptor: Data("d".utf8), artifacts: [], committed: committed,
-                    isReduced: isReduced)))
+                    isReduced: isReduced, probe: probe)))
         for shard in 0..<shards where !committed.contains(shard) {
             actions += on(.shardRead(Shard(index: shard, sampleCount: 10, payload: Data([UInt8(shard)]))))
         }

@@ -186,8 +186,8 @@ import Testing
         _ = script.begins(shards: 1)
         #expect(script.says(alice, .request(pass: 0, credits: 1)).leases(to: alice).count == 1)
         script.sequences[alice] = 5
-        #expect(script.says(alice, .passReady(pass: 0)).messages(to: alice) == [.rejoin])
-        #expect(script.says(alice, .passReady(pass: 0)).messages(to: alice) == [.rejoin])
+        #expect(script.says(alice, .passReady(pass: 0, probe: nil)).messages(to: alice) == [.rejoin])
+        #expect(script.says(alice, .passReady(pass: 0, probe: nil)).messages(to: alice) == [.rejoin])
         #expect(script.state.workersAlive == 0)
     }
 

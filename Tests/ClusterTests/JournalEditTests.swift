@@ -18,6 +18,9 @@ import Testing
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let path = folder.appendingPathComponent(name + ".sqlite").path
         let journal = try Journal(path: path, fingerprint: Data("job".utf8), resume: false)
+        for model in ["a", "b"] {
+            try journal.keep(ProbeAnswer(subject: digest(model), digest: digest("bits"), machine: "here"))
+        }
         for (pass, name) in ["calibrate", "evaluate"].enumerated() {
             try journal.begin(pass: pass, name: name, descriptor: digest(name))
             for part in 0..<2 {
@@ -39,7 +42,7 @@ import Testing
     private func read(_ path: String) throws -> [String] {
         let journal = try Journal(path: path, fingerprint: Data("job".utf8), resume: true)
         defer { journal.close() }
-        return try (0..<3).map { "\(String(describing: try journal.pass($0)))" }
+        return try journal.probes().map { "\($0)" } + (0..<3).map { "\(String(describing: try journal.pass($0)))" }
             + (0..<3).map { "\(try journal.committedShards(ofPass: $0))" }
     }
 
@@ -53,7 +56,7 @@ import Testing
     static let edits = [
         "UPDATE job SET epoch = -1", "UPDATE job SET epoch = 4294967295", "UPDATE job SET epoch = 'x'",
         "UPDATE job SET id = x'00'", "UPDATE job SET fingerprint = 5", "DELETE FROM job",
-        "INSERT INTO job VALUES (2, 'a', x'00', 1, x'00')", "UPDATE pass SET name = x'ff'",
+        "INSERT INTO job VALUES (2, 'a', x'00', 1, x'00', x'00')", "UPDATE pass SET name = x'ff'",
         "UPDATE pass SET descriptor = 'short'", "UPDATE pass SET finished = 1", "UPDATE pass SET finished = 'maybe'",
         "UPDATE pass SET finished = 0", "UPDATE pass SET state = NULL", "UPDATE pass SET state = x'00'",
         "UPDATE pass SET samples = -5", "UPDATE pass SET samples = 1e300", "UPDATE pass SET shards = 7",
@@ -64,6 +67,9 @@ import Testing
         "UPDATE shard SET samples = 'many'", "UPDATE shard SET payload = digest", "DELETE FROM shard WHERE shard = 3",
         "DELETE FROM shard", "UPDATE shard SET place = 9 - place",
         "INSERT INTO shard VALUES (1, 9, 9, x'00', 1, x'00')",
+        "UPDATE probe SET digest = subject", "UPDATE probe SET machine = 'elsewhere' WHERE place = 1",
+        "UPDATE probe SET place = 2 - place", "DELETE FROM probe WHERE place = 1", "DELETE FROM probe",
+        "UPDATE probe SET digest = x'00'", "UPDATE job SET probes = fingerprint", "DROP TABLE probe",
         "DROP TABLE shard", "DROP TABLE pass", "DROP TABLE job", "ALTER TABLE pass RENAME COLUMN state TO other",
     ]
 

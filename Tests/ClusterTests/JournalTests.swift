@@ -20,6 +20,8 @@ import Testing
         var journal = try open()
         let job = journal.job
         #expect(journal.epoch == 1)
+        let probe = ProbeAnswer(subject: digest("model"), digest: digest("bits"), machine: "here")
+        try journal.keep(probe)
         try journal.begin(pass: 0, name: "p", descriptor: digest("d"))
         let shards = [
             Journal.CommittedShard(shard: 4, digest: digest("a"), samples: 3, payload: digest("p")),
@@ -30,6 +32,7 @@ import Testing
         journal = try open()
         #expect(journal.job == job)
         #expect(journal.epoch == 2)
+        #expect(try journal.probes() == [probe])
         let state = try #require(try journal.pass(0))
         #expect(state.name == "p" && state.descriptor == digest("d") && !state.isFinished)
         #expect(

@@ -11,7 +11,7 @@ import Testing
         let actions =
             script.on(.started) + script.connects() + script.isWelcomed()
             + script.hears(.passBegin(WorkerScript.pass(pass, isReduced: true)))
-        for setUp in actions.setUps { _ = script.on(.setUpDone(setUp.number)) }
+        for setUp in actions.setUps { _ = script.on(.setUpDone(setUp.number, probe: nil)) }
         return script
     }
 
@@ -64,7 +64,7 @@ import Testing
         #expect(back.messages.results.isEmpty)
         // What the former session's lanes and exchange come to has no place in this one.
         #expect(try script.computes(items.last).isEmpty)
-        _ = script.on(.setUpDone(2))
+        _ = script.on(.setUpDone(2, probe: nil))
         _ = script.hears(plan(incarnation: 2))
         #expect(script.on(exchanged(incarnation: 1)).messages.isEmpty)
         #expect(script.on(exchanged(incarnation: 2)).messages.count == 1)

@@ -58,7 +58,7 @@ struct WorkerScript {
     /// Up to the first request for leases.
     mutating func isReady(epoch: UInt32 = 1, pass: Int = 0) -> [WorkerState.Action] {
         var actions = on(.started) + connects() + isWelcomed(epoch: epoch) + hears(.passBegin(Self.pass(pass)))
-        for case .setUp(let setUp) in actions { actions += on(.setUpDone(setUp.number)) }
+        for case .setUp(let setUp) in actions { actions += on(.setUpDone(setUp.number, probe: nil)) }
         return actions
     }
 

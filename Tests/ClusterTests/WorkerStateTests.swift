@@ -20,7 +20,7 @@ import Testing
 
     @Test func itAsksForTwoLeasesALane() throws {
         var script = WorkerScript(lanes: 2)
-        #expect(script.isReady().messages.suffix(2) == [.passReady(pass: 0), .request(pass: 0, credits: 4)])
+        #expect(script.isReady().messages.suffix(2) == [.passReady(pass: 0, probe: nil), .request(pass: 0, credits: 4)])
         let items = (1...4).flatMap { script.isLeased($0, counter: UInt32($0)).items }
         #expect(items.map(\.shard) == [1, 2, 3, 4])
         let after = try script.computes(items.first).messages
@@ -138,7 +138,7 @@ import Testing
         let messages = script.comesBack(epoch: 2).messages
         #expect(messages.results.isEmpty)
         // The pass is the same and stays set up; one lane is still busy with the former epoch's shard.
-        #expect(messages.suffix(2) == [.passReady(pass: 0), .request(pass: 0, credits: 1)])
+        #expect(messages.suffix(2) == [.passReady(pass: 0, probe: nil), .request(pass: 0, credits: 1)])
         #expect(try script.computes(items.last).messages == [.request(pass: 0, credits: 1)])
     }
 
@@ -150,8 +150,8 @@ import Testing
         #expect(actions.cancelled == [LeaseToken(epoch: 1, counter: 1)])
         #expect(actions.setUps.map(\.number) == [2])
         #expect(try script.computes(item).messages.isEmpty)
-        #expect(script.on(.setUpDone(1)).messages.isEmpty)
-        #expect(script.on(.setUpDone(2)).messages == [.passReady(pass: 1), .request(pass: 1, credits: 2)])
+        #expect(script.on(.setUpDone(1, probe: nil)).messages.isEmpty)
+        #expect(script.on(.setUpDone(2, probe: nil)).messages == [.passReady(pass: 1, probe: nil), .request(pass: 1, credits: 2)])
     }
 
     @Test func silenceEndsTheSessionAndPatienceTheWorker() {

@@ -159,8 +159,8 @@ import Testing
         #expect(
             hexadecimal
                 // magic, version, zero, body length, no bulk, body checksum, bulk checksum, header checksum, body
-                == "4351534d" + "0300" + "0000" + "04000000" + "ffffffff" + "44e0df0660f9d4db" + "0000000000000000"
-                + "e2974a5dd1e382cb" + "08016200"
+                == "4351534d" + "0400" + "0000" + "04000000" + "ffffffff" + "44e0df0660f9d4db" + "0000000000000000"
+                + "7b43b21e6054b977" + "08016200"
         )
     }
 

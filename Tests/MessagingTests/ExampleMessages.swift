@@ -48,7 +48,7 @@ struct ExampleMessages {
                     process: int(), exchangePort: int(0...65535))),
             .heartbeat(heartbeat()),
             .fetch(artifact: digest(), offset: int()),
-            .passReady(pass: int()),
+            .passReady(pass: int(), probe: digest()),
             .passFailed(pass: int(), failure()),
             .request(pass: int(), credits: int(1...65536)),
             .result(

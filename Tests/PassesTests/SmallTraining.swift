@@ -45,7 +45,7 @@ struct SmallTraining {
                 model: ArtifactID(of: file).bytes,
                 inputs: [PassSpecification.Input(name: "x", dimensions: [2], preprocessing: nil)], output: "output",
                 parameters: [:], tile: 2, skipsBadSamples: false),
-            replica: plan, loss: loss, globalBatch: 2, seed: 1, augmentation: nil, precision: .full
+            replica: plan, loss: loss, globalBatch: 2, slotBatch: 2, seed: 1, augmentation: nil, precision: .full
         ).encoded()
         snapshot = replica.encoded()
         artifacts = Dictionary(

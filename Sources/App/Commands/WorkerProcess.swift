@@ -14,7 +14,8 @@ public enum WorkerProcess {
             endpoint: options.endpoint, lanes: options.lanes ?? ProcessInfo.processInfo.activeProcessorCount,
             compute: ComputeIdentity(
                 library: ComputeLibrary.version,
-                supportedISAs: ComputeLibrary.supportedInstructionSets.map(\.rawValue)))
+                supportedISAs: ComputeLibrary.supportedInstructionSets.map(\.rawValue),
+                machine: MachineDescription.current))
         configuration.peerPort = options.peerPort
         let display = ProgressDisplay()
         configuration.logger = Logger(label: "quantsim.worker") { _ in DisplayLogHandler(display: display) }

@@ -17,6 +17,9 @@ enum qs_isa {
     QS_ISA_AVX512 = 2,
 };
 
+/// The processor's name as it tells itself, perhaps with spaces around it; empty where it tells none.
+void qs_cpu_brand(char brand[49]);
+
 /// The highest instruction set of this machine that the kernels have a variant for.
 enum qs_isa qs_best_isa(void);
 

@@ -10,6 +10,7 @@ import Synchronization
 public final class Coordinator: Sendable {
     private let configuration: CoordinatorConfiguration
     private let journal: Journal?
+    private let probes: ProbeBook
     private let inbox = Inbox<CoordinatorLoop.Input>()
     private let outputs = Mailbox<CoordinatorLoop.Output>()
     private let thread: NamedThread
@@ -39,6 +40,7 @@ public final class Coordinator: Sendable {
         journal = try configuration.journalPath.map { path in
             try Journal(path: path, fingerprint: configuration.fingerprint, resume: configuration.resume)
         }
+        probes = try ProbeBook(journal)
         let identity = CoordinatorState.Identity(
             job: journal?.job ?? UUID().uuidString.lowercased(), epoch: journal?.epoch ?? 1,
             library: configuration.library, isa: configuration.isa)
@@ -100,7 +102,7 @@ public final class Coordinator: Sendable {
         let run = try PassRun(
             index: index, journaledIndex: journaledIndex, description: description, reducer: reducer,
             journal: description.isJournaled ? journal : nil, inbox: inbox, outputs: outputs,
-            commitInterval: configuration.commitInterval)
+            commitInterval: configuration.commitInterval, probes: probes)
         do {
             if let outcome = try run.outcomeFromJournal() { return outcome }
             return try run.execute(source: source)

@@ -18,6 +18,7 @@ final class CoordinatorLoop {
     enum Output: Sendable {
         case merge(CoordinatorState.ReceivedResult)
         case flush
+        case keepProbe(ProbeAnswer)
         case passCompleted(CoordinatorState.PassCompletion)
         /// Without a result; another pass may follow.
         case passEnded(ClusterError)
@@ -119,6 +120,7 @@ final class CoordinatorLoop {
         case .readShards(let count): reader?.put(count)
         case .merge(let result): outputs.put(.merge(result))
         case .flush: outputs.put(.flush)
+        case .keepProbe(let answer): outputs.put(.keepProbe(answer))
         case .passCompleted(let completion):
             progress.complete(state, samples: completion.samples, shards: completion.shards)
             outputs.put(.passCompleted(completion))

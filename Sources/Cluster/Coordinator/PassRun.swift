@@ -14,6 +14,7 @@ final class PassRun {
     private let inbox: Inbox<CoordinatorLoop.Input>
     private let outputs: Mailbox<CoordinatorLoop.Output>
     private let commitInterval: Duration
+    private let probes: ProbeBook
 
     private var committed = CommittedShards()
     private var secondsBefore = 0.0
@@ -29,7 +30,8 @@ final class PassRun {
 
     init(
         index: Int, journaledIndex: Int, description: PassDescription, reducer: any ResultReducer, journal: Journal?,
-        inbox: Inbox<CoordinatorLoop.Input>, outputs: Mailbox<CoordinatorLoop.Output>, commitInterval: Duration
+        inbox: Inbox<CoordinatorLoop.Input>, outputs: Mailbox<CoordinatorLoop.Output>, commitInterval: Duration,
+        probes: ProbeBook
     ) throws {
         self.index = index
         self.journaledIndex = journaledIndex
@@ -39,6 +41,7 @@ final class PassRun {
         self.inbox = inbox
         self.outputs = outputs
         self.commitInterval = commitInterval
+        self.probes = probes
         pause = commitInterval
     }
 
@@ -85,7 +88,7 @@ final class PassRun {
                 CoordinatorState.PassStart(
                     pass: index, name: description.name, descriptor: description.descriptor,
                     artifacts: description.artifacts, committed: committed, isJournaled: description.isJournaled,
-                    isReduced: description.isReduced),
+                    isReduced: description.isReduced, probe: description.probe.map { probes.probe(of: $0) }),
                 shardCount: description.shardCount, samplesBefore: description.samplesBefore, reader: requests))
         while true {
             var mustCommit = false
@@ -94,6 +97,7 @@ final class PassRun {
                 switch output {
                 case .merge(let result): try merge(result)
                 case .flush: mustCommit = true
+                case .keepProbe(let answer): try probes.keep(answer)
                 case .passCompleted(let completion): return try complete(completion)
                 case .passEnded(let error): throw error
                 case .failed(let error): throw error

@@ -15,7 +15,7 @@ import Support
 package final class Journal: Sendable {
     /// "QSJL": tells our files from other SQLite files, which are never replaced.
     static let applicationID: Int32 = 0x5153_4A4C
-    static let version = 2
+    static let version = 3
 
     /// The job's name, unique among all jobs.
     package let job: String
@@ -169,6 +169,17 @@ package final class Journal: Sendable {
             try JournalRecords.write(record, db)
             try db.execute(sql: "DELETE FROM shard WHERE pass = ?", arguments: [pass])
         }
+    }
+
+    /// What the job's first workers came to in its probes, by subject.
+    /// - Throws: `ClusterError` `.journal`.
+    package func probes() throws -> [ProbeAnswer] {
+        try access { db in try JournalRecords.probes(db) }
+    }
+
+    /// Durable when it returns, so that results of machines that compute other bits never meet in one job.
+    package func keep(_ probe: ProbeAnswer) throws {
+        try change { db in try JournalRecords.append(probe, db) }
     }
 
     /// Closes the file; nothing may be asked of the journal afterwards.

@@ -10,15 +10,18 @@ enum JournalRecords {
         var id: String
         var fingerprint: Data
         var epoch: UInt32
+        /// Of the answers to probes in their order.
+        var probes = SHA256Digest(of: Data())
 
         /// The coordinator's next life.
-        var next: Job { Job(id: id, fingerprint: fingerprint, epoch: epoch + 1) }
+        var next: Job { Job(id: id, fingerprint: fingerprint, epoch: epoch + 1, probes: probes) }
 
         fileprivate var seal: SHA256Digest {
             var seal = Sealed()
             seal.add(Data(id.utf8))
             seal.add(fingerprint)
             seal.add(UInt64(epoch))
+            seal.add(probes.bytes)
             return seal.digest
         }
     }
@@ -68,7 +71,7 @@ enum JournalRecords {
             sql: """
                 CREATE TABLE job (
                     one INTEGER PRIMARY KEY, id TEXT NOT NULL, fingerprint BLOB NOT NULL, epoch INTEGER NOT NULL,
-                    seal BLOB NOT NULL);
+                    probes BLOB NOT NULL, seal BLOB NOT NULL);
                 CREATE TABLE pass (
                     pass INTEGER PRIMARY KEY, name TEXT NOT NULL, descriptor BLOB NOT NULL, finished INTEGER NOT NULL,
                     state BLOB, samples INTEGER NOT NULL, shards INTEGER NOT NULL, seconds REAL NOT NULL,
@@ -76,6 +79,9 @@ enum JournalRecords {
                 CREATE TABLE shard (
                     pass INTEGER NOT NULL, shard INTEGER NOT NULL, place INTEGER NOT NULL, digest BLOB NOT NULL,
                     samples INTEGER NOT NULL, payload BLOB NOT NULL, PRIMARY KEY (pass, shard)) WITHOUT ROWID;
+                CREATE TABLE probe (
+                    place INTEGER PRIMARY KEY, subject BLOB NOT NULL UNIQUE, digest BLOB NOT NULL,
+                    machine TEXT NOT NULL);
                 """)
     }
 
@@ -88,15 +94,15 @@ enum JournalRecords {
         }
         let job = Job(
             id: try row.decode(forColumn: "id"), fingerprint: try row.decode(forColumn: "fingerprint"),
-            epoch: try row.decode(forColumn: "epoch"))
+            epoch: try row.decode(forColumn: "epoch"), probes: try digest(row, "probes"))
         try check(job.seal, row, "the job")
         return job
     }
 
     static func write(_ job: Job, _ db: Database) throws {
         try db.execute(
-            sql: "INSERT OR REPLACE INTO job (one, id, fingerprint, epoch, seal) VALUES (1, ?, ?, ?, ?)",
-            arguments: [job.id, job.fingerprint, job.epoch, job.seal.bytes])
+            sql: "INSERT OR REPLACE INTO job (one, id, fingerprint, epoch, probes, seal) VALUES (1, ?, ?, ?, ?, ?)",
+            arguments: [job.id, job.fingerprint, job.epoch, job.probes.bytes, job.seal.bytes])
     }
 
     // MARK: Passes
@@ -197,6 +203,36 @@ enum JournalRecords {
         seal.add(shard.digest.bytes)
         seal.add(UInt64(bitPattern: Int64(shard.samples)))
         seal.add(shard.payload.bytes)
+        return seal.digest
+    }
+
+    // MARK: Probes
+
+    /// Behind those that are there.
+    static func append(_ probe: ProbeAnswer, _ db: Database) throws {
+        var job = try job(db)
+        let count = try probes(db).count
+        try db.execute(
+            sql: "INSERT INTO probe VALUES (?, ?, ?, ?)",
+            arguments: [count, probe.subject.bytes, probe.digest.bytes, probe.machine])
+        job.probes = chain(job.probes, probe)
+        try write(job, db)
+    }
+
+    /// In the order in which they came.
+    static func probes(_ db: Database) throws -> [ProbeAnswer] {
+        let probes = try Row.fetchAll(db, sql: "SELECT * FROM probe ORDER BY place").map { row in
+            ProbeAnswer(
+                subject: try digest(row, "subject"), digest: try digest(row, "digest"),
+                machine: try row.decode(forColumn: "machine"))
+        }
+        guard try probes.reduce(SHA256Digest(of: Data()), chain) == job(db).probes else { throw changed("the probes") }
+        return probes
+    }
+
+    private static func chain(_ before: SHA256Digest, _ probe: ProbeAnswer) -> SHA256Digest {
+        var seal = Sealed()
+        for part in [before.bytes, probe.subject.bytes, probe.digest.bytes, Data(probe.machine.utf8)] { seal.add(part) }
         return seal.digest
     }
 

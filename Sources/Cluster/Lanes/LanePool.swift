@@ -64,7 +64,7 @@ final class LanePool {
             for (id, data) in setUp.artifacts where SHA256Digest(of: data) != id {
                 throw ShardFailure(permanent: false, code: "artifactDigest", fields: ["expected": "\(id)"])
             }
-            let executor = try factory.makeExecutor(descriptor: setUp.descriptor, isa: setUp.isa) { id in
+            func artifact(_ id: ArtifactID) throws -> Data {
                 if let data = setUp.artifacts[id] { return data }
                 // What made it needless when the pass was examined is gone since: a former exchange has ended only now.
                 if setUp.pass.artifacts.contains(where: { $0.id == id }) {
@@ -72,7 +72,10 @@ final class LanePool {
                 }
                 throw ShardFailure(permanent: true, code: "artifactUnknown", fields: ["expected": "\(id)"])
             }
-            _ = queue.provide(ErasedExecutor(executor), setUp: setUp.number)
+            let executor = try factory.makeExecutor(
+                descriptor: setUp.descriptor, isa: setUp.isa, artifacts: artifact)
+            let probe = try factory.probe(descriptor: setUp.descriptor, artifacts: artifact)
+            _ = queue.provide(ErasedExecutor(executor), probe: probe, setUp: setUp.number)
         } catch {
             inbox.put(.setUpFailed(setUp.number, ShardFailure(error, describedBy: factory)))
         }
@@ -108,7 +111,7 @@ final class LanePool {
                 current = setUp
                 do {
                     lane = try executor.makeLane(memory)
-                    if queue.laneIsReady(setUp: setUp) { inbox.put(.setUpDone(setUp)) }
+                    if let (_, probe) = queue.laneIsReady(setUp: setUp) { inbox.put(.setUpDone(setUp, probe: probe)) }
                 } catch {
                     inbox.put(.setUpFailed(setUp, ShardFailure(error, describedBy: factory)))
                 }

@@ -1,6 +1,7 @@
 import ClusterProtocol
 import Foundation
 import Messaging
+import Support
 
 /// What the threads of a worker's lanes share: shards to prepare, shards to compute, and what to compute them with.
 ///
@@ -29,6 +30,8 @@ final class LaneQueue: @unchecked Sendable {
     private var cancelled: Set<WorkerState.ItemID> = []
     private var setUp = 0
     private var executor: ErasedExecutor?
+    /// What the pass's probe gave.
+    private var probe: SHA256Digest?
     private var lanesReady = 0
     private var isStopped = false
 
@@ -78,10 +81,11 @@ final class LaneQueue: @unchecked Sendable {
     }
 
     /// False when another set-up is expected meanwhile.
-    func provide(_ executor: ErasedExecutor, setUp: Int) -> Bool {
+    func provide(_ executor: ErasedExecutor, probe: SHA256Digest?, setUp: Int) -> Bool {
         changing {
             guard self.setUp == setUp else { return false }
             self.executor = executor
+            self.probe = probe
             return true
         }
     }
@@ -90,12 +94,12 @@ final class LaneQueue: @unchecked Sendable {
         locked { self.setUp == setUp ? executor?.reduction : nil }
     }
 
-    /// True for the last lane.
-    func laneIsReady(setUp: Int) -> Bool {
+    /// The set-up with what its probe gave, for the last lane; nil for the others.
+    func laneIsReady(setUp: Int) -> (setUp: Int, probe: SHA256Digest?)? {
         changing {
-            guard self.setUp == setUp else { return false }
+            guard self.setUp == setUp else { return nil }
             lanesReady += 1
-            return lanesReady == lanes
+            return lanesReady == lanes ? (setUp, probe) : nil
         }
     }
 

@@ -1,6 +1,7 @@
 import ClusterProtocol
 import Foundation
 import Messaging
+import Support
 
 /// A pass over the data: what workers compute shards with.
 public struct PassDescription: Sendable {
@@ -17,6 +18,9 @@ public struct PassDescription: Sendable {
     public var isJournaled: Bool
     /// Samples of the passes that this one continues, as the steps of a training do; progress counts on from them.
     public var samplesBefore: Int
+    /// What every worker computes before its first shard of the pass, to show that its machine gives the same bits as the others'; nil
+    /// where nothing is computed whose bits could differ.
+    public var probe: SHA256Digest?
     /// Whether what the shards contribute stays with the workers, who reduce it in an exchange among themselves. Results are
     /// merged at the end then, in the order of the shards, and lost with the worker that computed them until then. Such a
     /// pass is not journaled.
@@ -25,7 +29,7 @@ public struct PassDescription: Sendable {
     /// A pass of these parts: journaled and not reduced unless told otherwise.
     public init(
         name: String, descriptor: Data, artifacts: [ArtifactID] = [], shardCount: Int? = nil, isJournaled: Bool = true,
-        samplesBefore: Int = 0, isReduced: Bool = false
+        samplesBefore: Int = 0, isReduced: Bool = false, probe: SHA256Digest? = nil
     ) {
         self.name = name
         self.descriptor = descriptor
@@ -34,6 +38,7 @@ public struct PassDescription: Sendable {
         self.isJournaled = isJournaled
         self.samplesBefore = samplesBefore
         self.isReduced = isReduced
+        self.probe = probe
     }
 }
 

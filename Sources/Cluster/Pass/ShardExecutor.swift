@@ -1,6 +1,7 @@
 import ClusterProtocol
 import Foundation
 import Messaging
+import Support
 
 /// What a worker computes the shards of one pass with: shared by its lanes.
 public protocol ShardExecutor: Sendable {
@@ -35,6 +36,9 @@ public protocol PassExecutorFactory: Sendable {
     ///   part: this one is asked again for the next pass.
     func makeExecutor(descriptor: Data, isa: String, artifacts: (ArtifactID) throws -> Data) throws -> any ShardExecutor
 
+    /// What the pass's probe gives on this machine; nil where it has none. Called once a pass, after `makeExecutor`.
+    func probe(descriptor: Data, artifacts: (ArtifactID) throws -> Data) throws -> SHA256Digest?
+
     /// Which of a pass's artifacts the executor will ask for. Called on the network thread: it must not take long.
     func neededArtifacts(descriptor: Data, of artifacts: [ArtifactID]) -> [ArtifactID]
 
@@ -48,6 +52,9 @@ extension PassExecutorFactory {
     public func failure(describing error: any Error) -> ShardFailure {
         ShardFailure(permanent: false, code: "unexpected", fields: ["error": "\(error)"])
     }
+
+    /// None.
+    public func probe(descriptor: Data, artifacts: (ArtifactID) throws -> Data) throws -> SHA256Digest? { nil }
 
     /// All of them.
     public func neededArtifacts(descriptor: Data, of artifacts: [ArtifactID]) -> [ArtifactID] { artifacts }

@@ -47,6 +47,12 @@ struct CoordinatorDesk {
                 ], isRepeatable: true))
     }
 
+    /// Where a worker computes, for people.
+    func machine(of peer: PeerID) -> String {
+        guard let hello = roster.hello(of: peer) else { return peer.worker }
+        return hello.compute.machine.isEmpty ? hello.host : "\(hello.host) (\(hello.compute.machine))"
+    }
+
     /// Answers bytes that are no message of this version.
     /// - Returns: the worker in whose session a message is missing now, if there is one.
     mutating func refuse(_ error: WireError, from source: RoutingID?) -> PeerID? {

@@ -69,6 +69,8 @@ extension CoordinatorState {
         /// All results of the pass were handed over: commit them without waiting for more.
         case flush
         case passCompleted(PassCompletion)
+        /// The first worker's answer to the pass's probe, which all others must give too: to be kept before any result is committed.
+        case keepProbe(ProbeAnswer)
         /// Without a result; another pass may follow.
         case passEnded(ClusterError)
         case jobFailed(ClusterError)
@@ -93,11 +95,13 @@ extension CoordinatorState {
         package var isJournaled: Bool
         /// Whether workers reduce among themselves what shards contribute.
         package var isReduced: Bool
+        /// Nil where the pass has none.
+        package var probe: Probe?
 
         /// A pass of these parts.
         package init(
             pass: Int, name: String, descriptor: Data, artifacts: [ArtifactID], committed: CommittedShards,
-            isJournaled: Bool = true, isReduced: Bool = false
+            isJournaled: Bool = true, isReduced: Bool = false, probe: Probe? = nil
         ) {
             self.pass = pass
             self.name = name
@@ -106,6 +110,7 @@ extension CoordinatorState {
             self.committed = committed
             self.isJournaled = isJournaled
             self.isReduced = isReduced
+            self.probe = probe
         }
     }
 

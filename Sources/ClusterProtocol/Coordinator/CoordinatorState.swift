@@ -102,6 +102,10 @@ package struct CoordinatorState {
     private mutating func apply(_ verdict: RunningPass.Verdict, now: Moment) {
         switch verdict {
         case .drop(let peer, let reason): drop(peer, reason, now: now)
+        case .refuse(let peer, let refusal):
+            // After the session's end, which forgets what is still to be sent.
+            drop(peer, .refused, now: now)
+            desk.refuse(refusal, RoutingID(peer: peer, channel: .control))
         case .failJob(let error): fail(error)
         case .endPass(let error): endPass(error)
         }
@@ -231,10 +235,8 @@ package struct CoordinatorState {
         case .fetch(let artifact, let offset): sendChunk(of: artifact, offset, to: peer)
         case .goodbye: drop(peer, .goodbye, now: now)
         case .returned(let tokens): inPass { pass, desk in pass.takeBack(tokens, from: peer, &desk) }
-        case .passReady(let index):
-            inPass(index, now: now) { pass, _ in
-                pass.setUpDone(on: peer); return nil
-            }
+        case .passReady(let index, let probe):
+            inPass(index, now: now) { pass, desk in pass.setUpDone(on: peer, probe: probe, &desk) }
         case .passFailed(let index, let failure):
             inPass(index, now: now) { pass, desk in pass.setUpFailed(failure, on: peer, &desk) }
         case .request(let index, let credits):
@@ -360,6 +362,7 @@ package struct CoordinatorState {
         case .setUpTimeout, .hung, .expelled:
             desk.roster.expel(peer.worker)
             desk.sendUncounted(.shutdown(reason: .expelled, detail: reason.rawValue), to: target)
+        case .refused: desk.roster.expel(peer.worker)
         case .unreachable, .replaced, .goodbye: break
         }
     }

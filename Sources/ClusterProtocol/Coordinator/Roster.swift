@@ -4,7 +4,7 @@ import OrderedCollections
 
 /// Why a session ends.
 enum DropReason: String {
-    case unreachable, silent, stalled, replaced, goodbye, expelled
+    case unreachable, silent, stalled, replaced, goodbye, expelled, refused
     case lostMessages = "lost messages"
     case violation = "protocol violation"
     case setUpTimeout = "set-up timeout"

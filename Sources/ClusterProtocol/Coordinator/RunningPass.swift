@@ -7,6 +7,7 @@ struct RunningPass {
     /// What an event calls for beyond the pass.
     enum Verdict {
         case drop(PeerID, DropReason)
+        case refuse(PeerID, Refusal)
         case failJob(ClusterError)
         /// Without a result; another pass may follow.
         case endPass(ClusterError)
@@ -23,6 +24,7 @@ struct RunningPass {
     /// Of a reduced pass.
     private var reduction: PassReduction?
     private var failedAttempts = 0
+    private var probe: Probe?
 
     init(
         _ start: CoordinatorState.PassStart, descriptor: ArtifactReference, artifacts: [ArtifactReference],
@@ -33,6 +35,7 @@ struct RunningPass {
         self.descriptor = descriptor
         self.artifacts = artifacts
         isJournaled = start.isJournaled
+        probe = start.probe
         self.limits = limits
         ledger = ShardLedger(committed: start.committed, limits: limits)
         reduction = start.isReduced ? PassReduction(pass: start.pass, name: start.name, limits: limits) : nil
@@ -58,7 +61,27 @@ struct RunningPass {
             to: peer)
     }
 
-    mutating func setUpDone(on peer: PeerID) { setUps.finish(peer) }
+    /// The worker is ready, unless its machine computes other bits than those that take part.
+    /// - Parameter answer: digest of what the pass's probe gave there.
+    mutating func setUpDone(on peer: PeerID, probe answer: SHA256Digest?, _ desk: inout CoordinatorDesk) -> Verdict? {
+        if let probe {
+            let machine = desk.machine(of: peer)
+            guard let answer else {
+                return .refuse(peer, Refusal(.probe, expected: "the digest of a probe", found: "none on \(machine)"))
+            }
+            let own = ProbeAnswer(subject: probe.subject, digest: answer, machine: machine)
+            if let known = probe.answer {
+                guard known.digest == answer else {
+                    return .refuse(peer, Refusal(.probe, expected: known.description, found: own.description))
+                }
+            } else {
+                self.probe?.answer = own
+                desk.act(.keepProbe(own))
+            }
+        }
+        setUps.finish(peer)
+        return nil
+    }
 
     mutating func setUpFailed(
         _ failure: ShardFailure, on peer: PeerID, _ desk: inout CoordinatorDesk

@@ -1,5 +1,6 @@
 import Foundation
 import Messaging
+import Support
 
 /// A worker's way to being ready for a pass: what it needs is fetched, then the lanes are prepared. Artifacts are kept across
 /// passes and sessions.
@@ -26,6 +27,8 @@ struct PassPreparation {
     private(set) var isAnnounced = false
     /// Of the last set-up; work names it, so that nothing is computed with another pass's.
     private(set) var number = 0
+    /// What the probe of the pass gave here, once it is ready.
+    private(set) var probe: SHA256Digest?
     private var cache: ArtifactCache
     private var fetch: ArtifactFetch?
 
@@ -127,7 +130,11 @@ struct PassPreparation {
     // MARK: Setting up
 
     /// False where it is not the set-up that is waited for.
-    mutating func setUpDone(_ number: Int) -> Bool { setUpEnded(number, .ready) }
+    mutating func setUpDone(_ number: Int, probe: SHA256Digest?) -> Bool {
+        guard setUpEnded(number, .ready) else { return false }
+        self.probe = probe
+        return true
+    }
 
     /// False where it is not the set-up that is waited for.
     mutating func setUpFailed(_ number: Int) -> Bool { setUpEnded(number, .failed) }

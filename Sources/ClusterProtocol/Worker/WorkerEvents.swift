@@ -40,8 +40,8 @@ extension WorkerState {
         case disconnected(incarnation: UInt64)
         case received(Channel, Envelope<CoordinatorMessage>)
         case undecodable(WireError)
-        /// All lanes are ready for the set-up of this number.
-        case setUpDone(Int)
+        /// All lanes are ready for the set-up of this number, and what its probe gave.
+        case setUpDone(Int, probe: SHA256Digest?)
         case setUpFailed(Int, ShardFailure)
         case computed(ItemID, result: Data, digest: SHA256Digest, nanoseconds: Int)
         case failed(ItemID, ShardFailure)

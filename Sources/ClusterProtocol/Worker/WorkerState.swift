@@ -49,7 +49,7 @@ package struct WorkerState {
         case .disconnected(let number): if session.stands(on: number) { loseSession("disconnected", now: now) }
         case .received(let channel, let envelope): receive(envelope, on: channel, now: now)
         case .undecodable(let error): refuse(error, now: now)
-        case .setUpDone(let number): if preparation.setUpDone(number) { sayReady() }
+        case .setUpDone(let number, let probe): if preparation.setUpDone(number, probe: probe) { sayReady() }
         case .setUpFailed(let number, let failure): setUpFailed(number, failure)
         case .computed(let item, let result, let digest, let nanoseconds):
             computed(item, result, digest, nanoseconds)
@@ -297,7 +297,7 @@ package struct WorkerState {
     /// In a session that has not announced the pass yet, all of it is said when it does.
     private mutating func sayReady() {
         guard preparation.isReady, let pass = preparation.pass else { return }
-        send(.passReady(pass: pass.pass))
+        send(.passReady(pass: pass.pass, probe: preparation.probe))
         for result in results.all { send(result) }
     }
 

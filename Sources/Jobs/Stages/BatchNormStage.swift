@@ -43,7 +43,7 @@ struct BatchNormStage {
             estimated = try estimated.replacing(values, encodings: [:])
             runner.progress.end()
         }
-        return try folded(estimated, model.activations)
+        return try folded(model, estimated, model.activations)
     }
 
     private func runningValues(_ model: QuantizedModel) throws -> [(name: String, tensor: Tensor)] {
@@ -54,8 +54,8 @@ struct BatchNormStage {
         let layout = try workload.layout()
         let outcome = try runner.coordinator.run(
             pass: PassDescription(
-                name: "re-estimate batch norms", descriptor: workload.encoded(), artifacts: [model.artifact],
-                shardCount: steps * composer.slots, isJournaled: false),
+                name: "re-estimate batch norms", descriptor: workload.encoded(), artifacts: model.artifacts,
+                shardCount: steps * composer.slots, isJournaled: false, probe: workload.probeSubject()),
             source: EpochSlots(
                 index, composer: composer, steps: steps, seed: UInt64(training.seed),
                 skipsBadSamples: workload.pass.skipsBadSamples),
@@ -87,15 +87,15 @@ struct BatchNormStage {
     }
 
     private func folded(
-        _ preparation: ModelPreparation, _ activations: [String: TensorEncodings]
+        _ model: QuantizedModel, _ preparation: ModelPreparation, _ activations: [String: TensorEncodings]
     ) throws -> QuantizedModel {
         let (graph, encodings, renamed) = KeptBatchNorms.foldingToScale(
             preparation.graph, preparation.parameterEncodings)
         let (placement, _) = try runner.job.placement(on: graph)
         // Biases that are rounded only now, if the config wants it.
         let parameters = ParameterEncodings.compute(graph: graph, placement: placement).merging(encodings) { $1 }
-        return QuantizedModel(
-            try preparation.replacing(graph, placement: placement, parameterEncodings: parameters),
+        return model.replaced(
+            by: try preparation.replacing(graph, placement: placement, parameterEncodings: parameters),
             Dictionary(uniqueKeysWithValues: activations.map { (renamed[$0.key] ?? $0.key, $0.value) }),
             on: runner.coordinator)
     }

@@ -20,7 +20,11 @@ struct PassRunner {
     func run<Task: SampleWorkload>(
         _ workload: Task, over source: DatasetSource, named name: String, isPart: Bool = false
     ) throws -> (result: Task.Result, seconds: Double) {
-        guard let model = ArtifactID(bytes: workload.pass.model) else { preconditionFailure("no artifact's digest") }
+        var artifacts: [ArtifactID] = []
+        for bytes in [workload.pass.model, workload.pass.probe?.model] {
+            guard let id = bytes.flatMap({ ArtifactID(bytes: $0) }), !artifacts.contains(id) else { continue }
+            artifacts.append(id)
+        }
         let outcome = try namingModel {
             let shards = workload.shards(
                 of: try SampleShards(
@@ -35,8 +39,8 @@ struct PassRunner {
             return try coordinator.run(
                 pass: PassDescription(
                     name: name, descriptor: workload.encoded(),
-                    artifacts: [model], shardCount: shards.count,
-                    isJournaled: !isPart),
+                    artifacts: artifacts, shardCount: shards.count,
+                    isJournaled: !isPart, probe: workload.probeSubject()),
                 source: shards, reducer: MergingReducer<Task.Result>())
         }
         return (try Task.Result(decoding: outcome.state), outcome.seconds)

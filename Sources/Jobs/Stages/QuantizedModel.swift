@@ -11,29 +11,49 @@ struct QuantizedModel {
     let activations: [String: TensorEncodings]
     /// Holds `preparation.artifact`.
     let artifact: ArtifactID
+    /// Of the model which the job began with.
+    let probe: PassSpecification.Probe
 
-    init(_ preparation: ModelPreparation, _ activations: [String: TensorEncodings] = [:], on coordinator: Coordinator) {
-        self.preparation = preparation
-        self.activations = activations
-        artifact = coordinator.addArtifact(preparation.artifact)
+    /// The model which a job begins with.
+    init(_ preparation: ModelPreparation, on coordinator: Coordinator) {
+        let artifact = coordinator.addArtifact(preparation.artifact)
+        self.init(
+            preparation, [:], artifact,
+            probe: PassSpecification.Probe(model: artifact.bytes, inputs: preparation.inputs, tile: preparation.tile))
     }
 
-    private init(_ preparation: ModelPreparation, _ activations: [String: TensorEncodings], _ artifact: ArtifactID) {
+    private init(
+        _ preparation: ModelPreparation, _ activations: [String: TensorEncodings], _ artifact: ArtifactID,
+        probe: PassSpecification.Probe
+    ) {
         self.preparation = preparation
         self.activations = activations
         self.artifact = artifact
+        self.probe = probe
+    }
+
+    /// What a stage has made of the model, with other weights.
+    func replaced(
+        by preparation: ModelPreparation, _ activations: [String: TensorEncodings], on coordinator: Coordinator
+    ) -> QuantizedModel {
+        QuantizedModel(preparation, activations, coordinator.addArtifact(preparation.artifact), probe: probe)
     }
 
     /// The same model, calibrated.
     func encoded(_ activations: [String: TensorEncodings]) -> QuantizedModel {
-        QuantizedModel(preparation, activations, artifact)
+        QuantizedModel(preparation, activations, artifact, probe: probe)
+    }
+
+    /// What workers fetch for a pass over the model.
+    var artifacts: [ArtifactID] {
+        [artifact] + (ArtifactID(bytes: probe.model).map { $0 == artifact ? [] : [$0] } ?? [])
     }
 
     /// The model of a pass whose constants are rounded as given.
     func pass(_ job: JobFile, parameters: [String: TensorEncodings]) -> PassSpecification {
         PassSpecification(
             model: artifact.bytes, inputs: preparation.inputs, output: preparation.output, parameters: parameters,
-            tile: preparation.tile, skipsBadSamples: job.dataset.onBadSample == .skip)
+            tile: preparation.tile, skipsBadSamples: job.dataset.onBadSample == .skip, probe: probe)
     }
 
     func fp32Evaluation(_ job: JobFile) -> Evaluation { Evaluation(pass(job, parameters: [:]), activations: [:]) }

@@ -67,8 +67,8 @@ struct TrainingStage {
 
     /// The model with a state's weights and ranges.
     private func applying(_ replica: TrainingReplica, to model: QuantizedModel) throws -> QuantizedModel {
-        QuantizedModel(
-            try model.preparation.replacing(replica.weights, encodings: replica.parameterEncodings),
+        model.replaced(
+            by: try model.preparation.replacing(replica.weights, encodings: replica.parameterEncodings),
             model.activations.merging(replica.activationEncodings) { $1 }, on: runner.coordinator)
     }
 

@@ -39,7 +39,7 @@ struct CentralDriver: StepDriver {
             pass: PassDescription(
                 name: "train step \(step)", descriptor: workload.encoded(),
                 artifacts: [context.model, context.task, snapshot], shardCount: context.composer.slots,
-                isJournaled: false, samplesBefore: samplesBefore),
+                isJournaled: false, samplesBefore: samplesBefore, probe: workload.probeSubject()),
             source: context.slots(of: step), reducer: SlotReducer(step: step, layout: layout))
         let sum = try SlotSum(decoding: outcome.state, parameterCount: layout.count)
         var gradient = sum.lossAndGradient.gradient

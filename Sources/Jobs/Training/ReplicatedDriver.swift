@@ -65,7 +65,8 @@ struct ReplicatedDriver: StepDriver {
             pass: PassDescription(
                 name: "train step \(step)", descriptor: workload.encoded(),
                 artifacts: [context.model, context.task] + (offered.map { [$0] } ?? []),
-                shardCount: context.composer.slots, isJournaled: false, samplesBefore: samplesBefore, isReduced: true),
+                shardCount: context.composer.slots, isJournaled: false, samplesBefore: samplesBefore, isReduced: true,
+                probe: workload.probeSubject()),
             source: context.slots(of: step), reducer: SlotReducer(step: step, layout: try ParameterLayout([])))
         digest = try StepOutcome(decoding: outcome.digest ?? Data()).state()
         wantsReplica = outcome.workersLackingState > 0

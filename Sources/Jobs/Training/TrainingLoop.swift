@@ -40,7 +40,8 @@ struct TrainingLoop {
                 model: model.bytes, inputs: loss.inputs, output: preparation.output,
                 parameters: preparation.constantEncodings(activations).filter { !trained.contains($0.key) },
                 tile: preparation.tile, skipsBadSamples: job.dataset.onBadSample == .skip),
-            replica: plan, loss: loss.task, globalBatch: training.globalBatch, seed: UInt64(training.seed),
+            replica: plan, loss: loss.task, globalBatch: training.globalBatch,
+            slotBatch: composer.positions(step: 0, slot: 0).count, seed: UInt64(training.seed),
             augmentation: job.dataset.training?.augment, precision: training.precision)
     }
 

@@ -22,6 +22,25 @@ package struct PassSpecification: Codable, Equatable, Sendable {
         }
     }
 
+    /// A fixed computation with the model that the job began with: a forward pass of made-up samples.
+    package struct Probe: Codable, Equatable, Sendable {
+        /// Digest of the artifact that holds the model.
+        package var model: Data
+        /// In the order of the graph.
+        package var inputs: [Input]
+        /// Samples of the pass.
+        package var tile: Int
+
+        package init(model: Data, inputs: [Input], tile: Int) {
+            self.model = model
+            self.inputs = inputs
+            self.tile = tile
+        }
+
+        /// Tells probes apart.
+        package func subject() throws -> SHA256Digest { SHA256Digest(of: try stableJSON()) }
+    }
+
     /// Digest of the artifact that holds the model: an ONNX file with its data inline.
     package var model: Data
     /// In the order of the graph.
@@ -34,10 +53,12 @@ package struct PassSpecification: Codable, Equatable, Sendable {
     package var tile: Int
     /// Whether samples that cannot be decoded are counted instead of ending the job.
     package var skipsBadSamples: Bool
+    /// What workers show beforehand that they compute the same bits with.
+    package var probe: Probe?
 
     package init(
         model: Data, inputs: [Input], output: String, parameters: [String: TensorEncodings], tile: Int,
-        skipsBadSamples: Bool
+        skipsBadSamples: Bool, probe: Probe? = nil
     ) {
         self.model = model
         self.inputs = inputs
@@ -45,6 +66,7 @@ package struct PassSpecification: Codable, Equatable, Sendable {
         self.parameters = parameters
         self.tile = tile
         self.skipsBadSamples = skipsBadSamples
+        self.probe = probe
     }
 
     /// Elements of one sample, all inputs together.

@@ -17,7 +17,14 @@ package protocol Workload: Codable, Equatable, Sendable {
     /// - Throws: any error of what it makes; `ShardFailure` where the descriptor or an artifact is not what it should be.
     func makeExecutor(_ worker: WorkerContext) throws -> any ShardExecutor
 
-    /// Whether `makeExecutor` will ask for an artifact of the pass. Must be quick.
+    /// Tells what `probe` computes; nil where nothing is computed whose bits could differ between machines.
+    func probeSubject() throws -> SHA256Digest?
+
+    /// What a fixed computation gives on this machine; nil where there is none. Not computed twice by one worker.
+    /// - Throws: as the computation does.
+    func probe(_ worker: WorkerContext) throws -> SHA256Digest?
+
+    /// Whether `makeExecutor` or `probe` will ask for an artifact of the pass. Must be quick.
     /// - Parameter memory: what the worker keeps from former passes.
     func needs(_ artifact: ArtifactID, _ memory: WorkerMemory) -> Bool
 }

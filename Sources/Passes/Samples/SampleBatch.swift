@@ -57,6 +57,15 @@ package struct SampleBatch: Sendable {
         for column in inputColumns { inputs[column.input.name] = column.tensor(count: count) }
     }
 
+    /// A batch of these parts.
+    init(count: Int, inputs: [String: Tensor], targets: Tensor?, labels: [Int], skipped: Int) {
+        self.count = count
+        self.inputs = inputs
+        self.targets = targets
+        self.labels = labels
+        self.skipped = skipped
+    }
+
     /// The memory of one input's tensor while it is filled.
     private struct Column {
         let input: PassSpecification.Input

@@ -1,14 +1,12 @@
 import Cluster
 
 /// A workload over the samples of a dataset, in their order, whose shards' results are merged: calibration and its like.
-package protocol SampleWorkload: Workload {
+package protocol SampleWorkload: ModelWorkload {
     /// What shards contribute to.
     associatedtype Result: MergeableResult
     /// What the pass is cut into.
     associatedtype Shards: CountedShards = SampleShards
 
-    /// The model, and how samples enter it.
-    var pass: PassSpecification { get }
     /// The shards of the pass, made of those of the samples.
     func shards(of samples: sending SampleShards) -> sending Shards
 }

@@ -8,7 +8,7 @@ import Training
 
 /// Finds the statistics that batch norms are to have over batches, which shards are; values are quantized where encodings are
 /// given.
-package struct BatchNormStatistics: Workload {
+package struct BatchNormStatistics: ModelWorkload {
     /// As in descriptors.
     package static let name = "batch norm statistics"
 

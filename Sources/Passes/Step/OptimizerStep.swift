@@ -1,6 +1,7 @@
 import Cluster
 import ClusterProtocol
 import Foundation
+import Support
 
 /// An optimizer step, whose shards are the slots of its global batch. Workers compute the gradients of slots and, where they
 /// reduce them among themselves, take the step.
@@ -44,6 +45,18 @@ package struct OptimizerStep: Workload {
         guard isReduced else { return try SlotExecutor(model, parts: nil) }
         let step = ReplicatedStep(self, model, from: replica, in: workspace)
         return ReplicatedStepExecutor(slots: try SlotExecutor(model, parts: step.parts), of: step)
+    }
+
+    /// One for all steps of a training.
+    package func probeSubject() -> SHA256Digest? { SHA256Digest(of: Data("training probe".utf8) + task) }
+
+    /// Loss and gradients of a slot of made-up samples, with the weights that the training began with.
+    package func probe(_ worker: WorkerContext) throws -> SHA256Digest? {
+        guard let subject = probeSubject() else { return nil }
+        return try ProbeAnswers.of(worker.memory).answer(to: subject) {
+            let model = try TrainingWorkspace.of(worker.memory).untrained(self, worker)
+            return try SlotLane(model, parts: nil, memory: SlotMemory()).probe()
+        }
     }
 
     /// Only what the worker does not keep from former steps.

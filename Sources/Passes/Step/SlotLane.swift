@@ -2,6 +2,7 @@ import Cluster
 import Execution
 import Foundation
 import Quantization
+import Support
 import Tensors
 import Training
 
@@ -168,6 +169,32 @@ final class SlotLane: ShardLane {
                 try gradient(elements, range)
             })
         return (Float(loss), accuracy)
+    }
+
+    /// Digest of the loss and all gradients of a slot of made-up samples.
+    /// - Throws: as `compute`, but for a loss that is no number: it is a part of the digest.
+    func probe() throws -> SHA256Digest {
+        let task = model.task
+        let count = task.slotBatch
+        let classes = try model.model.classes(of: task.pass)
+        let batch = SampleBatch(
+            count: count, inputs: ProbeSamples.inputs(task.pass.inputs, count: count),
+            targets: task.loss.targets.map { target in
+                ProbeSamples.array(Shape([count] + target.dimensions), stream: task.pass.inputs.count)
+            },
+            labels: (0..<count).map { $0 % max(classes, 1) }, skipped: 0)
+        var digest = BitDigest()
+        do {
+            let (loss, _) = try run(batch, slot: 0) { elements, range in
+                digest.add(range.lowerBound)
+                digest.add(elements)
+            }
+            digest.add([loss])
+        } catch let error as TrainingError where error.code == .notFinite {
+            digest.add([.nan])
+        }
+        for tensor in sums.keys.sorted() { digest.add([Float(sums[tensor]?.delta ?? 0), Float(sums[tensor]?.offset ?? 0)]) }
+        return digest.finish()
     }
 
     /// Counts nothing where samples have no labels, or labels that are no classes.

@@ -16,6 +16,12 @@ package struct StateTransfer: Workload {
     /// - Parameter state: its digest, 32 bytes.
     package init(of state: Data) { self.state = state }
 
+    /// None: nothing is computed.
+    package func probeSubject() -> SHA256Digest? { nil }
+
+    /// None.
+    package func probe(_ worker: WorkerContext) -> SHA256Digest? { nil }
+
     /// - Throws: `ShardFailure` of the code `stateMissing` where the worker does not hold the state.
     package func makeExecutor(_ worker: WorkerContext) throws -> any ShardExecutor {
         StateExecutor(bytes: try TrainingWorkspace.of(worker.memory).replica(state).encoded())

@@ -42,6 +42,8 @@ package struct TrainingTask: Codable, Equatable, Sendable {
     package var loss: Loss
     /// Samples of a step, which the loss is the mean over.
     package var globalBatch: Int
+    /// Samples of a slot; of the largest, where they differ.
+    package var slotBatch: Int
     /// What augmentation follows from.
     package var seed: UInt64
     /// Nil where images are taken as they are.
@@ -50,7 +52,7 @@ package struct TrainingTask: Codable, Equatable, Sendable {
     package var precision: GradientPrecision
 
     package init(
-        _ pass: PassSpecification, replica: ReplicaPlan, loss: Loss, globalBatch: Int, seed: UInt64,
+        _ pass: PassSpecification, replica: ReplicaPlan, loss: Loss, globalBatch: Int, slotBatch: Int, seed: UInt64,
         augmentation: Augmentation?,
         precision: GradientPrecision
     ) {
@@ -58,6 +60,7 @@ package struct TrainingTask: Codable, Equatable, Sendable {
         self.replica = replica
         self.loss = loss
         self.globalBatch = globalBatch
+        self.slotBatch = slotBatch
         self.seed = seed
         self.augmentation = augmentation
         self.precision = precision

@@ -37,6 +37,14 @@ final class TrainingWorkspace: Sendable {
         return (try StepModel(replica, model, teacher: teacher, task, step), replica)
     }
 
+    /// What lanes would compute with before the first step.
+    func untrained(_ step: OptimizerStep, _ worker: WorkerContext) throws -> StepModel {
+        let task = try task(step.task, worker)
+        let (model, teacher) = try model(task, worker)
+        return try StepModel(
+            TrainingReplica(task.replica, of: model.graph.constants), model, teacher: teacher, task, step)
+    }
+
     /// The state of a digest.
     /// - Throws: `ShardFailure` of `stateMissing`.
     func replica(_ digest: Data) throws -> TrainingReplica {
