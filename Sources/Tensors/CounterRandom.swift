@@ -24,8 +24,9 @@ public struct CounterRandom: Sendable, RandomNumberGenerator {
 
     /// Standard normal (Box and Muller).
     public mutating func normal() -> Float {
-        let radius = (-2 * log(Double((next() >> 11) + 1) * 0x1p-53)).squareRoot()
-        return Float(radius * cos(2 * .pi * Double(next() >> 11) * 0x1p-53))
+        let radius = (-2 * logarithm(Double((next() >> 11) + 1) * 0x1p-53)).squareRoot()
+        let halfTurns = Double(next() >> 11) * 0x1p-52
+        return Float(radius * cosineOfHalfTurns(halfTurns > 1 ? 2 - halfTurns : halfTurns))
     }
 
     private static func mix(_ value: UInt64) -> UInt64 {

@@ -24,8 +24,10 @@ struct FaultCampaignTests {
         let job = try TrainingJob(in: scratch.url, steps: 400, learningRate: 1e-6, evaluation: 2000)
         func finished(_ run: ClusterRun) throws -> RunReport {
             // A shard that many workers died on ends the job honestly; it goes on as one that was interrupted.
-            for _ in 0..<5 {
-                if try run.coordinator.exitCode(withinSeconds: 300) == 0 { break }
+            for attempt in 1... {
+                let code = try run.coordinator.exitCode(withinSeconds: 300)
+                if code == 0 { break }
+                try #require(attempt < 5, "exit code \(code): \(run.coordinator.standardError)")
                 try run.restartCoordinator()
                 try run.addWorker(lanes: 2)
             }

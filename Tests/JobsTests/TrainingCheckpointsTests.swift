@@ -26,15 +26,16 @@ import Training
     }
 
     /// Checkpoints of steps 1 and 2.
-    private func write() throws {
+    private func write(evaluations: (before: EvaluationResult, after: EvaluationResult)? = nil) throws {
         var checkpoints = try open(resume: false)
         var replica = try TrainingReplica(plan, of: ["w": Tensor(shape: [2], [Float(1), 2])])
-        var progress = TrainingProgress(stepCount: 8)
+        var progress = TrainingProgress(stepCount: 8, before: evaluations?.before)
         for _ in 1...2 {
             try replica.step(gradient: [0.5, -1], learningRate: 0.1)
             var sum = SlotSum(parameterCount: 0)
             try sum.add(SlotResult(samples: 4, skipped: 0, labelled: 4, correct: 1, lossAndGradient: [1]))
             progress.add(sum, loss: 1, epoch: 0, learningRate: 0.1, seconds: 1)
+            if let after = evaluations?.after { progress.record(.init(after, seconds: 1, specification: Data())) }
             try checkpoints.write(replica, progress, epoch: 0)
         }
     }
@@ -52,6 +53,17 @@ import Training
         let saved = try #require(try checkpoints.latest(plan))
         #expect(saved.progress.steps == 2 && saved.passedOver.isEmpty)
         #expect(saved.replica.optimizer.stepCount == 2)
+    }
+
+    /// Weights that no epoch has made better are in no checkpoint: they are the model's own.
+    @Test func whereTheModelBeforeIsTheBestTrainingGoesOn() throws {
+        var (before, after) = (EvaluationResult(), EvaluationResult())
+        (before.samples, before.labelled, before.top1, before.top5) = (10, 10, 9, 10)
+        (after.samples, after.labelled, after.top1, after.top5) = (10, 10, 8, 10)
+        try write(evaluations: (before, after))
+        var checkpoints = try open()
+        let saved = try #require(try checkpoints.latest(plan))
+        #expect(saved.progress.isBeforeBest && saved.progress.steps == 2 && saved.passedOver.isEmpty)
     }
 
     @Test func oneThatTheDiskHasSpoiltIsToldOf() throws {

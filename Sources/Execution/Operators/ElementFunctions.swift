@@ -1,4 +1,3 @@
-import Foundation
 import Graph
 import Tensors
 
@@ -8,8 +7,8 @@ extension ElementwiseUnary: ElementFunction, ExecutableOperator {
     func build(_ unit: Unit, in plan: PlanBuilder) throws {
         if let eltwise = function.eltwise {
             try plan.buildEltwise(unit, eltwise)
-        } else {
-            try plan.buildNative(unit, function.scalar)
+        } else if let scalar = function.scalar {
+            try plan.buildNative(unit, scalar)
         }
     }
 }
@@ -36,40 +35,18 @@ extension ElementwiseUnary.Function {
         }
     }
 
-    /// The function by its definition in the ONNX specification.
-    fileprivate var scalar: (Float) -> Float {
+    /// Those that oneDNN lacks, by their definition in the ONNX specification.
+    fileprivate var scalar: ((Float) -> Float)? {
         switch self {
-        case .relu: { max($0, 0) }
-        case .leakyRelu(let alpha): { $0 < 0 ? alpha * $0 : $0 }
-        case .elu(let alpha): { $0 < 0 ? alpha * (Foundation.exp($0) - 1) : $0 }
-        case .sigmoid: { 1 / (1 + Foundation.exp(-$0)) }
-        case .tanh: { Foundation.tanh($0) }
-        case .exp: { Foundation.exp($0) }
-        case .log: { Foundation.log($0) }
-        case .sqrt: { $0.squareRoot() }
-        case .abs: { Swift.abs($0) }
-        case .neg: { -$0 }
         case .reciprocal: { 1 / $0 }
-        case .erf: { Foundation.erf($0) }
+        case .erf: { Float(errorFunction(Double($0))) }
         case .hardSigmoid(let alpha, let beta): { max(0, min(1, alpha * $0 + beta)) }
-        case .hardSwish: { $0 * max(0, min(1, $0 / 6 + 0.5)) }
-        case .softplus: { Foundation.log(Foundation.exp($0) + 1) }
-        case .gelu(true): Self.approximateGelu
-        case .gelu(false): Self.gelu
         case .floor: { $0.rounded(.down) }
         case .ceil: { $0.rounded(.up) }
         case .round: { $0.rounded(.toNearestOrEven) }
         case .sign: { $0 > 0 ? 1 : $0 < 0 ? -1 : $0 }
+        default: nil
         }
-    }
-
-    private static func gelu(_ x: Float) -> Float {
-        x / 2 * (1 + Foundation.erf(x / Float(2).squareRoot()))
-    }
-
-    private static func approximateGelu(_ x: Float) -> Float {
-        let inner: Float = (2 / Float.pi).squareRoot() * (x + 0.044715 * x * x * x)
-        return x / 2 * (1 + Foundation.tanh(inner))
     }
 }
 
@@ -133,7 +110,7 @@ extension ElementwiseUnary.Function {
     fileprivate var derivative: (Float) -> Float {
         switch self {
         case .reciprocal: { -1 / ($0 * $0) }
-        case .erf: { 2 / Float.pi.squareRoot() * Foundation.exp(-$0 * $0) }
+        case .erf: { Float(2 / Double.pi.squareRoot() * exponential(-Double($0) * Double($0))) }
         case .hardSigmoid(let alpha, let beta):
             { (x: Float) -> Float in
                 let line = alpha * x + beta

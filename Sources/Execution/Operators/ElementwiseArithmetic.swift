@@ -29,7 +29,7 @@ extension ElementwiseBinary.Function {
         case .sub: { $0 - $1 }
         case .mul: { $0 * $1 }
         case .div: { $0 / $1 }
-        case .pow: { Foundation.pow($0, $1) }
+        case .pow: { Float(power(Double($0), Double($1))) }
         case .prelu: { $0 < 0 ? $0 * $1 : $0 }
         }
     }
@@ -116,12 +116,14 @@ extension ElementwiseBinary: DifferentiableOperator {
         case .pow:
             return [
                 try first {
-                    try mapped { gradient, a, b in b == 0 ? 0 : gradient * b * Foundation.pow(a, b - 1) }
+                    try mapped { gradient, a, b in 
+                        b == 0 ? 0 : gradient * b * Float(power(Double(a), Double(b) - 1))
+                    }
                 },
                 // Zero to a power of at least zero does not change with the power.
                 try second {
                     try mapped { gradient, a, b in
-                        a == 0 && b >= 0 ? 0 : gradient * Foundation.pow(a, b) * Foundation.log(a)
+                        a == 0 && b >= 0 ? 0 : gradient * Float(power(Double(a), Double(b)) * logarithm(Double(a)))
                     }
                 },
             ]

@@ -62,7 +62,7 @@ extension FoldableNumber where Self: BinaryFloatingPoint {
         case .sub: left - right
         case .mul: left * right
         case .div: left / right
-        case .pow: Self(Foundation.pow(Double(left), Double(right)))
+        case .pow: Self(power(Double(left), Double(right)))
         case .prelu: left < 0 ? left * right : left
         }
     }
@@ -78,8 +78,8 @@ extension FoldableNumber where Self: BinaryFloatingPoint {
         case .round: value.rounded(.toNearestOrEven)
         case .sqrt: value.squareRoot()
         case .reciprocal: 1 / value
-        case .exp: Self(Foundation.exp(Double(value)))
-        case .log: Self(Foundation.log(Double(value)))
+        case .exp: Self(exponential(Double(value)))
+        case .log: Self(logarithm(Double(value)))
         default: nil
         }
     }

@@ -43,8 +43,8 @@ package struct TrainingCheckpoints {
         let (found, passedOver) = try store.readLatest { checkpoint in
             try check(checkpoint)
             let progress = try progress(of: checkpoint)
-            // Lost with the best one; an older one may come to it again.
-            if let best = progress.bestStep, best != progress.steps { _ = try replica(plan, atStep: best) }
+            // Lost with the best one; an older one may come to it again. The state before training is in no checkpoint.
+            if let best = progress.bestStep, best > 0, best != progress.steps { _ = try replica(plan, atStep: best) }
             return (replica: try TrainingReplica(plan, from: checkpoint), progress: progress)
         }
         lastBest = found?.progress.bestStep
