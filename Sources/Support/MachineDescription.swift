@@ -17,7 +17,8 @@ public enum MachineDescription {
             return size > 0 ? "\(level) \(size >> 10) KiB" : nil
         }
         return
-            ([name.isEmpty ? "unnamed processor" : name, "\(ProcessInfo.processInfo.activeProcessorCount) cores"] + caches
+            ([name.isEmpty ? "unnamed processor" : name, "\(ProcessInfo.processInfo.activeProcessorCount) cores"]
+            + caches
             + [systemLibrary]).joined(separator: ", ")
     }()
 

@@ -42,7 +42,8 @@ struct CoordinatorScript {
             peer,
             .hello(
                 .init(
-                    peer: peer, lanes: lanes, compute: ComputeIdentity(library: library, supportedISAs: isas, machine: machine),
+                    peer: peer, lanes: lanes,
+                    compute: ComputeIdentity(library: library, supportedISAs: isas, machine: machine),
                     host: "h", process: 1, exchangePort: port)))
     }
 

@@ -20,7 +20,8 @@ import Testing
 
     @Test func itAsksForTwoLeasesALane() throws {
         var script = WorkerScript(lanes: 2)
-        #expect(script.isReady().messages.suffix(2) == [.passReady(pass: 0, probe: nil), .request(pass: 0, credits: 4)])
+        #expect(
+            script.isReady().messages.suffix(2) == [.passReady(pass: 0, probe: nil), .request(pass: 0, credits: 4)])
         let items = (1...4).flatMap { script.isLeased($0, counter: UInt32($0)).items }
         #expect(items.map(\.shard) == [1, 2, 3, 4])
         let after = try script.computes(items.first).messages
@@ -151,7 +152,10 @@ import Testing
         #expect(actions.setUps.map(\.number) == [2])
         #expect(try script.computes(item).messages.isEmpty)
         #expect(script.on(.setUpDone(1, probe: nil)).messages.isEmpty)
-        #expect(script.on(.setUpDone(2, probe: nil)).messages == [.passReady(pass: 1, probe: nil), .request(pass: 1, credits: 2)])
+        #expect(
+            script.on(.setUpDone(2, probe: nil)).messages == [
+                .passReady(pass: 1, probe: nil), .request(pass: 1, credits: 2),
+            ])
     }
 
     @Test func silenceEndsTheSessionAndPatienceTheWorker() {

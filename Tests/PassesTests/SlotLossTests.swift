@@ -133,7 +133,8 @@ import Training
             PassSpecification(
                 model: ArtifactID(of: model).bytes, inputs: inputs, output: "output", parameters: [:], tile: 2,
                 skipsBadSamples: false),
-            replica: plan, loss: loss, globalBatch: Self.globalBatch, slotBatch: Self.globalBatch, seed: 1, augmentation: nil, precision: .full
+            replica: plan, loss: loss, globalBatch: Self.globalBatch, slotBatch: Self.globalBatch, seed: 1,
+            augmentation: nil, precision: .full
         ).encoded()
         let state = replica.encoded()
         let artifacts = Dictionary(

@@ -116,7 +116,7 @@ extension ElementwiseBinary: DifferentiableOperator {
         case .pow:
             return [
                 try first {
-                    try mapped { gradient, a, b in 
+                    try mapped { gradient, a, b in
                         b == 0 ? 0 : gradient * b * Float(power(Double(a), Double(b) - 1))
                     }
                 },

@@ -193,7 +193,9 @@ final class SlotLane: ShardLane {
         } catch let error as TrainingError where error.code == .notFinite {
             digest.add([.nan])
         }
-        for tensor in sums.keys.sorted() { digest.add([Float(sums[tensor]?.delta ?? 0), Float(sums[tensor]?.offset ?? 0)]) }
+        for tensor in sums.keys.sorted() {
+            digest.add([Float(sums[tensor]?.delta ?? 0), Float(sums[tensor]?.offset ?? 0)])
+        }
         return digest.finish()
     }
 
