@@ -48,11 +48,16 @@ struct Pipeline {
         var model = calibrated.model
 
         let evaluation = EvaluationStage(runner: runner)
+        var isLabelled = false
         var quantized: Report.Stage?
         if let source = sources.evaluation {
-            outcome.stages.append(try evaluation.run(model.fp32Evaluation(job), as: .fp32, over: source))
-            let stage = try evaluation.run(model.quantizedEvaluation(job), as: .quantized, over: source)
-            outcome.stages.append(stage)
+            let fp32 = try evaluation.run(model.fp32Evaluation(job), as: .fp32, over: source)
+            isLabelled = fp32.correctTop1 != nil
+            let stage =
+                isLabelled
+                ? try evaluation.run(model.quantizedEvaluation(job), as: .quantized, over: source)
+                : try evaluation.compare(model.agreement(job), as: .quantized, over: source)
+            outcome.stages += [fp32, stage]
             quantized = stage
         }
 
@@ -76,8 +81,10 @@ struct Pipeline {
             }
             if let source = sources.evaluation {
                 outcome.stages.append(
-                    try evaluation.run(
-                        model.quantizedEvaluation(job), as: .trained, over: source, known: trained.evaluation))
+                    isLabelled
+                        ? try evaluation.run(
+                            model.quantizedEvaluation(job), as: .trained, over: source, known: trained.evaluation)
+                        : try evaluation.compare(model.agreement(job), as: .trained, over: source))
             }
         }
 

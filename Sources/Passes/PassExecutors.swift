@@ -8,7 +8,7 @@ import Support
 package final class PassExecutors: PassExecutorFactory {
     /// All that workers can compute. A new workload is a line here.
     private static let workloads: [any Workload.Type] = [
-        Calibration.self, Evaluation.self, Analysis.self, BatchNormStatistics.self, OptimizerStep.self,
+        Calibration.self, Evaluation.self, Agreement.self, Analysis.self, BatchNormStatistics.self, OptimizerStep.self,
         StateTransfer.self,
     ]
 

@@ -158,6 +158,11 @@ import TestSupport
         #expect(said.contains("dataset.calibration: 1 file is no part of a sample and not taken: 1 of .txt"), "\(said)")
         #expect(said.contains("evaluate fp32: no accuracy, as the samples have no labels"), "\(said)")
         #expect(said.contains("calibrated with 16 samples, all: 8 of class 0, 8 of class 1"), "\(said)")
+        #expect(said.contains("SQNR of the output"), "\(said)")
+        let quantized = try #require(TestJob.report(job.output).stages.first { $0.model == .quantized })
+        #expect(quantized.correctTop1 == nil)
+        #expect(try #require(quantized.signalToNoise) > 20)
+        #expect((0...8).contains(try #require(quantized.agreeingTop1)))
     }
 
     @Test func nothingButBadSamples() throws {

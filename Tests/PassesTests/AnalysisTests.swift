@@ -53,16 +53,51 @@ import TestSupport
         return (activation, times(activation, rounded(Self.second, "second")))
     }
 
-    private func analyze() throws -> AnalysisResult {
+    private static func model(_ first: [Float] = first) throws -> Data {
         var model = ModelBuilder()
         model.input("x", ["n", "2"])
-        model.constant("first", Tensor(shape: [2, 2], Self.first))
-        model.constant("second", Tensor(shape: [2, 2], Self.second))
+        model.constant("first", Tensor(shape: [2, 2], first))
+        model.constant("second", Tensor(shape: [2, 2], second))
         model.node("MatMul", ["x", "first"], ["hidden"])
         model.node("Relu", ["hidden"], ["activation"])
         model.node("MatMul", ["activation", "second"], ["output"])
         model.output("output", ["n", "2"])
-        let file = try model.file.encoded()
+        return try model.file.encoded()
+    }
+
+    /// What samples without labels can say: the output of the quantized model beside that of the FP32 model, which may have
+    /// other weights.
+    @Test func agreementIsWhatOneComputesByHand() throws {
+        let reference = try Self.model()
+        let trained = try Self.model([1.25, -0.5, 0.75, -4])
+        func agreement(_ model: Data) throws -> AgreementResult {
+            let task = Agreement(
+                Evaluation(Self.task(ArtifactID(of: model)).pass, activations: Self.task.activations),
+                with: ArtifactID(of: reference).bytes)
+            let executor = try PassExecutors { ShardFailure(permanent: true, code: "\($0)") }.makeExecutor(
+                descriptor: task.encoded(), isa: try #require(ComputeLibrary.supportedInstructionSets.last).rawValue
+            ) { id in try #require([reference, model].first { ArtifactID(of: $0) == id }) }
+            let samples = Self.samples.map {
+                Sample(key: "k", source: "x.npz", content: .arrays(["x": Tensor(shape: [2], $0)]), label: nil)
+            }
+            return try AgreementResult(
+                decoding: SmallTraining.compute(executor, ShardPayload(samples: samples).encoded(), shard: 0))
+        }
+        let found = try agreement(reference)
+        var (error, same) = (0.0, 0)
+        for sample in Self.samples {
+            let (own, expected) = (byHand(sample, Set(Self.names)).output, byHand(sample, []).output)
+            for (x, y) in zip(own, expected) { error += Double(x - y) * Double(x - y) }
+            same += (own[1] > own[0]) == (expected[1] > expected[0]) ? 1 : 0
+        }
+        #expect(found.samples == 5 && found.output.count == 10 && found.undefined == 0)
+        #expect(found.output.meanSquaredError == error / 10)
+        #expect(found.agreeingTop1 == same)
+        #expect(try agreement(trained) != found)
+    }
+
+    private func analyze() throws -> AnalysisResult {
+        let file = try Self.model()
         let executor = try PassExecutors { ShardFailure(permanent: true, code: "\($0)") }.makeExecutor(
             descriptor: Self.task(ArtifactID(of: file)).encoded(),
             isa: try #require(ComputeLibrary.supportedInstructionSets.last).rawValue

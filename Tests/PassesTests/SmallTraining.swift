@@ -4,6 +4,7 @@ import Datasets
 import Execution
 import Foundation
 import Passes
+import Support
 import Tensors
 import Testing
 import TestSupport
@@ -58,6 +59,16 @@ struct SmallTraining {
             task: ArtifactID(of: task).bytes, step: 7, epoch: 0, learningRate: learningRate,
             state: replica.digest, snapshot: ArtifactID(of: snapshot).bytes, isReduced: isReduced)
         return try executor(step)
+    }
+
+    /// What a new worker answers to the probe of a step, and what it was asked.
+    func probe(step: Int) throws -> (subject: SHA256Digest?, answer: SHA256Digest?) {
+        let workload = OptimizerStep(
+            task: ArtifactID(of: task).bytes, step: step, epoch: 0, learningRate: 0.5,
+            state: replica.digest, snapshot: nil, isReduced: false)
+        let answer = try PassExecutors { ShardFailure(permanent: true, code: "\($0)") }.probe(
+            descriptor: workload.encoded()) { try #require(artifacts[$0]) }
+        return (workload.probeSubject(), answer)
     }
 
     /// The worker's state of a digest.

@@ -4,7 +4,7 @@ import Graph
 import Passes
 import Reports
 
-/// Counts how often a form of the model is right.
+/// Counts how often a form of the model is right, or, where that cannot be told, compares it with the FP32 model.
 struct EvaluationStage {
     let runner: PassRunner
 
@@ -39,16 +39,47 @@ struct EvaluationStage {
         ).noting(notes)
     }
 
+    /// - Parameter form: of the model, not FP32.
+    /// - Returns: the stage for the report.
+    func compare(
+        _ agreement: Agreement, as form: Report.Stage.Model, over source: DatasetSource
+    ) throws -> Report.Stage {
+        let name = "evaluate \(form.rawValue)"
+        let (result, seconds) = try runner.run(agreement, over: source, named: name)
+        try check(result.undefined, of: result.samples, in: agreement.pass, named: name)
+        var stage = Report.Stage(
+            name, evaluating: form, samples: result.samples, skipped: result.skipped, seconds: seconds,
+            correctTop1: nil, correctTop5: nil)
+        stage.signalToNoise = result.output.signalToNoise
+        stage.agreeingTop1 = result.agreeingTop1
+        let nearness = stage.signalToNoise.map { String(format: "SQNR of the output %.1f dB", $0) }
+        let parts = [
+            nearness ?? (result.output.meanSquaredError == 0 ? "the output is that of FP32" : nil),
+            stage.agreeingPercent.map { String(format: "top-1 as of FP32 in %.2f %%", $0) },
+        ].compactMap(\.self)
+        runner.progress.end(note: parts.isEmpty ? nil : parts.joined(separator: ", "))
+        var notes = parts
+        if result.skipped > 0 {
+            notes.append("\(result.skipped) bad samples are left out")
+            runner.progress.message("\(name): \(result.skipped) bad samples are left out")
+        }
+        return stage.noting(notes)
+    }
+
+    private func check(_ undefined: Int, of samples: Int, in pass: PassSpecification, named name: String) throws {
+        guard undefined == 0 else {
+            throw GraphError(
+                .notFinite, tensor: pass.output, expected: "scores in \(name)",
+                found: "NaN in \(undefined) of \(samples) samples")
+        }
+    }
+
     /// - Parameter isPart: of a stage that runs.
     func measured(
         _ evaluation: Evaluation, over source: DatasetSource, named name: String, isPart: Bool = false
     ) throws -> TrainingProgress.Evaluation {
         let (result, seconds) = try runner.run(evaluation, over: source, named: name, isPart: isPart)
-        guard result.undefined == 0 else {
-            throw GraphError(
-                .notFinite, tensor: evaluation.pass.output, expected: "scores in \(name)",
-                found: "NaN in \(result.undefined) of \(result.samples) samples")
-        }
+        try check(result.undefined, of: result.samples, in: evaluation.pass, named: name)
         return TrainingProgress.Evaluation(result, seconds: seconds, specification: try evaluation.digest())
     }
 }

@@ -21,8 +21,8 @@ struct PassRunner {
         _ workload: Task, over source: DatasetSource, named name: String, isPart: Bool = false
     ) throws -> (result: Task.Result, seconds: Double) {
         var artifacts: [ArtifactID] = []
-        for bytes in [workload.pass.model, workload.pass.probe?.model] {
-            guard let id = bytes.flatMap({ ArtifactID(bytes: $0) }), !artifacts.contains(id) else { continue }
+        for bytes in workload.models + [workload.pass.probe?.model].compactMap(\.self) {
+            guard let id = ArtifactID(bytes: bytes), !artifacts.contains(id) else { continue }
             artifacts.append(id)
         }
         let outcome = try namingModel {

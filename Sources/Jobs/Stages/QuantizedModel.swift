@@ -63,4 +63,7 @@ struct QuantizedModel {
             pass(job, parameters: preparation.constantEncodings(activations)),
             activations: preparation.valueEncodings(activations))
     }
+
+    /// Beside the model which the job began with.
+    func agreement(_ job: JobFile) -> Agreement { Agreement(quantizedEvaluation(job), with: probe.model) }
 }

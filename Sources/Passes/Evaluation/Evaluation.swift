@@ -24,9 +24,13 @@ package struct Evaluation: SampleWorkload {
 
     /// The model with its parameters rounded, and its biases as integer kernels hold them.
     package func makeExecutor(_ worker: WorkerContext) throws -> any ShardExecutor {
-        let graph = try worker.graph(pass.model).simulatingBiases(pass.parameters.merging(activations) { $1 })
+        try EvaluationExecutor(self, SharedModel(graph(worker)))
+    }
+
+    /// What is evaluated but for its activations, which are rounded as they come.
+    func graph(_ worker: WorkerContext) throws -> Graph {
+        try worker.graph(pass.model).simulatingBiases(pass.parameters.merging(activations) { $1 })
             .simulatingParameters(pass.parameters)
-        return try EvaluationExecutor(self, SharedModel(graph))
     }
 }
 

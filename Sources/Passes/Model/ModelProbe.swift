@@ -41,9 +41,13 @@ extension PassSpecification.Probe {
 package protocol ModelWorkload: Workload {
     /// The model, and how samples enter it.
     var pass: PassSpecification { get }
+    /// Digests of the artifacts that hold the models which `makeExecutor` asks for.
+    var models: [Data] { get }
 }
 
 extension ModelWorkload {
+    package var models: [Data] { [pass.model] }
+
     /// Of the model that the job began with.
     package func probeSubject() throws -> SHA256Digest? { try pass.probe?.subject() }
 
@@ -52,7 +56,7 @@ extension ModelWorkload {
 
     /// The model that the job began with is needed until its probe is computed.
     package func needs(_ artifact: ArtifactID, _ memory: WorkerMemory) -> Bool {
-        guard artifact.bytes != pass.model, let probe = pass.probe, artifact.bytes == probe.model,
+        guard !models.contains(artifact.bytes), let probe = pass.probe, artifact.bytes == probe.model,
             let subject = try? probe.subject()
         else { return true }
         return !ProbeAnswers.of(memory).isKnown(subject)

@@ -29,7 +29,11 @@ extension Report {
         public var correctTop1: Int?
         /// Samples whose label was among the five most probable classes.
         public var correctTop5: Int?
-
+        /// Of the evaluated output beside that of the FP32 model, in dB, where samples have no labels; nil where there is no
+        /// noise.
+        public var signalToNoise: Double?
+        /// Samples whose most probable class was that of the FP32 model, where samples have no labels.
+        public var agreeingTop1: Int?
         /// What is to be known of the stage beyond its numbers, as it was said at the terminal; nil where there is nothing.
         public var notes: [String]?
 
@@ -38,6 +42,8 @@ extension Report {
             case firstStepSeconds = "first_step_seconds"
             case correctTop1 = "correct_top1"
             case correctTop5 = "correct_top5"
+            case signalToNoise = "sqnr_db"
+            case agreeingTop1 = "agreeing_top1"
         }
 
         /// A stage over samples.
@@ -71,6 +77,8 @@ extension Report {
         public var top1Percent: Double? { percent(correctTop1) }
         /// As `top1Percent`, of the five most probable classes.
         public var top5Percent: Double? { percent(correctTop5) }
+        /// Nil where the samples have labels, or the output is not scores of classes.
+        public var agreeingPercent: Double? { percent(agreeingTop1) }
 
         private func percent(_ correct: Int?) -> Double? {
             guard let correct, let samples, samples > 0 else { return nil }
