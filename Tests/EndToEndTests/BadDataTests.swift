@@ -79,6 +79,11 @@ import TestSupport
             let report = try job.finished(workers: workers)
             #expect(report.samples.calibration == 600 && report.skipped.calibration == 3)
             #expect(report.samples.evaluation == 600 && report.skipped.evaluation == 3)
+            let named =
+                "3 bad samples are left out: class0/0000_a.jpg (corrupt image), class1/0200_a.jpg (corrupt image), "
+                + "class1/empty.png (unsupported image)"
+            let notes = report.stages.map { $0.notes?.joined(separator: "\n") ?? "" }
+            #expect(notes.count == 3 && notes.allSatisfy { $0.contains(named) }, "\(notes)")
             let correct = try #require(report.stages.last { $0.model == .fp32 }?.correctTop1)
             #expect(report.accuracy.fp32 == 100 * Double(correct) / 600)
             digests.insert(report.digest.encodings)

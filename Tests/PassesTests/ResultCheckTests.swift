@@ -47,9 +47,16 @@ import Testing
         [0, 1 << 60, 0, 0, 0, 0],
     ]) func evaluation(counts: [Int]) throws {
         var reducer = MergingReducer<EvaluationResult>()
-        #expect(
-            try reason(&reducer, samples: 4, ByteWriter(counts: counts).data) == "its counts contradict each other")
-        #expect(try reason(&reducer, samples: 5, ByteWriter(counts: [4, 1, 4, 2, 3, 0]).data) == nil)
+        func bytes(_ counts: [Int], names: [String] = []) -> Data {
+            var (writer, bad) = (ByteWriter(counts: counts), BadSampleNames())
+            for name in names { bad.add(key: name, fault: "") }
+            bad.append(to: &writer)
+            return writer.data
+        }
+        let contradiction = "its counts contradict each other"
+        #expect(try reason(&reducer, samples: 4, bytes(counts)) == contradiction)
+        #expect(try reason(&reducer, samples: 5, bytes([4, 1, 4, 2, 3, 0], names: ["a", "b"])) == contradiction)
+        #expect(try reason(&reducer, samples: 5, bytes([4, 1, 4, 2, 3, 0], names: ["a"])) == nil)
     }
 
     @Test func analysis() throws {

@@ -33,11 +33,13 @@ struct CalibrationStage {
         guard result.samples > 0 else {
             throw runner.job.error(
                 .outOfRange, key: "dataset.calibration", expected: "at least one sample that can be read",
-                found: "\(result.skipped) bad samples")
+                found: result.badNames.sentence(of: result.skipped) ?? "none")
         }
         runner.progress.end()
         try check(result.statistics, output: preparation.output)
-        let notes = [taken(result, of: try source.total())] + notes(on: result)
+        var notes = [taken(result, of: try source.total())]
+        if let left = result.badNames.sentence(of: result.skipped) { notes.append("calibrate: \(left)") }
+        notes += self.notes(on: result)
         notes.forEach(runner.progress.message)
         let stage = Report.Stage(
             "calibrate", kind: .calibration, samples: result.samples, skipped: result.skipped, seconds: seconds)
@@ -49,8 +51,7 @@ struct CalibrationStage {
         let count = result.samples + result.skipped
         let order = runner.job.dataset.calibration.order
         let place = count == total ? "all" : order == .first ? "the first of \(total)" : "spread over \(total)"
-        var text = "calibrated with \(result.samples) samples, \(place)"
-        if result.skipped > 0 { text += ", \(result.skipped) bad ones left out" }
+        let text = "calibrated with \(result.samples) samples, \(place)"
         guard !result.classes.isEmpty else { return text + ", without labels" }
         let classes = result.classes.sorted { $0.key < $1.key }
         let shown = classes.prefix(12).map { "\($0.value) of class \($0.key)" }.joined(separator: ", ")

@@ -25,7 +25,7 @@ struct EvaluationStage {
         }
         let result = found.result
         var notes: [String] = []
-        if result.skipped > 0 { notes.append("\(result.skipped) bad samples are left out") }
+        if let left = result.badNames.sentence(of: result.skipped) { notes.append(left) }
         if !result.isLabelled {
             notes.append(
                 result.labelled == 0
@@ -59,9 +59,9 @@ struct EvaluationStage {
         ].compactMap(\.self)
         runner.progress.end(note: parts.isEmpty ? nil : parts.joined(separator: ", "))
         var notes = parts
-        if result.skipped > 0 {
-            notes.append("\(result.skipped) bad samples are left out")
-            runner.progress.message("\(name): \(result.skipped) bad samples are left out")
+        if let left = result.badNames.sentence(of: result.skipped) {
+            notes.append(left)
+            runner.progress.message("\(name): \(left)")
         }
         return stage.noting(notes)
     }

@@ -44,6 +44,7 @@ struct TrainingStage {
         }
         let summary = loop.summary(progress)
         runner.progress.end(note: summary.outcome)
+        if let left = progress.badNames.sentence(of: progress.skipped) { runner.progress.message("train: \(left)") }
         return Outcome(
             model: progress.isBeforeBest ? model : try applying(replica, to: model), summary: summary,
             stages: stages(progress), isUnchanged: progress.isBeforeBest,
@@ -57,6 +58,7 @@ struct TrainingStage {
                 seconds: progress.seconds)
         ]
         stages[0].firstStepSeconds = progress.firstStepSeconds
+        if let left = progress.badNames.sentence(of: progress.skipped) { stages[0].notes = [left] }
         if let (samples, skipped, seconds) = progress.evaluations {
             stages.append(
                 Report.Stage(

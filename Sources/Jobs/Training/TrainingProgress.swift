@@ -10,6 +10,8 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
     package private(set) var samples = 0
     /// Samples that could not be decoded.
     package private(set) var skipped = 0
+    /// Of some of these.
+    package private(set) var badNames = BadSampleNames()
     /// Of the steps, in all lives of the job.
     package private(set) var seconds = 0.0
     /// Of the very first step, in which every worker compiles the network.
@@ -91,6 +93,7 @@ package struct TrainingProgress: Codable, Equatable, Sendable {
         firstLoss = firstLoss ?? loss
         samples += sum.samples
         skipped += sum.skipped
+        badNames.merge(sum.badNames)
         self.seconds += seconds
         firstStepSeconds = firstStepSeconds ?? seconds
     }

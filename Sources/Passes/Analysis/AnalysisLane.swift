@@ -66,6 +66,7 @@ final class AnalysisLane: ShardLane {
             var own = AnalysisResult.Variant()
             own.counts.samples = batch.count
             own.counts.skipped = batch.skipped
+            own.counts.badNames = batch.badNames
             result.variants[index] = own
         }
         let perSample = max(try models.reference.classes(of: pass), 1)

@@ -34,6 +34,8 @@ package struct CalibrationResult: Equatable, MergeableResult {
     package var samples = 0
     /// Samples that could not be decoded.
     package var skipped = 0
+    /// Of some of these.
+    package var badNames = BadSampleNames()
     /// By name of the value.
     package var statistics = StatisticsSet()
     /// Samples by their label, where they have one.
@@ -42,9 +44,13 @@ package struct CalibrationResult: Equatable, MergeableResult {
     /// Of no samples.
     package init() {}
 
-    package init(samples: Int, skipped: Int, statistics: StatisticsSet, labels: [Int] = []) {
+    package init(
+        samples: Int, skipped: Int, badNames: BadSampleNames = BadSampleNames(), statistics: StatisticsSet,
+        labels: [Int] = []
+    ) {
         self.samples = samples
         self.skipped = skipped
+        self.badNames = badNames
         self.statistics = statistics
         // Calibration does not care whether a label is a class.
         for label in labels where label >= 0 { classes[label, default: 0] += 1 }
@@ -55,12 +61,14 @@ package struct CalibrationResult: Equatable, MergeableResult {
     package var isSound: Bool {
         [samples, skipped].areSoundCounts && Array(classes.values).areSoundCounts
             && classes.values.reduce(0, +) <= samples && statistics.isAddable
+            && badNames.areSound(of: skipped)
     }
 
     /// Adds what was found in other samples.
     package mutating func merge(_ other: CalibrationResult) {
         samples += other.samples
         skipped += other.skipped
+        badNames.merge(other.badNames)
         statistics.merge(other.statistics)
         classes.merge(other.classes, uniquingKeysWith: +)
     }
@@ -68,7 +76,9 @@ package struct CalibrationResult: Equatable, MergeableResult {
     /// Equal results are equal bytes.
     package func encoded() -> Data {
         let labels = classes.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
-        return ByteWriter(counts: [samples, skipped, classes.count] + labels).data + statistics.encoded()
+        var writer = ByteWriter(counts: [samples, skipped, classes.count] + labels)
+        badNames.append(to: &writer)
+        return writer.data + statistics.encoded()
     }
 
     /// - Throws: `ByteCodingError` where the bytes are not what `encoded` gives.
@@ -77,7 +87,10 @@ package struct CalibrationResult: Equatable, MergeableResult {
         let counts = try reader.takeCounts(3)
         guard counts[2] <= 1 << 40 else { throw reader.error(.malformed, expected: "classes", found: "\(counts[2])") }
         let labels = try reader.takeCounts(2 * counts[2])
-        self.init(samples: counts[0], skipped: counts[1], statistics: try StatisticsSet(decoding: reader.takeRest()))
+        let badNames = try BadSampleNames(from: &reader)
+        self.init(
+            samples: counts[0], skipped: counts[1], badNames: badNames,
+            statistics: try StatisticsSet(decoding: reader.takeRest()))
         for place in 0..<counts[2] { classes[labels[2 * place]] = labels[2 * place + 1] }
     }
 }
@@ -114,7 +127,7 @@ private final class CalibrationLane: ShardLane {
                 observers[tap.name]?.observe(start, count: tap.elements.count, layoutZeros: tap.layoutZeros)
             })
         return CalibrationResult(
-            samples: batch.count, skipped: batch.skipped,
+            samples: batch.count, skipped: batch.skipped, badNames: batch.badNames,
             statistics: StatisticsSet(observers.mapValues { $0.statistics() }), labels: batch.labels
         ).encoded()
     }

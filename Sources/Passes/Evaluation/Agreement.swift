@@ -87,6 +87,7 @@ private final class AgreementLane: ShardLane {
         var result = AgreementResult()
         result.samples = batch.count
         result.skipped = batch.skipped
+        result.badNames = batch.badNames
         let pass = task.pass
         for start in stride(from: 0, to: batch.count, by: pass.tile) {
             let tile = start..<min(start + pass.tile, batch.count)
@@ -118,6 +119,8 @@ package struct AgreementResult: Codable, Equatable, MergeableResult {
     package var samples = 0
     /// Samples that could not be decoded.
     package var skipped = 0
+    /// Of some of these.
+    package var badNames = BadSampleNames()
     /// Samples whose scores are of classes.
     package var classified = 0
     /// Of these, those of which both models give the greatest score to the same class.
@@ -128,7 +131,7 @@ package struct AgreementResult: Codable, Equatable, MergeableResult {
     package var output = NoiseStatistics()
 
     enum CodingKeys: String, CodingKey {
-        case samples, skipped, classified, agreeing, undefined, output
+        case samples, skipped, badNames, classified, agreeing, undefined, output
     }
 
     /// Of no samples.
@@ -139,6 +142,7 @@ package struct AgreementResult: Codable, Equatable, MergeableResult {
     package var isSound: Bool {
         [samples, skipped, classified, agreeing, undefined].areSoundCounts && agreeing <= classified
             && classified <= samples && undefined <= samples && output.isAddable
+            && badNames.areSound(of: skipped)
     }
 
     /// Nil where the output is not scores of classes.
@@ -175,6 +179,7 @@ package struct AgreementResult: Codable, Equatable, MergeableResult {
     package mutating func merge(_ other: AgreementResult) {
         samples += other.samples
         skipped += other.skipped
+        badNames.merge(other.badNames)
         classified += other.classified
         agreeing += other.agreeing
         undefined += other.undefined

@@ -73,6 +73,7 @@ private final class EvaluationLane: ShardLane {
         var result = EvaluationResult()
         result.samples = batch.count
         result.skipped = batch.skipped
+        result.badNames = batch.badNames
         try lane.run(
             batch.inputs, count: batch.count, tile: pass.tile,
             tap: { [quantizers] tap in quantizers.apply(to: tap) },
@@ -99,6 +100,8 @@ package struct EvaluationResult: Codable, Equatable, MergeableResult {
     package var samples = 0
     /// Samples that could not be decoded.
     package var skipped = 0
+    /// Of some of these.
+    package var badNames = BadSampleNames()
     /// Samples that had a label.
     package var labelled = 0
     /// Labelled samples whose class was the likeliest.
@@ -112,6 +115,7 @@ package struct EvaluationResult: Codable, Equatable, MergeableResult {
     package mutating func merge(_ other: EvaluationResult) {
         samples += other.samples
         skipped += other.skipped
+        badNames.merge(other.badNames)
         labelled += other.labelled
         top1 += other.top1
         top5 += other.top5
@@ -122,7 +126,7 @@ package struct EvaluationResult: Codable, Equatable, MergeableResult {
 
     package var isSound: Bool {
         [samples, skipped, labelled, top1, top5, undefined].areSoundCounts && top1 <= top5 && top5 <= labelled
-            && labelled <= samples && undefined <= samples
+            && labelled <= samples && undefined <= samples && badNames.areSound(of: skipped)
     }
 
     /// Whether accuracy means anything: every sample had a label.
@@ -148,18 +152,21 @@ package struct EvaluationResult: Codable, Equatable, MergeableResult {
         top5 += better < 5 ? 1 : 0
     }
 
-    /// The six counts.
+    /// The six counts and the names.
     package func encoded() -> Data {
-        ByteWriter(counts: [samples, skipped, labelled, top1, top5, undefined]).data
+        var writer = ByteWriter(counts: [samples, skipped, labelled, top1, top5, undefined])
+        badNames.append(to: &writer)
+        return writer.data
     }
 
     /// Of no samples.
     package init() {}
 
-    /// - Throws: `ByteCodingError` where the bytes are not six counts.
+    /// - Throws: `ByteCodingError` where the bytes are not six counts and names.
     package init(decoding data: Data) throws(ByteCodingError) {
         var reader = ByteReader(data, record: "evaluation result")
         let counts = try reader.takeCounts(6)
+        badNames = try BadSampleNames(from: &reader)
         try reader.finish()
         (samples, skipped, labelled) = (counts[0], counts[1], counts[2])
         (top1, top5, undefined) = (counts[3], counts[4], counts[5])

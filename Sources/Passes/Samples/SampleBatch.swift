@@ -14,6 +14,8 @@ package struct SampleBatch: Sendable {
     package var labels: [Int]
     /// Samples that could not be decoded and are not among `count`.
     package var skipped: Int
+    /// Of those that could not be decoded.
+    package var badNames = BadSampleNames()
 
     /// Decodes samples in their order. Bad ones are left out and counted, or end the pass.
     /// - Parameters:
@@ -49,6 +51,7 @@ package struct SampleBatch: Sendable {
                 count += 1
             } catch let error as DatasetError where error.isBadSample && specification.skipsBadSamples {
                 skipped += 1
+                badNames.add(key: sample.key, fault: error.code.rawValue)
             }
         }
         self.labels = unlabelled == 0 ? labels : []

@@ -83,6 +83,7 @@ final class SlotLane: ShardLane {
         }
         var result = SlotResult(
             samples: batch.samples.count, skipped: batch.samples.skipped, labelled: 0, correct: 0, lossAndGradient: [0])
+        result.badNames = batch.samples.badNames
         if batch.samples.count > 0 {
             sums = [:]
             let accuracy: EvaluationResult

@@ -12,6 +12,8 @@ package struct SlotResult: Equatable, Sendable {
     package var samples: Int
     /// Samples that could not be decoded.
     package var skipped: Int
+    /// Of some of these.
+    package var badNames = BadSampleNames()
     /// Samples whose label is known.
     package var labelled: Int
     /// Samples whose label was the likeliest class.
@@ -27,9 +29,11 @@ package struct SlotResult: Equatable, Sendable {
         self.lossAndGradient = lossAndGradient
     }
 
-    /// The counts, then the elements as float32, little-endian.
+    /// The counts and the names, then the elements as float32, little-endian.
     package func encoded() -> Data {
-        ByteWriter(counts: [samples, skipped, labelled, correct]).data + lossAndGradient.withUnsafeBytes { Data($0) }
+        var writer = ByteWriter(counts: [samples, skipped, labelled, correct])
+        badNames.append(to: &writer)
+        return writer.data + lossAndGradient.withUnsafeBytes { Data($0) }
     }
 
     /// - Parameter parameterCount: elements of the gradient.
@@ -37,6 +41,7 @@ package struct SlotResult: Equatable, Sendable {
     package init(decoding data: Data, parameterCount: Int) throws(ByteCodingError) {
         var reader = ByteReader(data, record: "slot result")
         let counts = try reader.takeCounts(4)
+        badNames = try BadSampleNames(from: &reader)
         let rest = try reader.take((parameterCount + 1) * 4)
         try reader.finish()
         (samples, skipped, labelled, correct) = (counts[0], counts[1], counts[2], counts[3])
@@ -53,6 +58,8 @@ package struct SlotSum: Equatable, Sendable {
     package private(set) var samples = 0
     /// Samples that could not be decoded.
     package private(set) var skipped = 0
+    /// Of some of these.
+    package private(set) var badNames = BadSampleNames()
     /// Samples whose label is known.
     package private(set) var labelled = 0
     /// Samples whose label was the likeliest class.
@@ -72,6 +79,7 @@ package struct SlotSum: Equatable, Sendable {
         try sum.add(slot.lossAndGradient)
         samples += slot.samples
         skipped += slot.skipped
+        badNames.merge(slot.badNames)
         labelled += slot.labelled
         correct += slot.correct
     }
@@ -85,15 +93,18 @@ package struct SlotSum: Equatable, Sendable {
     /// Mean over the global batch.
     package var loss: Float { lossAndGradient.loss }
 
-    /// The counts and the exact sum: equal sums are equal bytes.
+    /// The counts, the names and the exact sum: equal sums are equal bytes.
     package func encoded() -> Data {
-        ByteWriter(counts: [samples, skipped, labelled, correct]).data + sum.encoded()
+        var writer = ByteWriter(counts: [samples, skipped, labelled, correct])
+        badNames.append(to: &writer)
+        return writer.data + sum.encoded()
     }
 
     /// - Throws: `ByteCodingError`, or `TrainingError` where the sum has another number of elements.
     package init(decoding data: Data, parameterCount: Int) throws {
         var reader = ByteReader(data, record: "sum of slots")
         let counts = try reader.takeCounts(4)
+        badNames = try BadSampleNames(from: &reader)
         self.parameterCount = parameterCount
         (samples, skipped, labelled, correct) = (counts[0], counts[1], counts[2], counts[3])
         sum = try ExactSum(decoding: reader.takeRest(), count: parameterCount + 1)
@@ -119,7 +130,9 @@ package struct SlotReducer: ResultReducer {
     package mutating func merge(shard: Int, samples: Int, result: Data) throws {
         let slot = try UnusableResult.checking { try SlotResult(decoding: result, parameterCount: layout.count) }
         let counts = [slot.samples, slot.skipped, slot.labelled, slot.correct]
-        guard counts.areSoundCounts, slot.correct <= slot.labelled, slot.labelled <= slot.samples else {
+        guard counts.areSoundCounts, slot.correct <= slot.labelled, slot.labelled <= slot.samples,
+            slot.badNames.areSound(of: slot.skipped)
+        else {
             throw UnusableResult("its counts contradict each other")
         }
         guard slot.samples + slot.skipped == samples else {
