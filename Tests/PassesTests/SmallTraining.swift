@@ -67,7 +67,8 @@ struct SmallTraining {
             task: ArtifactID(of: task).bytes, step: step, epoch: 0, learningRate: 0.5,
             state: replica.digest, snapshot: nil, isReduced: false)
         let answer = try PassExecutors { ShardFailure(permanent: true, code: "\($0)") }.probe(
-            descriptor: workload.encoded()) { try #require(artifacts[$0]) }
+            descriptor: workload.encoded()
+        ) { try #require(artifacts[$0]) }
         return (workload.probeSubject(), answer)
     }
 

@@ -92,7 +92,8 @@ private final class AgreementLane: ShardLane {
         for start in stride(from: 0, to: batch.count, by: pass.tile) {
             let tile = start..<min(start + pass.tile, batch.count)
             var expected: [Float] = []
-            try reference.run(batch.inputs, count: batch.count, samples: tile, tile: pass.tile,
+            try reference.run(
+                batch.inputs, count: batch.count, samples: tile, tile: pass.tile,
                 outputs: { _, plan in expected = Array(plan.output(pass.output)) })
             try quantized.run(
                 batch.inputs, count: batch.count, samples: tile, tile: pass.tile,
