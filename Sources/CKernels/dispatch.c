@@ -1,6 +1,7 @@
 #include "environment.h"
 #include "kernels.h"
 
+#include <fenv.h>
 #include <math.h>
 
 #if defined(__x86_64__)
@@ -53,6 +54,8 @@ void qs_cpu_brand(char brand[49]) { brand[0] = 0; }
 enum qs_isa qs_best_isa(void) { return QS_ISA_SCALAR; }
 
 #endif
+
+void qs_default_float_environment(void) { fesetenv(FE_DFL_ENV); }
 
 struct qs_range qs_empty_range(void) {
     return (struct qs_range){.minimum = INFINITY, .maximum = -INFINITY};

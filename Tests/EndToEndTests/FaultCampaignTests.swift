@@ -25,7 +25,8 @@ struct FaultCampaignTests {
         func finished(_ run: ClusterRun) throws -> RunReport {
             // A shard that many workers died on ends the job honestly; it goes on as one that was interrupted.
             for attempt in 1... {
-                let code = try run.coordinator.exitCode(withinSeconds: 300)
+                try keepWorkers(of: run)
+                let code = try run.coordinator.exitCode(withinSeconds: 60)
                 if code == 0 { break }
                 try #require(attempt < 5, "exit code \(code): \(run.coordinator.standardError)")
                 try run.restartCoordinator()
@@ -52,6 +53,15 @@ struct FaultCampaignTests {
             for worker in run.workers where worker.process.isRunning { worker.kill() }
         }
         print("faults: \(done)")
+    }
+
+    /// Until the coordinator ends. A worker that was asked to end, or whose coordinator was, ends some time after the fault.
+    private func keepWorkers(of run: ClusterRun) throws {
+        let end = Date().addingTimeInterval(300)
+        while run.coordinator.process.isRunning, Date() < end {
+            if !run.workers.contains(where: \.process.isRunning) { try run.addWorker(lanes: 2) }
+            usleep(20_000)
+        }
     }
 
     private func apply(_ fault: Fault, to run: ClusterRun, _ random: inout CounterRandom) throws {

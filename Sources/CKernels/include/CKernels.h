@@ -20,6 +20,9 @@ enum qs_isa {
 /// The processor's name as it tells itself, perhaps with spaces around it; empty where it tells none.
 void qs_cpu_brand(char brand[49]);
 
+/// Makes the calling thread, and those that it will make, round to nearest and keep denormals.
+void qs_default_float_environment(void);
+
 /// The highest instruction set of this machine that the kernels have a variant for.
 enum qs_isa qs_best_isa(void);
 

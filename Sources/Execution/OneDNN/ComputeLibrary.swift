@@ -41,9 +41,11 @@ public enum ComputeLibrary {
         try pin(widest)
     }
 
-    /// OpenMP threads are set per calling thread; a lane computes on its own thread alone.
-    static func useOneThread() {
+    /// To be called on each thread that computes. OpenMP threads are set per calling thread; a lane computes on its own thread
+    /// alone.
+    static func prepareThread() {
         omp_set_num_threads(1)
+        FloatEnvironment.setDefault()
     }
 }
 

@@ -29,7 +29,7 @@ public final class Plan {
     /// - Throws: `ExecutionError` naming the node that cannot be compiled.
     public init(_ graph: SpecializedGraph, weights: WeightStore, taps: Set<String> = []) throws {
         try ComputeLibrary.pinDefault()
-        ComputeLibrary.useOneThread()
+        ComputeLibrary.prepareThread()
         let units = Fusion.units(of: graph, taps: taps)
         let builder = PlanBuilder(graph: graph, units: units, weights: weights, taps: taps, engine: try Engine())
         let fed = try graph.inputs.map { ($0, try builder.defineInput($0)) }

@@ -32,7 +32,7 @@ public final class TrainingPlan {
         batchStatistics: Set<String> = [], inputGradients: Bool = false, weights: WeightStore = WeightStore()
     ) throws {
         try ComputeLibrary.pinDefault()
-        ComputeLibrary.useOneThread()
+        ComputeLibrary.prepareThread()
         for name in parameters.sorted() where graph.constants[name]?.elementType != .float32 {
             throw ExecutionError(
                 .inputMismatch, tensor: name, expected: "a float32 constant of the graph",
