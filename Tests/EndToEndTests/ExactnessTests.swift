@@ -90,12 +90,16 @@ final class ClusterRun {
         for _ in 0..<workers { try addWorker(lanes: lanes) }
     }
 
-    /// - Parameter peerPort: 0 for a worker that others cannot reach.
-    func addWorker(lanes: Int, peerPort: Int? = nil) throws {
-        workers.append(
-            try QuantSimProcess(
-                ["worker", "--connect", endpoint, "--lanes", "\(lanes)"]
-                    + (peerPort.map { ["--peer-port", "\($0)"] } ?? []), in: scratch))
+    /// - Parameters:
+    ///   - peerPort: 0 for a worker that others cannot reach.
+    ///   - launcher: a command that starts it.
+    @discardableResult
+    func addWorker(lanes: Int, peerPort: Int? = nil, under launcher: [String] = []) throws -> QuantSimProcess {
+        let worker = try QuantSimProcess(
+            ["worker", "--connect", endpoint, "--lanes", "\(lanes)"]
+                + (peerPort.map { ["--peer-port", "\($0)"] } ?? []), in: scratch, under: launcher)
+        workers.append(worker)
+        return worker
     }
 
     func restartCoordinator() throws {

@@ -7,8 +7,10 @@ final class QuantSimProcess {
     private let folder: URL
 
     /// Starts the program that lies beside the test bundle.
-    /// - Parameter kilobytesPerFile: writing more fails, as on a full disk.
-    init(_ arguments: [String], in folder: URL, kilobytesPerFile: Int? = nil) throws {
+    /// - Parameters:
+    ///   - kilobytesPerFile: writing more fails, as on a full disk.
+    ///   - launcher: a command that starts the program, which comes behind its arguments.
+    init(_ arguments: [String], in folder: URL, kilobytesPerFile: Int? = nil, under launcher: [String] = []) throws {
         self.folder = folder.appendingPathComponent("process-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: self.folder, withIntermediateDirectories: true)
         let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
@@ -18,6 +20,9 @@ final class QuantSimProcess {
             let script = "ulimit -f \(2 * kilobytesPerFile); trap '' XFSZ; exec \"$0\" \"$@\""
             process.executableURL = URL(fileURLWithPath: "/bin/sh")
             process.arguments = ["-c", script, program.path] + arguments
+        } else if let first = launcher.first {
+            process.executableURL = URL(fileURLWithPath: first)
+            process.arguments = launcher.dropFirst() + [program.path] + arguments
         } else {
             process.executableURL = program
             process.arguments = arguments

@@ -16,11 +16,13 @@ struct TrainingJob {
     ///   - divideBy: the learning rate, after each epoch.
     ///   - config: where quantizers are.
     ///   - evaluation: digits to evaluate with, if any.
+    ///   - instructionSet: of all workers.
     ///   - settings: further keys of the section `training`.
     init(
         in folder: URL, steps: Int = 50, samples: Int = 160, learningRate: Double = 0.001, divideBy: Double = 1.1,
         model: URL = TestJob.model, training path: String = Self.samples.path, globalBatch: Int = 32,
-        config: String = "default", evaluation: Int? = nil, settings: [String: String] = [:]
+        config: String = "default", evaluation: Int? = nil, instructionSet: String = "auto",
+        settings: [String: String] = [:]
     ) throws {
         self.folder = folder
         let evaluation = evaluation.map {
@@ -28,6 +30,7 @@ struct TrainingJob {
         }
         try """
         model: \(model.path)
+        instruction_set: \(instructionSet)
         dataset:
           calibration: {path: \(Self.samples.path), samples: 100, order: first}
           training: {path: \(path), samples: \(samples), order: first}\(evaluation ?? "")
