@@ -39,7 +39,7 @@ public struct ClusterError: Error, Equatable, Sendable {
         case unusableJob
         /// The coordinator could not go on with the job for a reason that may pass.
         case hinderedJob
-        /// The coordinator does not take this worker: `expected` and `found` tell what does not agree.
+        /// The coordinator does not take this worker: `refusal`, `expected` and `found` tell what does not agree.
         case refused
         /// The coordinator wants this worker's process replaced; `found` is its reason.
         case expelled
@@ -75,10 +75,18 @@ public struct ClusterError: Error, Equatable, Sendable {
     public var worker: String?
     /// What the worker said, where it is the reason.
     public var failure: ShardFailure?
+    /// Why a worker is refused.
+    public var refusal: Refusal.Code?
     /// What would have been right, where something else was found.
     public var expected: String?
     /// What was found instead, or the reason.
     public var found: String?
+
+    /// What the coordinator says to a worker that it does not take.
+    public init(_ refusal: Refusal) {
+        self.init(.refused, expected: refusal.expected, found: refusal.found)
+        self.refusal = refusal.code
+    }
 
     /// An error of this code; operands that it is not about are left out.
     public init(

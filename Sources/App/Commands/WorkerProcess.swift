@@ -29,7 +29,7 @@ public enum WorkerProcess {
         case .finished: return .done
         case .drained: return .drained
         case .refused(let refusal):
-            throw ClusterError(.refused, expected: refusal.expected, found: refusal.found)
+            throw ClusterError(refusal)
         case .jobFailed(let code):
             // The launcher says itself what went wrong.
             if options.exitsWithParent { return .permanent }

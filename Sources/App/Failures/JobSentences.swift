@@ -43,6 +43,19 @@ extension JobError {
     }
 }
 
+extension Refusal.Code {
+    fileprivate var complaint: String {
+        switch self {
+        case .protocolVersion: "which speaks another version of the protocol"
+        case .library: "which computes with another library"
+        case .instructionSet: "whose machine lacks the job's instruction set"
+        case .probe: "which computes other bits than the job's first"
+        case .identity: "whose greeting contradicts its connection"
+        case .capacity: "as there are too many"
+        }
+    }
+}
+
 extension ClusterError {
     var sentence: Sentence {
         // What a worker reports is a sentence already.
@@ -71,7 +84,7 @@ extension ClusterError {
         case .callback: "internal fault"
         case .unusableJob: "the job's model or data cannot be used"
         case .hinderedJob: "the job could not go on for now"
-        case .refused: "the coordinator refuses this worker"
+        case .refused: "the coordinator refuses this worker" + (refusal.map { ", \($0.complaint)" } ?? "")
         case .expelled: "the coordinator wants this worker replaced"
         case .coordinatorLost: "no coordinator answers"
         case .noWorkers: "no worker is left"

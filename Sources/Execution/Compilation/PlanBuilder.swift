@@ -18,7 +18,7 @@ final class PlanBuilder {
     private var copies: [String: [Operand]] = [:]
     /// Uses of each value that are still to come; a graph output is one use that never ends.
     private var pendingUses: [String: Int]
-    /// The values that a buffer holds: several where they are the same elements under other shapes.
+    /// The values that a buffer holds and that are used again: several where they are the same elements under other shapes.
     private var residents: [Int: Set<String>] = [:]
 
     init(
@@ -172,7 +172,10 @@ final class PlanBuilder {
     func canOverwrite(_ value: String, by unit: Unit) -> Bool {
         // The backward pass may read every value again.
         guard tape == nil, let buffer = values[value]?.buffer, case .arena = buffers[buffer] else { return false }
-        let pending = residents[buffer, default: []].reduce(0) { $0 + pendingUses[$1, default: 0] }
+        // A value without uses to come has none later: a chain that is computed in place would be counted again and again.
+        let residents = residents[buffer, default: []].filter { pendingUses[$0, default: 0] > 0 }
+        self.residents[buffer] = residents
+        let pending = residents.reduce(0) { $0 + pendingUses[$1, default: 0] }
         return pending == 1 && unit.inputs.contains(value)
     }
 
