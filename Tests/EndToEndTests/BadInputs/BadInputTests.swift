@@ -1,0 +1,243 @@
+import Foundation
+import ONNX
+import Tensors
+import Testing
+import TestSupport
+
+private let environment = ProcessInfo.processInfo.environment
+/// Another draws other inputs.
+private let seed = UInt64(environment["QUANTSIM_BAD_INPUT_SEED"] ?? "") ?? 1
+/// More of them, for a campaign.
+private let factor = Int(environment["QUANTSIM_BAD_INPUT_FACTOR"] ?? "") ?? 1
+
+/// Inputs that were sound until a few of their parts were changed: whatever they have become, the program ends with a
+/// documented exit code, within 20 seconds and 2 GB, and where it refuses them says so in one sentence. 1,540 of them, drawn
+/// with `QUANTSIM_BAD_INPUT_SEED`; `QUANTSIM_BAD_INPUT_FACTOR` draws as many times more.
+@Suite struct BadInputTests {
+    private static let golden = TestJob.repository.appendingPathComponent("Tests/Golden")
+
+    /// Done, wrong usage, and a bad model, job or dataset.
+    private static let documented: Set<Int32> = [0, 2, 42]
+
+    /// Runs the program in at most 2 GB.
+    /// - Returns: its exit code; nil where it is none that is documented, which is an issue.
+    private func ends(_ arguments: [String], _ job: SpoiledJob, _ label: String) throws -> Int32? {
+        let limited = [
+            "/bin/sh", "-c", "ulimit -v 2097152; QUANTSIM_PLAN_MEMORY_GIB=1 exec \"$0\" \"$@\"",
+        ]
+        let process = try QuantSimProcess(arguments, in: job.folder, under: limited)
+        let code: Int32
+        do {
+            code = try process.exitCode(withinSeconds: 20)
+        } catch {
+            Issue.record("seed \(seed), \(label): does not end in 20 s: \(process.standardError.suffix(2000))")
+            return nil
+        }
+        let said = process.standardError
+        guard process.process.terminationReason == .exit, Self.documented.contains(code) else {
+            Issue.record("seed \(seed), \(label): ends with \(code): \(said.suffix(2000))")
+            return nil
+        }
+        let sentences = said.split(separator: "\n").filter { $0.hasPrefix("Error: ") }
+        if code == 42 { #expect(sentences.count == 1, "seed \(seed), \(label): \(said.suffix(2000))") }
+        return code
+    }
+
+    /// - Parameter spoil: writes the inputs of a case, and returns the command on them.
+    /// - Returns: how often each exit code came.
+    @discardableResult
+    private func campaign(
+        _ name: String, _ count: Int, in job: SpoiledJob, _ spoil: (inout Mutation, Int) throws -> [String]
+    ) throws -> [Int32: Int] {
+        var codes: [Int32: Int] = [:]
+        for number in 0..<count * factor {
+            var mutation = Mutation(seed: seed, number: number)
+            let arguments = try spoil(&mutation, number)
+            if let code = try ends(arguments, job, "\(name) \(number)") { codes[code, default: 0] += 1 }
+        }
+        // A generator that never, or always, spoils its input tests nothing.
+        #expect(codes[42, default: 0] + codes[2, default: 0] > count / 10, "\(name): \(codes)")
+        return codes
+    }
+
+    private func run(_ job: SpoiledJob) throws -> [String] {
+        try? FileManager.default.removeItem(at: job.output)
+        return ["run", job.file.path, "--workers", "1", "--output", job.output.path]
+    }
+
+    @Test func jobs() throws {
+        let job = try SpoiledJob()
+        let calibration = """
+            model: model.onnx
+            dataset:
+              calibration: {path: images.npz, samples: 20, order: spread}
+              training: {path: images.npz}
+              evaluation: {path: images.npz}
+              batch: 8
+              on_bad_sample: fail
+            quantization:
+              config: default
+              scheme: tf_enhanced
+              activation_bitwidth: 8
+              parameter_bitwidth: 8
+            """
+        let training =
+            calibration + """
+
+                training:
+                  steps: 2
+                  optimizer: {name: sgd, learning_rate: 0.001, momentum: 0.9}
+                  schedule: {divide_by: 10, every_epochs: 1}
+                  global_batch: 8
+                  slots: 2
+                  seed: 3
+                analysis: {samples: 8}
+                """
+        try campaign("jobs", 340, in: job) { mutation, number in
+            // What a training was asked for may take as long as it likes; it is checked only.
+            let isRun = number % 2 == 0
+            try job.scratch.write(Data(mutation.text(isRun ? calibration : training).utf8), to: "job.yml")
+            return isRun ? try run(job) : ["check", job.file.path]
+        }
+    }
+
+    @Test func models() throws {
+        let job = try SpoiledJob()
+        let files = try FileManager.default.contentsOfDirectory(
+            at: Self.golden.appendingPathComponent("Execution"), includingPropertiesForKeys: nil
+        ).filter { $0.pathExtension == "onnx" }.sorted { $0.path < $1.path }
+        let sound = try files.map { try ONNXModelProto(serializedBytes: Data(contentsOf: $0)) }
+        let classifiers = [SmallModel.linear(), SmallModel.linear(batch: 1)]
+        try campaign("models", 400, in: job) { mutation, number in
+            let isJob = number % 4 == 0
+            let model = isJob ? mutation.one(of: classifiers) : mutation.one(of: sound)
+            let data =
+                number % 3 == 0
+                ? mutation.bytes(try model.serializedData()) : try mutation.model(model).serializedData()
+            try job.scratch.write(data, to: "model.onnx")
+            guard !isJob else { return try run(job) }
+            let folder = job.folder
+            try NPZ.write(Self.inputs(of: model), to: folder.appendingPathComponent("inputs.npz"))
+            try? FileManager.default.removeItem(at: folder.appendingPathComponent("outputs.npz"))
+            return [
+                "infer", folder.appendingPathComponent("model.onnx").path,
+                "--input", folder.appendingPathComponent("inputs.npz").path,
+                "--output", folder.appendingPathComponent("outputs.npz").path,
+            ]
+        }
+    }
+
+    /// Small arrays that the model takes.
+    private static func inputs(of model: ONNXModelProto) -> [(String, Tensor)] {
+        let constants = Set(model.graph.initializer.map(\.name))
+        return model.graph.input.filter { !constants.contains($0.name) }.map { input in
+            let extents = input.type.tensorType.shape.dim.map { $0.dimValue > 0 ? Int($0.dimValue) : 2 }
+            let shape = Shape(extents)
+            return (input.name, Tensor(shape: shape, (0..<shape.count).map { Float($0 % 7) - 3 }))
+        }
+    }
+
+    @Test func data() throws {
+        let job = try SpoiledJob()
+        let folder = job.folder
+        let whole = try Data(contentsOf: folder.appendingPathComponent("images.npz"))
+        let images = ["rgb_444.jpg", "rgb_420.jpg", "progressive.jpg", "rgb.png"].map {
+            Self.golden.appendingPathComponent("Datasets/\($0)")
+        }
+        let sound = try images.map { try Data(contentsOf: $0) }
+        let archive = try Data(
+            contentsOf: #require(
+                try FileManager.default.contentsOfDirectory(
+                    at: Self.golden.appendingPathComponent("Datasets"), includingPropertiesForKeys: nil
+                ).filter { $0.pathExtension == "tar" }.min { $0.path < $1.path }))
+        let convolution = try SmallModel.convolution(classes: 10, height: 16, width: 16).serializedData()
+        let linear = try SmallModel.linear().serializedData()
+        try campaign("data", 300, in: job) { mutation, number in
+            let policy = number % 2 == 0 ? "skip" : "fail"
+            switch number % 3 {
+            case 0:
+                try job.scratch.write(linear, to: "model.onnx")
+                try job.scratch.write(mutation.bytes(whole), to: "images.npz")
+                try job.writeJob(dataset: "on_bad_sample: \(policy)")
+            case 1:
+                try job.scratch.write(convolution, to: "model.onnx")
+                try job.scratch.write(mutation.bytes(archive), to: "images.tar")
+                try job.writeJob(
+                    calibration: "images.tar", evaluation: "images.tar",
+                    dataset: "on_bad_sample: \(policy)\n  image: {size: [16, 16]}")
+            default:
+                try job.scratch.write(convolution, to: "model.onnx")
+                try? FileManager.default.removeItem(at: folder.appendingPathComponent("folder"))
+                for (place, image) in sound.enumerated() {
+                    try job.scratch.write(
+                        place == 1 ? image : mutation.bytes(image),
+                        to: "folder/class\(place % 2)/\(place)\(images[place].lastPathComponent)")
+                }
+                try job.writeJob(
+                    calibration: "folder", evaluation: "folder",
+                    dataset: "on_bad_sample: \(policy)\n  image: {size: [16, 16]}")
+            }
+            return try run(job)
+        }
+    }
+
+    @Test func encodings() throws {
+        let job = try SpoiledJob()
+        let process = try QuantSimProcess(run(job), in: job.folder)
+        try #require(try process.exitCode() == 0, "\(process.standardError)")
+        let files = try ["model.encodings", "model.1.0.0.encodings"].map {
+            try String(contentsOf: job.output.appendingPathComponent($0), encoding: .utf8)
+        }
+        try campaign("encodings", 300, in: job) { mutation, number in
+            let text = mutation.one(of: files)
+            let spoiled = number % 4 == 0 ? mutation.bytes(Data(text.utf8)) : Data(mutation.text(text).utf8)
+            let file = try job.scratch.write(spoiled, to: "spoiled.encodings").path
+            if number % 3 == 0 {
+                try job.writeJob(quantization: "encodings: [spoiled.encodings]")
+                return try run(job)
+            }
+            return [
+                "infer", job.folder.appendingPathComponent("model.onnx").path,
+                "--input", job.folder.appendingPathComponent("images.npz").path,
+                "--output", job.folder.appendingPathComponent("outputs.npz").path, "--encodings", file,
+            ]
+        }
+    }
+
+    /// What a run finds of a former one: the journal, checkpoints and results. It ends as the former did or refuses to go on,
+    /// and never comes to another result.
+    @Test func journals() throws {
+        let job = try SpoiledJob()
+        try job.writeJob(
+            dataset: "training: {path: images.npz}",
+            "training: {steps: 4, optimizer: {name: sgd, learning_rate: 0.00001}, global_batch: 8, slots: 2}")
+        func report() throws -> RunReport { try TestJob.report(job.output) }
+        let process = try QuantSimProcess(run(job), in: job.folder)
+        try #require(try process.exitCode() == 0, "\(process.standardError)")
+        let expected = try report()
+        let kept = job.folder.appendingPathComponent("kept")
+        try FileManager.default.moveItem(at: job.output, to: kept)
+        let names = try FileManager.default.subpathsOfDirectory(atPath: kept.path).sorted().filter {
+            !(try FileManager.default.attributesOfItem(atPath: kept.appendingPathComponent($0).path)[.type]
+                as? FileAttributeType == .typeDirectory)
+        }
+        let journals = names.filter { $0.hasPrefix("journal") }
+        try #require(!journals.isEmpty)
+        var codes: [Int32: Int] = [:]
+        for number in 0..<200 * factor {
+            var mutation = Mutation(seed: seed, number: number)
+            try? FileManager.default.removeItem(at: job.output)
+            try FileManager.default.copyItem(at: kept, to: job.output)
+            let name = mutation.one(of: number % 3 == 0 ? names : journals)
+            let file = job.output.appendingPathComponent(name)
+            try mutation.bytes(Data(contentsOf: file)).write(to: file)
+            let arguments = ["run", job.file.path, "--workers", "1", "--output", job.output.path]
+            guard let code = try ends(arguments, job, "journals \(number)") else { continue }
+            codes[code, default: 0] += 1
+            if code == 0 {
+                #expect(try report().digest == expected.digest, "seed \(seed), journals \(number): \(name)")
+            }
+        }
+        #expect(codes[42, default: 0] > 0 && codes[0, default: 0] > 0, "\(codes)")
+    }
+}
