@@ -27,8 +27,10 @@ public struct ClusterError: Error, Equatable, Sendable {
         case endpoint
         /// No endpoint, or none that this machine could ever use; operands as of `endpoint`.
         case mistakenEndpoint
-        /// The journal cannot be read or written.
+        /// The journal cannot be read or written for now.
         case journal
+        /// The journal is none, or not as it was written.
+        case unusableJournal
         /// The journal belongs to another job, or its passes are not this job's.
         case otherJob
         /// Another coordinator has resumed this journal.

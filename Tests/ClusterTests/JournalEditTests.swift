@@ -77,7 +77,26 @@ import Testing
         let path = try written("edit")
         try sqlite(path, Self.edits[index])
         let error = #expect(throws: ClusterError.self, "\(Self.edits[index])") { try read(path) }
-        #expect(error?.code == .journal || error?.code == .otherJob, "\(String(describing: error))")
+        #expect(error?.code == .unusableJournal || error?.code == .otherJob, "\(String(describing: error))")
+        try? FileManager.default.removeItem(at: folder)
+    }
+
+    /// A journal of another version is not gone on from, and may be replaced; another program's database may not.
+    @Test func anotherVersionAndAnotherProgram() throws {
+        let path = try written("version")
+        try sqlite(path, "PRAGMA user_version = 1")
+        let version = #expect(throws: ClusterError.self) { try read(path) }
+        #expect(version?.code == .unusableJournal && version?.found?.hasSuffix("; --restart begins anew") == true)
+        let anew = try Journal(path: path, fingerprint: Data("job".utf8), resume: false)
+        #expect(anew.epoch == 1)
+        anew.close()
+        try sqlite(path, "PRAGMA application_id = 7")
+        for resume in [true, false] {
+            let program = #expect(throws: ClusterError.self) {
+                try Journal(path: path, fingerprint: Data("job".utf8), resume: resume)
+            }
+            #expect(program?.code == .unusableJournal && program?.found?.contains("remove the file") == true)
+        }
         try? FileManager.default.removeItem(at: folder)
     }
 
@@ -107,7 +126,7 @@ import Testing
                 let found = try read(damaged.path)
                 #expect(found == expected)
             } catch let error as ClusterError {
-                #expect(error.code == .journal || error.code == .otherJob)
+                #expect(error.code == .unusableJournal || error.code == .otherJob)
                 refused += 1
             }
         }

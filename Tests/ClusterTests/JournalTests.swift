@@ -85,7 +85,7 @@ import Testing
         let precious = Data("my thesis".utf8)
         try precious.write(to: URL(fileURLWithPath: path))
         let error = #expect(throws: ClusterError.self) { try open(resume: resume) }
-        #expect(error?.code == .journal)
+        #expect(error?.code == .unusableJournal)
         #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == precious)
         #expect(throws: ClusterError.self) { try JournalSummary(readingFrom: path) }
     }

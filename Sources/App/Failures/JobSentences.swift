@@ -79,6 +79,7 @@ extension ClusterError {
         case .shard: "a shard is too large or out of sequence"
         case .endpoint, .mistakenEndpoint: "the endpoint cannot be used"
         case .journal: "the journal cannot be read or written"
+        case .unusableJournal: "the journal cannot be trusted"
         case .otherJob: "the output folder belongs to another job"
         case .superseded: "another coordinator has resumed this journal"
         case .callback: "internal fault"
@@ -100,10 +101,9 @@ extension ClusterError {
         case .shardFailed, .passFailed:
             failure?.permanent == false ? .temporary : .permanent
         case .shardLost, .resultsDiffer, .endpoint, .hinderedJob, .journal, .expelled, .coordinatorLost, .noWorkers,
-            .stateLost,
-            .replicasDiffer, .exchangeFailed:
+            .stateLost, .replicasDiffer, .exchangeFailed:
             .temporary
-        case .shard, .otherJob, .superseded, .refused, .unusableJob: .permanent
+        case .shard, .otherJob, .superseded, .refused, .unusableJob, .unusableJournal: .permanent
         case .mistakenEndpoint: .usage
         case .callback: .internalFault
         case .closed: .drained

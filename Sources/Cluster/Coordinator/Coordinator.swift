@@ -34,7 +34,7 @@ public final class Coordinator: Sendable {
 
     /// Opens the journal, binds the endpoint and starts the network thread.
     ///
-    /// - Throws: `ClusterError` `.journal`, `.otherJob`, `.endpoint`, `.mistakenEndpoint`.
+    /// - Throws: `ClusterError` `.journal`, `.unusableJournal`, `.otherJob`, `.endpoint`, `.mistakenEndpoint`.
     public init(configuration: CoordinatorConfiguration) throws {
         self.configuration = configuration
         journal = try configuration.journalPath.map { path in

@@ -9,7 +9,7 @@ final class ProbeBook: Sendable {
     private let answers: Mutex<[SHA256Digest: ProbeAnswer]>
 
     /// - Parameter journal: keeps the answers, and has those of former lives.
-    /// - Throws: `ClusterError` `.journal`.
+    /// - Throws: `ClusterError` `.journal`, `.unusableJournal`.
     init(_ journal: Journal?) throws {
         self.journal = journal
         let kept = try journal?.probes() ?? []
@@ -22,7 +22,7 @@ final class ProbeBook: Sendable {
     }
 
     /// Durable when it returns, where there is a journal.
-    /// - Throws: `ClusterError` `.journal`, `.superseded`.
+    /// - Throws: `ClusterError` `.journal`, `.unusableJournal`, `.superseded`.
     func keep(_ answer: ProbeAnswer) throws {
         try answers.withLock { answers in
             guard answers[answer.subject] == nil else { return }

@@ -66,13 +66,13 @@ package final class Journal: Sendable {
     /// Opens the journal of a job. With `resume` an existing one is continued in its next epoch, otherwise replaced.
     ///
     /// - Parameter fingerprint: of everything that the job's results depend on; a journal with another is refused.
-    /// - Throws: `ClusterError` `.journal`, `.otherJob`.
+    /// - Throws: `ClusterError` `.journal`, `.unusableJournal`, `.otherJob`.
     package init(path: String, fingerprint: Data, resume: Bool) throws {
         if let kind = FileKind(at: path), kind != .regular {
-            throw ClusterError(.journal, expected: "a journal", found: "\(path), \(kind.rawValue)")
+            throw ClusterError(.unusableJournal, expected: "a journal", found: "\(path), \(kind.rawValue)")
         }
         let exists = ((try? FileManager.default.attributesOfItem(atPath: path)[.size]) as? Int ?? 0) > 0
-        if exists { try Self.checkIsJournal(path) }
+        if exists { try Self.checkIsJournal(path, ofAnyVersion: !resume) }
         if exists, !resume {
             // The main file first: without it, the others mean nothing.
             for suffix in ["", "-wal", "-shm"] { try Self.remove(path + suffix) }
@@ -87,7 +87,7 @@ package final class Journal: Sendable {
                     throw ClusterError(.otherJob, found: path)
                 }
                 guard job.epoch < .max else {
-                    throw ClusterError(.journal, expected: "fewer lives", found: "\(job.epoch)")
+                    throw ClusterError(.unusableJournal, expected: "fewer lives", found: "\(job.epoch); \(Self.restart)")
                 }
                 try JournalRecords.write(job.next, db)
                 return (job: job.id, epoch: job.epoch + 1)
@@ -105,11 +105,11 @@ package final class Journal: Sendable {
     }
 
     /// The fingerprint of the job that a journal is of; nil where there is no journal.
-    /// - Throws: `ClusterError` `.journal` where the file is no journal, or was changed.
+    /// - Throws: `ClusterError` `.unusableJournal` where the file is no journal, or was changed; `.journal`.
     package static func fingerprint(at path: String) throws -> Data? {
         guard FileManager.default.fileExists(atPath: path) else { return nil }
         if let kind = FileKind(at: path), kind != .regular {
-            throw ClusterError(.journal, expected: "a journal", found: "\(path), \(kind.rawValue)")
+            throw ClusterError(.unusableJournal, expected: "a journal", found: "\(path), \(kind.rawValue)")
         }
         guard ((try? FileManager.default.attributesOfItem(atPath: path)[.size]) as? Int ?? 0) > 0 else { return nil }
         try checkIsJournal(path)
@@ -136,7 +136,7 @@ package final class Journal: Sendable {
     }
 
     /// Shards of a pass that runs, in the order of their indices.
-    /// - Throws: `ClusterError` `.journal`.
+    /// - Throws: `ClusterError` `.journal`, `.unusableJournal`.
     package func committedShards(ofPass pass: Int) throws -> [CommittedShard] {
         try access { db in
             guard let record = try JournalRecords.pass(pass, db), !record.state.isFinished else { return [] }
@@ -150,7 +150,7 @@ package final class Journal: Sendable {
     ) throws {
         try change { db in
             guard var record = try JournalRecords.pass(pass, db) else {
-                throw ClusterError(.journal, expected: "pass \(pass)", found: "none")
+                throw ClusterError(.unusableJournal, expected: "pass \(pass)", found: "none")
             }
             for shard in shards { try JournalRecords.append(shard, to: &record, db) }
             (record.state.reducerState, record.state.seconds) = (reducerState, seconds)
@@ -162,7 +162,7 @@ package final class Journal: Sendable {
     package func finish(pass: Int, reducerState: Data, seconds: Double, failedAttempts: Int) throws {
         try change { db in
             guard var record = try JournalRecords.pass(pass, db) else {
-                throw ClusterError(.journal, expected: "pass \(pass)", found: "none")
+                throw ClusterError(.unusableJournal, expected: "pass \(pass)", found: "none")
             }
             (record.state.isFinished, record.state.reducerState) = (true, reducerState)
             (record.state.seconds, record.state.failedAttempts) = (seconds, failedAttempts)
@@ -172,7 +172,7 @@ package final class Journal: Sendable {
     }
 
     /// What the job's first workers came to in its probes, by subject.
-    /// - Throws: `ClusterError` `.journal`.
+    /// - Throws: `ClusterError` `.journal`, `.unusableJournal`.
     package func probes() throws -> [ProbeAnswer] {
         try access { db in try JournalRecords.probes(db) }
     }
@@ -223,44 +223,67 @@ package final class Journal: Sendable {
         try JournalRecords.write(JournalRecords.Job(id: job, fingerprint: fingerprint, epoch: 0), db)
     }
 
-    /// Throws unless the file is a journal of this version.
-    static func checkIsJournal(_ path: String) throws {
+    /// Throws unless the file is a journal of this version, or of any where it is to be replaced.
+    static func checkIsJournal(_ path: String, ofAnyVersion: Bool = false) throws {
+        let remedy = "remove the file if it is a former job's"
         // The header tells without SQLite: a user's other file must come to no harm.
         let header = (try? FileHandle(forReadingFrom: URL(fileURLWithPath: path)).read(upToCount: 16)) ?? Data()
         guard header == Data("SQLite format 3\0".utf8) else {
-            throw ClusterError(.journal, expected: "a journal", found: path)
+            throw ClusterError(.unusableJournal, expected: "a journal", found: "\(path); \(remedy)")
         }
-        try guarding(path) {
+        try guarding(path, remedy: remedy) {
             let database = try DatabaseQueue(path: path, configuration: configuration())
             defer { try? database.close() }
             try database.read { db in
-                let found = try Int32.fetchOne(db, sql: "PRAGMA application_id")
-                let foundVersion = try Int.fetchOne(db, sql: "PRAGMA user_version")
+                let foundID = try Int32.fetchOne(db, sql: "PRAGMA application_id")
                 // A coordinator that died before its first transaction leaves an empty database.
-                let isEmpty = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") == 0
-                guard isEmpty || (found == applicationID && foundVersion == version) else {
-                    throw ClusterError(.journal, expected: "a journal of version \(version)", found: path)
+                if try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") == 0 { return }
+                guard foundID == applicationID else {
+                    throw ClusterError(.unusableJournal, expected: "a journal", found: "\(path); \(remedy)")
+                }
+                let foundVersion = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+                guard ofAnyVersion || foundVersion == version else {
+                    throw ClusterError(
+                        .unusableJournal, expected: "a journal of version \(version)",
+                        found: "\(path) of version \(foundVersion); \(restart)")
                 }
             }
         }
     }
 
+    static let restart = "--restart begins anew"
+
     /// SQLite's errors as ours.
-    static func guarding<Value>(_ path: String, _ body: () throws -> Value) throws -> Value {
+    /// - Parameter remedy: what helps against a journal that is not as it was written.
+    static func guarding<Value>(_ path: String, remedy: String = restart, _ body: () throws -> Value) throws -> Value {
+        func damaged(_ reason: String) -> ClusterError {
+            ClusterError(
+                .unusableJournal, expected: "a journal as it was written", found: "\(path), \(reason); \(remedy)")
+        }
         do {
             return try body()
         } catch let error as DatabaseError {
-            throw ClusterError(.journal, expected: path, found: error.message ?? "\(error.resultCode)")
+            let reason = error.message ?? "\(error.resultCode)"
+            guard damages.contains(error.resultCode) else {
+                throw ClusterError(.journal, expected: path, found: reason)
+            }
+            throw damaged(reason)
         } catch let error as RowDecodingError {
-            throw ClusterError(.journal, expected: "a journal as it was written, in \(path)", found: "\(error)")
+            throw damaged("\(error)")
         }
     }
+
+    /// What SQLite finds where a file is not what was written, and not where it cannot be read or written for now.
+    private static let damages: [ResultCode] = [
+        .SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_ERROR, .SQLITE_MISMATCH, .SQLITE_CONSTRAINT, .SQLITE_SCHEMA,
+        .SQLITE_FORMAT, .SQLITE_TOOBIG, .SQLITE_RANGE,
+    ]
 }
 
 extension SHA256Digest {
     init(_ bytes: Data) throws {
         guard let digest = SHA256Digest(bytes: bytes) else {
-            throw ClusterError(.journal, expected: "a digest", found: "\(bytes.count) bytes")
+            throw ClusterError(.unusableJournal, expected: "a digest", found: "\(bytes.count) bytes; \(Journal.restart)")
         }
         self = digest
     }

@@ -90,7 +90,7 @@ enum JournalRecords {
     static func job(_ db: Database) throws -> Job {
         let rows = try Row.fetchAll(db, sql: "SELECT * FROM job")
         guard let row = rows.first, rows.count == 1 else {
-            throw ClusterError(.journal, expected: "a job", found: "\(rows.count)")
+            throw ClusterError(.unusableJournal, expected: "one job", found: "\(rows.count); \(Journal.restart)")
         }
         let job = Job(
             id: try row.decode(forColumn: "id"), fingerprint: try row.decode(forColumn: "fingerprint"),
@@ -248,7 +248,7 @@ enum JournalRecords {
 
     private static func changed(_ what: String) -> ClusterError {
         ClusterError(
-            .journal, expected: "a journal as it was written",
-            found: "another record of \(what); --restart begins anew")
+            .unusableJournal, expected: "a journal as it was written",
+            found: "another record of \(what); \(Journal.restart)")
     }
 }

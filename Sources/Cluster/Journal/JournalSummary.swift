@@ -33,7 +33,7 @@ public struct JournalSummary: Equatable, Sendable {
 
     /// Reads a journal without changing it, also while its coordinator runs.
     ///
-    /// - Throws: `ClusterError` `.journal`.
+    /// - Throws: `ClusterError` `.journal`, `.unusableJournal`.
     public init(readingFrom path: String) throws {
         try Journal.checkIsJournal(path)
         self = try Journal.guarding(path) {

@@ -13,7 +13,8 @@ public enum FormerResults: Equatable, Sendable {
 
     /// - Parameter fingerprint: of the job that is to run.
     /// - Returns: whether the journal is gone on from, and a line for people.
-    /// - Throws: `ClusterError(.otherJob)` where the folder is another job's, `.journal` where it cannot be told.
+    /// - Throws: `ClusterError(.otherJob)` where the folder is another job's, `.journal` and
+    ///   `.unusableJournal` where it cannot be told.
     func resumes(_ fingerprint: Data, in folder: OutputFolder) throws -> (resume: Bool, remark: String?) {
         let isFinished = FileManager.default.fileExists(atPath: folder.report.path)
         let former = self == .goOn ? try Journal.fingerprint(at: folder.journal.path) : try? known(folder)
