@@ -44,20 +44,18 @@ private let factor = Int(environment["QUANTSIM_BAD_INPUT_FACTOR"] ?? "") ?? 1
     }
 
     /// - Parameter spoil: writes the inputs of a case, and returns the command on them.
-    /// - Returns: how often each exit code came.
-    @discardableResult
     private func campaign(
         _ name: String, _ count: Int, in job: SpoiledJob, _ spoil: (inout Mutation, Int) throws -> [String]
-    ) throws -> [Int32: Int] {
+    ) throws {
         var codes: [Int32: Int] = [:]
         for number in 0..<count * factor {
             var mutation = Mutation(seed: seed, number: number)
             let arguments = try spoil(&mutation, number)
             if let code = try ends(arguments, job, "\(name) \(number)") { codes[code, default: 0] += 1 }
         }
+        print("bad inputs: seed \(seed), \(name), how often each exit code came: \(codes)")
         // A generator that never, or always, spoils its input tests nothing.
-        #expect(codes[42, default: 0] + codes[2, default: 0] > count / 10, "\(name): \(codes)")
-        return codes
+        #expect(codes[42, default: 0] > count / 10 && codes[0, default: 0] > 0, "\(name): \(codes)")
     }
 
     private func run(_ job: SpoiledJob) throws -> [String] {
@@ -238,6 +236,7 @@ private let factor = Int(environment["QUANTSIM_BAD_INPUT_FACTOR"] ?? "") ?? 1
                 #expect(try report().digest == expected.digest, "seed \(seed), journals \(number): \(name)")
             }
         }
+        print("bad inputs: seed \(seed), journals, how often each exit code came: \(codes)")
         #expect(codes[42, default: 0] > 0 && codes[0, default: 0] > 0, "\(codes)")
     }
 }
