@@ -87,7 +87,8 @@ package final class Journal: Sendable {
                     throw ClusterError(.otherJob, found: path)
                 }
                 guard job.epoch < .max else {
-                    throw ClusterError(.unusableJournal, expected: "fewer lives", found: "\(job.epoch); \(Self.restart)")
+                    throw ClusterError(
+                        .unusableJournal, expected: "fewer lives", found: "\(job.epoch); \(Self.restart)")
                 }
                 try JournalRecords.write(job.next, db)
                 return (job: job.id, epoch: job.epoch + 1)
@@ -283,7 +284,8 @@ package final class Journal: Sendable {
 extension SHA256Digest {
     init(_ bytes: Data) throws {
         guard let digest = SHA256Digest(bytes: bytes) else {
-            throw ClusterError(.unusableJournal, expected: "a digest", found: "\(bytes.count) bytes; \(Journal.restart)")
+            throw ClusterError(
+                .unusableJournal, expected: "a digest", found: "\(bytes.count) bytes; \(Journal.restart)")
         }
         self = digest
     }
