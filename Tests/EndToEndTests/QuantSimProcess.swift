@@ -28,9 +28,11 @@ final class QuantSimProcess {
             process.arguments = arguments
         }
         process.standardInput = FileHandle.nullDevice
-        process.standardOutput = try Self.file(self.folder.appendingPathComponent("stdout"))
-        process.standardError = try Self.file(self.folder.appendingPathComponent("stderr"))
+        let outputs = try ["stdout", "stderr"].map { try Self.file(self.folder.appendingPathComponent($0)) }
+        (process.standardOutput, process.standardError) = (outputs[0], outputs[1])
         try process.run()
+        // The program has its own. A campaign starts so many that none would be left.
+        for output in outputs { try output.close() }
     }
 
     deinit { kill() }

@@ -43,35 +43,76 @@ struct Mutation {
         return Data(bytes)
     }
 
+    // MARK: Arrays
+
+    /// Images [40, 1, 28, 28] and their labels [40], one thing of them changed.
+    mutating func arrays() -> [(String, Tensor)] {
+        var images = Tensor(shape: [40, 1, 28, 28], (0..<40 * 784).map { Float($0 % 17) / 17 })
+        var labels = Tensor(shape: [40], (0..<40).map { Int64($0 % 10) })
+        var name = "input"
+        switch below(7) {
+        case 0:
+            let shape = Shape(
+                [[0, 1, 28, 28], [40, 0, 28, 28], [1, 28, 28], [40, 28, 28, 1], [40], [], [1]][below(7)])
+            images = Tensor(shape: shape, (0..<shape.count).map { Float($0 % 17) / 17 })
+        case 1: images = Tensor(shape: [40, 1, 28, 28], (0..<40 * 784).map { Int64($0 % 17) })
+        case 2: name = one(of: Self.words.filter { !$0.contains("\u{0}") && !$0.contains("/") })
+        case 3:
+            let count = below(50)
+            labels = Tensor(shape: [count], (0..<count).map { Int64($0 % 10) })
+        case 4:
+            let bad = (place: below(40), label: Int64(one(of: Self.extremes)))
+            labels = Tensor(shape: [40], (0..<40).map { $0 == bad.place ? bad.label : Int64($0 % 10) })
+        default:
+            let bad = (
+                place: below(40 * 784),
+                value: one(of: [Float.nan, .infinity, -.infinity, 1e38, -1e38, .leastNonzeroMagnitude])
+            )
+            images = Tensor(
+                shape: [40, 1, 28, 28], (0..<40 * 784).map { $0 == bad.place ? bad.value : Float($0 % 17) / 17 })
+        }
+        return [(name, images), ("labels", labels)]
+    }
+
     // MARK: Text
 
     private static let words = [
         "", "-1", "0", "1", "3", "1e308", "-1e-320", "nan", ".inf", "99999999999999999999", "-0.0", "null", "~",
         "true", "[]", "{}", "\"\"", "a", "model.onnx", "../..", "/", "[[[[[[[[]]]]]]]]", "&a [*a, *a]", "!!binary x",
-        "é\u{0}",
-        "\t", "'", "\"", "{", "]", ": :", "- -", "|", "8", "16", "32", "100", "2147483648", "0x10", "1_000",
+        "é\u{0}", "\t", "'", "\"", "{", "]", ": :", "- -", "|", "8", "16", "32", "100", "2147483648", "0x10", "1_000",
     ]
 
-    /// A few words or lines of a text in YAML or JSON changed.
+    /// Those that a text in YAML or JSON can have in place of a word.
+    private static let values = [
+        "-1", "0", "1", "2", "3", "5", "0.5", "1e308", "-1e-320", "1e-9", "9223372036854775807", "99999999999999999999",
+        "-0.0", "null", "true", "false", "[]", "{}", "\"\"", "\"a\"", "8", "16", "31", "32", "100", "2147483648",
+        "4096",
+        "\"default\"", "\"tf\"", "\"images.npz\"", "[1, 2]", "[[1]]", "{\"a\": 1}",
+    ]
+
+    /// A word or a line of a text in YAML or JSON changed; once in four, its bytes.
     mutating func text(_ text: String) -> String {
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-        for _ in 0..<1 + below(3) {
-            let place = below(lines.count)
-            switch below(6) {
-            case 0: lines.remove(at: place)
-            case 1: lines.insert(lines[below(lines.count)], at: place)
-            case 2: lines[place] = String(repeating: " ", count: below(5)) + lines[place]
-            case 3: lines[place] = String(decoding: bytes(Data(lines[place].utf8)), as: UTF8.self)
-            default: lines[place] = word(in: lines[place])
+        let place = below(lines.count)
+        switch below(12) {
+        case 0: lines.remove(at: place)
+        case 1: lines.insert(lines[below(lines.count)], at: place)
+        case 2: lines[place] = String(repeating: " ", count: below(5)) + lines[place]
+        case 3: lines[place] = String(decoding: bytes(Data(lines[place].utf8)), as: UTF8.self)
+        case 4: lines[place] = word(in: lines[place], Self.words)
+        default:
+            for _ in 0..<1 + below(2) {
+                let place = below(lines.count)
+                lines[place] = word(in: lines[place], Self.values)
             }
-            if lines.isEmpty { lines = [""] }
         }
         return lines.joined(separator: "\n")
     }
 
-    /// One word of a line replaced: a run of letters, digits and signs.
-    private mutating func word(in line: String) -> String {
-        let isWord = { (character: Character) in character.isLetter || character.isNumber || "._-+/".contains(character)
+    /// One word of a line replaced: a run of letters, digits and signs, one that is no key if there is one.
+    private mutating func word(in line: String, _ words: [String]) -> String {
+        let isWord = { (character: Character) in
+            character.isLetter || character.isNumber || "._-+/".contains(character)
         }
         var parts: [String] = []
         var wasWord: Bool?
@@ -84,18 +125,55 @@ struct Mutation {
             wasWord = isWord(character)
         }
         let places = parts.indices.filter { parts[$0].first.map(isWord) == true }
-        guard !places.isEmpty else { return line + one(of: Self.words) }
-        parts[one(of: places)] = one(of: Self.words)
+        let values = places.filter { $0 + 1 == parts.count || !parts[$0 + 1].hasPrefix(":") }
+        guard !places.isEmpty else { return line + one(of: words) }
+        parts[one(of: values.isEmpty || below(8) == 0 ? places : values)] = one(of: words)
         return parts.joined()
+    }
+
+    /// One value anywhere in a JSON document changed, taken out, or moved.
+    mutating func json(_ document: Data) throws -> Data {
+        let sound = try JSONSerialization.jsonObject(with: document)
+        return try JSONSerialization.data(
+            withJSONObject: changed(sound), options: [.fragmentsAllowed, .sortedKeys, .withoutEscapingSlashes])
+    }
+
+    private mutating func changed(_ value: Any) -> Any {
+        switch value {
+        case var object as [String: Any] where !object.isEmpty && below(10) > 0:
+            let key = one(of: object.keys.sorted())
+            switch below(12) {
+            case 0: object[key] = nil
+            case 1: object[one(of: object.keys.sorted())] = object[key]
+            default: object[key] = changed(object[key] ?? NSNull())
+            }
+            return object
+        case var list as [Any] where !list.isEmpty && below(10) > 0:
+            let place = below(list.count)
+            switch below(12) {
+            case 0: list.remove(at: place)
+            case 1: list.append(list[place])
+            default: list[place] = changed(list[place])
+            }
+            return list
+        default:
+            let anything: [Any] = [
+                NSNull(), true, false, "", "a", "INT", "FLOAT", "PER_CHANNEL", "True", [Any](), [String: Any](),
+                [1, 2],
+                ["a": 1], 0.5, -0.0, 1e308, Double.leastNonzeroMagnitude, 8, 16, 31, 32, 64, Int.max, Int.min, -1, 0, 1,
+                127, 255, 256,
+            ]
+            return one(of: anything)
+        }
     }
 
     // MARK: Models
 
-    /// A few parts of a model changed, as exporters and people never would.
+    /// A part or two of a model changed, as exporters and people never would.
     mutating func model(_ sound: ONNXModelProto) -> ONNXModelProto {
         var model = sound
-        for _ in 0..<1 + below(3) { change(&model.graph) }
-        if below(12) == 0 {
+        for _ in 0..<1 + below(2) { change(&model.graph) }
+        if below(24) == 0 {
             for index in model.opsetImport.indices { model.opsetImport[index].version = Int64(one(of: Self.extremes)) }
         }
         return model

@@ -1,13 +1,15 @@
 import Foundation
 
 /// Writes tar archives for tests: ustar headers, long names as GNU or pax have them.
-struct TarBuilder {
-    enum LongNames { case gnu, pax }
+package struct TarBuilder {
+    package enum LongNames { case gnu, pax }
 
-    private(set) var data = Data()
-    var longNames = LongNames.gnu
+    package private(set) var data = Data()
+    package var longNames: LongNames
 
-    mutating func add(_ name: String, _ contents: Data, type: Character = "0") {
+    package init(longNames: LongNames = .gnu) { self.longNames = longNames }
+
+    package mutating func add(_ name: String, _ contents: Data, type: Character = "0") {
         if name.utf8.count > 100 {
             switch longNames {
             case .gnu: addBlock("././@LongLink", Data(name.utf8) + [0], type: "L")
@@ -24,10 +26,10 @@ struct TarBuilder {
         addBlock(name, contents, type: type)
     }
 
-    mutating func add(_ name: String, _ text: String) { add(name, Data(text.utf8)) }
+    package mutating func add(_ name: String, _ text: String) { add(name, Data(text.utf8)) }
 
     /// The archive with the two blocks of zeros that end it.
-    func finished() -> Data { data + Data(count: 1024) }
+    package func finished() -> Data { data + Data(count: 1024) }
 
     private mutating func addBlock(_ name: String, _ contents: Data, type: Character) {
         var header = [UInt8](repeating: 0, count: 512)
