@@ -8,6 +8,8 @@ struct PlacementState {
     /// By tensor name.
     var activations: [String: PlacedQuantizer] = [:]
     var parameters: [String: PlacedQuantizer] = [:]
+    /// The other tensors that have a tensor's quantizer.
+    private var sharers: [String: Set<String>] = [:]
     /// What made each quantizer what it is, by tensor, in order.
     private(set) var steps: [String: [PlacementStep]] = [:]
 
@@ -37,6 +39,21 @@ struct PlacementState {
             return
         }
         steps[tensor, default: []].append(PlacementStep(change: change, rule: rule, node: node?.name))
+    }
+
+    /// Gives `tensor` the quantizer of `owner`. Others that share the tensor's own quantizer keep it.
+    mutating func share(_ owner: String, with tensor: String, by rule: String, at node: Node) {
+        guard let own = activations[tensor] else { return }
+        let heirs = (sharers.removeValue(forKey: tensor) ?? []).sorted()
+        if let heir = heirs.first {
+            for other in heirs { activations[other]?.group = heir }
+            activations[heir]?.settings = own.settings
+            activations[heir]?.constraints = own.constraints
+            sharers[heir] = Set(heirs.dropFirst())
+        }
+        sharers[own.group]?.remove(tensor)
+        sharers[owner, default: []].insert(tensor)
+        set(.shared(with: owner), of: tensor, by: rule, at: node)
     }
 
     /// - Parameter path: where the rule is in the config.

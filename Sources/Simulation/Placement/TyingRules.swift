@@ -43,7 +43,7 @@ enum TyingRules {
                 sources.removeAll { state.activations[$0]?.constraints != nil }
             }
             for source in sources where source != shared.tensor {
-                share(shared.tensor, with: source, by: BuiltInRule.tiedToOutput, at: node, in: &state)
+                state.share(shared.tensor, with: source, by: BuiltInRule.tiedToOutput, at: node)
             }
         }
     }
@@ -75,7 +75,7 @@ enum TyingRules {
                     continue
                 }
                 try mergeConstraints(of: own, into: source.quantizer, at: node, in: &state)
-                share(source.quantizer.tensor, with: output, by: BuiltInRule.tiedToInput, at: node, in: &state)
+                state.share(source.quantizer.tensor, with: output, by: BuiltInRule.tiedToInput, at: node)
             }
         }
     }
@@ -109,19 +109,5 @@ enum TyingRules {
             constraints = EncodingConstraints(min: -bound, max: bound)
         }
         if constraints != shared.constraints { set(.constraints(constraints)) }
-    }
-
-    /// Gives `tensor` the quantizer of `owner`. Others that share the tensor's own quantizer keep it.
-    private static func share(
-        _ owner: String, with tensor: String, by rule: String, at node: Node, in state: inout PlacementState
-    ) {
-        let heirs = state.activations.values.filter { $0.group == tensor && $0.tensor != tensor }
-            .map(\.tensor).sorted()
-        if let heir = heirs.first, let own = state.activations[tensor] {
-            for other in heirs { state.activations[other]?.group = heir }
-            state.activations[heir]?.settings = own.settings
-            state.activations[heir]?.constraints = own.constraints
-        }
-        state.set(.shared(with: owner), of: tensor, by: rule, at: node)
     }
 }
