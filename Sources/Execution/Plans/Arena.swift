@@ -17,9 +17,16 @@ package enum Arena {
     /// Buffers start on cache lines.
     package static let alignment = Memory.alignment
 
-    /// Offsets in bytes, one per request, and the size of the memory that holds them all. Largest first, each at the lowest
-    /// place where nothing alive at the same time lies.
+    /// So many alive at once are compared with each other. Beyond that, comparing takes too long for what it saves.
+    private static let compared = 1024
+
+    /// Offsets in bytes, one per request, and the size of the memory that holds them all.
     package static func place(_ requests: [Request]) -> (offsets: [Int], byteCount: Int) {
+        mostAliveAtOnce(requests) > compared ? placeInOrderOfTime(requests) : placeInOrderOfSize(requests)
+    }
+
+    /// Largest first, each at the lowest place where nothing alive at the same time lies.
+    private static func placeInOrderOfSize(_ requests: [Request]) -> (offsets: [Int], byteCount: Int) {
         var offsets = [Int](repeating: 0, count: requests.count)
         var placed = PlacedRequests(requests)
         var end = 0
@@ -40,6 +47,67 @@ package enum Arena {
             placed.append(index)
         }
         return (offsets, end)
+    }
+
+    /// Each at the lowest place that is free when its life begins.
+    private static func placeInOrderOfTime(_ requests: [Request]) -> (offsets: [Int], byteCount: Int) {
+        var offsets = [Int](repeating: 0, count: requests.count)
+        // Gaps below the end, in the order of their offsets; no two touch.
+        var gaps: [Range<Int>] = []
+        var end = 0
+        for event in events(requests) {
+            let size = aligned(requests[event.request].byteCount)
+            if event.isBirth {
+                if let place = gaps.firstIndex(where: { $0.count >= size }) {
+                    let gap = gaps[place]
+                    offsets[event.request] = gap.lowerBound
+                    if gap.count == size {
+                        gaps.remove(at: place)
+                    } else {
+                        gaps[place] = gap.lowerBound + size..<gap.upperBound
+                    }
+                } else {
+                    let isOpen = gaps.last?.upperBound == end
+                    offsets[event.request] = isOpen ? gaps.removeLast().lowerBound : end
+                    end = offsets[event.request] + size
+                }
+            } else {
+                let start = offsets[event.request]
+                insert(start..<start + size, into: &gaps)
+            }
+        }
+        return (offsets, end)
+    }
+
+    private static func insert(_ gap: Range<Int>, into gaps: inout [Range<Int>]) {
+        var (low, high) = (0, gaps.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if gaps[middle].lowerBound < gap.lowerBound { low = middle + 1 } else { high = middle }
+        }
+        let before = low > 0 && gaps[low - 1].upperBound == gap.lowerBound
+        let behind = low < gaps.count && gaps[low].lowerBound == gap.upperBound
+        let joined =
+            (before ? gaps[low - 1].lowerBound : gap.lowerBound)..<(behind ? gaps[low].upperBound : gap.upperBound)
+        gaps.replaceSubrange((before ? low - 1 : low)..<(behind ? low + 1 : low), with: [joined])
+    }
+
+    private static func mostAliveAtOnce(_ requests: [Request]) -> Int {
+        var (alive, most) = (0, 0)
+        for event in events(requests) {
+            alive += event.isBirth ? 1 : -1
+            most = max(most, alive)
+        }
+        return most
+    }
+
+    /// Births and deaths in the order of time; what dies makes place after the births of the instruction that it dies in.
+    private static func events(_ requests: [Request]) -> [(request: Int, isBirth: Bool)] {
+        let births = requests.indices.map { (time: requests[$0].lifetime.lowerBound, request: $0, isBirth: true) }
+        let deaths = requests.indices.map { (time: requests[$0].lifetime.upperBound, request: $0, isBirth: false) }
+        return (births + deaths).sorted {
+            ($0.time, $0.isBirth ? 0 : 1, $0.request) < ($1.time, $1.isBirth ? 0 : 1, $1.request)
+        }.map { ($0.request, $0.isBirth) }
     }
 
     private static func aligned(_ byteCount: Int) -> Int {
