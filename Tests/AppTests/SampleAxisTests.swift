@@ -52,7 +52,8 @@ import TestSupport
         let x = try #require(arrays["x"])
         let isApart = arrays["apart"]?.elements(as: Float.self) == [1]
         do {
-            let positions = try graph.samplePositions(samples: ["x": Shape(Array(x.shape.dimensions.dropFirst()))])
+            let positions = try graph.samplePositions(
+                samples: ["x": Shape(Array(x.shape.dimensions.dropFirst()))], batch: x.shape[0])
             #expect((positions["y"]?.isRows == true) == isApart, "\(positions)")
         } catch let error as GraphError {
             // Not seen through: a Reshape that cuts the batch in halves and one that joins them again.
@@ -68,7 +69,7 @@ import TestSupport
         let count = 6
         let x = Tensor(shape: [count, 4, 6], (0..<count * 24).map { _ in random.random.normal() })
         let graph = random.graph()
-        guard let positions = try? graph.samplePositions(samples: ["x": [4, 6]]), positions["y"]?.isRows == true else {
+        guard let positions = try? graph.samplePositions(samples: ["x": [4, 6]], batch: 6), positions["y"]?.isRows == true else {
             return
         }
         let model = SharedModel(graph)
@@ -86,7 +87,7 @@ import TestSupport
     @Test func theMixtureHasBothKinds() throws {
         let apart = (0..<400).count { seed in
             var random = RandomMixture(seed: UInt64(seed))
-            return (try? random.graph().samplePositions(samples: ["x": [4, 6]]))?["y"]?.isRows == true
+            return (try? random.graph().samplePositions(samples: ["x": [4, 6]], batch: 6))?["y"]?.isRows == true
         }
         #expect((80...320).contains(apart), "\(apart) of 400")
     }

@@ -99,7 +99,7 @@ public enum Inference {
         let samples = inputs.mapValues { Shape(Array($0.shape.dimensions.dropFirst())) }
         let open = graph.openingBatch(samples: samples)
         if let open {
-            guard let positions = try? open.samplePositions(samples: samples),
+            guard let positions = try? open.samplePositions(samples: samples, batch: count),
                 graph.outputs.allSatisfy({ positions[$0.name]?.isRows == true })
             else { return nil }
         } else if graph.fixedBatch != 1 || count == 1 {

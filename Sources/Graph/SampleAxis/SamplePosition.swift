@@ -34,12 +34,14 @@ extension Graph {
     ///
     /// The graph is specialized for several numbers of samples. What follows from shapes may differ between them only where it
     /// says extents; rows of a constant, one for each sample, must be equal.
-    /// - Parameter samples: shape of one sample by input, without the sample axis, which is the first axis of all inputs.
+    /// - Parameters:
+    ///   - samples: shape of one sample by input, without the sample axis, which is the first axis of all inputs.
+    ///   - batch: the most samples that are computed together, or belong together.
     /// - Returns: the position by name, of every value that depends on the samples.
     /// - Throws: `GraphError(.mixesSamples)` naming the first node that does not keep samples apart; what specialization throws.
-    public func samplePositions(samples: [String: Shape]) throws -> [String: SamplePosition] {
-        // More than any that a model of small numbers might name, and little to compute with.
-        let counts = [2, 3, 67]
+    public func samplePositions(samples: [String: Shape], batch: Int) throws -> [String: SamplePosition] {
+        // 67 is little to compute with, and more than most that a model might name.
+        let counts = [2, 3, 67] + (batch > 67 ? [min(batch, 1 << 16)] : [])
         let graphs = try counts.map { count in
             try specialized(inputShapes: samples.mapValues { Shape([count] + $0.dimensions) })
         }

@@ -29,7 +29,7 @@ struct CostEstimate {
         let pass = PassSpecification(
             model: Data(), inputs: preparation.inputs, output: preparation.output, parameters: [:],
             tile: preparation.tile, skipsBadSamples: job.dataset.onBadSample == .skip)
-        let graph = try preparation.graph.forTiles(preparation.inputs)
+        let graph = try preparation.graph.forTiles(preparation.inputs, batch: preparation.tile)
         let model = SharedModel(graph)
         let plan = try Plan(model.specialized(pass.tileShapes), weights: model.weights)
         arena = plan.arenaByteCount

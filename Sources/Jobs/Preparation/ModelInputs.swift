@@ -45,18 +45,20 @@ extension JobFile {
 
 extension Graph {
     /// The graph as it is computed in tiles: for any number of samples, which it keeps apart, or for one.
-    /// - Parameter loss: an output that has one element for any number of samples.
+    /// - Parameters:
+    ///   - batch: samples of the largest tile.
+    ///   - loss: an output that has one element for any number of samples.
     /// - Throws: `GraphError(.inputShapeMismatch)` for a graph that takes a fixed number of samples and no other: the last
     ///   samples of a shard would not fill a tile; `GraphError(.mixesSamples)` for one whose result for a sample depends on others.
-    func forTiles(_ inputs: [PassSpecification.Input], loss: String? = nil) throws -> Graph {
+    func forTiles(_ inputs: [PassSpecification.Input], batch: Int, loss: String? = nil) throws -> Graph {
         let samples = Dictionary(uniqueKeysWithValues: inputs.map { ($0.name, Shape($0.dimensions)) })
         guard let fixed = fixedBatch else {
-            try keepingSamplesApart(samples, loss: loss)
+            try keepingSamplesApart(samples, batch, loss: loss)
             return self
         }
         if let open = openingBatch(samples: samples, loss: loss) {
             do {
-                try open.keepingSamplesApart(samples, loss: loss)
+                try open.keepingSamplesApart(samples, batch, loss: loss)
                 return open
             } catch let error as GraphError where error.code == .mixesSamples {
                 // Each sample is the model's whole input.
@@ -73,7 +75,7 @@ extension Graph {
     }
 
     /// - Parameter loss: an output that is over all samples, and no part of what is evaluated.
-    private func keepingSamplesApart(_ samples: [String: Shape], loss: String?) throws {
+    private func keepingSamplesApart(_ samples: [String: Shape], _ batch: Int, loss: String?) throws {
         var evaluated = loss.map(removingOutput) ?? self
         let used = samples.filter { evaluated.isInput($0.key) }
         // What does not fit one sample is told of one.
@@ -82,7 +84,7 @@ extension Graph {
         let two = try? evaluated.specialized(inputShapes: used.mapValues { Shape([2] + $0.dimensions) })
         let first = evaluated.outputs.first?.name
         evaluated.outputs.removeAll { $0.name != first && two?.types[$0.name]?.shape.dimensions.first != 2 }
-        let positions = try evaluated.samplePositions(samples: used)
+        let positions = try evaluated.samplePositions(samples: used, batch: batch)
         guard let output = evaluated.outputs.first?.name, positions[output]?.isRows != true,
             let node = evaluated.nodes.first(where: { $0.outputs.contains(output) })
         else { return }

@@ -46,7 +46,7 @@ struct ModelPreparation: Sendable {
             try ExecutionSupport.checkInputs(of: graph)
             try job.checkBatchNorms(of: graph)
             let inputs = try job.inputs(of: graph, from: source)
-            let computed = try graph.forTiles(inputs)
+            let computed = try graph.forTiles(inputs, batch: job.dataset.batch)
             let single = try computed.specialized(inputShapes: inputs.shapes(samples: 1))
             try ExecutionSupport.check(single)
             let tile = computed.fixedBatch ?? TileSize.samples(for: single, batch: job.dataset.batch)
@@ -73,7 +73,7 @@ struct ModelPreparation: Sendable {
         var replaced = self
         for (name, tensor) in constants { replaced.graph.constants[name] = tensor }
         replaced.parameterEncodings.merge(encodings) { $1 }
-        replaced.artifact = try replaced.graph.forTiles(inputs).exported(over: original).encoded()
+        replaced.artifact = try replaced.graph.forTiles(inputs, batch: tile).exported(over: original).encoded()
         return replaced
     }
 
@@ -85,7 +85,7 @@ struct ModelPreparation: Sendable {
         replaced.graph = graph
         replaced.placement = placement
         replaced.parameterEncodings = parameterEncodings
-        replaced.artifact = try graph.forTiles(inputs).exported(over: original).encoded()
+        replaced.artifact = try graph.forTiles(inputs, batch: tile).exported(over: original).encoded()
         return replaced
     }
 

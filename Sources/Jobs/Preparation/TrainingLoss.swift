@@ -36,9 +36,9 @@ struct TrainingLoss: Sendable {
         var loss: String?
         if case .output(let name) = training.loss { loss = name }
         self.inputs = loss == nil ? inputs : try Self.inputs(of: whole, beside: inputs, in: first)
-        let trained = try (loss == nil ? model : whole).forTiles(self.inputs, loss: loss)
-        let slot = try trained.specialized(
-            inputShapes: self.inputs.shapes(samples: training.globalBatch / training.slots))
+        let slotSize = training.globalBatch / training.slots
+        let trained = try (loss == nil ? model : whole).forTiles(self.inputs, batch: slotSize, loss: loss)
+        let slot = try trained.specialized(inputShapes: self.inputs.shapes(samples: slotSize))
         artifact = loss == nil ? nil : try trained.exported(over: file).encoded()
         let shape = slot.types[output]?.shape.dimensions ?? []
         switch training.loss {

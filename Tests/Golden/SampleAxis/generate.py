@@ -230,3 +230,9 @@ def _(m):
 
 @build("layer_norm_over_batch", [6], opset=17)
 def _(m): m.op("Transpose", m.op("LayerNormalization", m.op("Transpose", "x", perm=[1, 0]), f(5), axis=-1), perm=[1, 0], out="y")
+
+
+@build("sliced_up_to_100", [6], count=150)
+def _(m):
+    batch = m.op("Slice", m.op("Shape", "x"), i(0), i(1))
+    m.op("Slice", "x", i(0), m.op("Min", batch, i(100)), i(0), out="y")
