@@ -69,7 +69,9 @@ import TestSupport
         let count = 6
         let x = Tensor(shape: [count, 4, 6], (0..<count * 24).map { _ in random.random.normal() })
         let graph = random.graph()
-        guard let positions = try? graph.samplePositions(samples: ["x": [4, 6]], batch: 6), positions["y"]?.isRows == true else {
+        guard let positions = try? graph.samplePositions(samples: ["x": [4, 6]], batch: 6),
+            positions["y"]?.isRows == true
+        else {
             return
         }
         let model = SharedModel(graph)
