@@ -90,6 +90,15 @@ public struct Tensor: Sendable {
         }
     }
 
+    /// The bytes of the elements alone, kept alive with the tensor.
+    package var borrowed: TensorStorage {
+        let end = byteOffset + count * elementType.size
+        let storage = storage
+        return TensorStorage(borrowing: UnsafeRawBufferPointer(rebasing: storage.bytes[byteOffset..<end])) {
+            withExtendedLifetime(storage) {}
+        }
+    }
+
     /// The same elements as 8-bit integers where they are 4-bit ones.
     public var widened: Tensor {
         let wide: ElementType? = elementType == .int4 ? .int8 : elementType == .uint4 ? .uint8 : nil

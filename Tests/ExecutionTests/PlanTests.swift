@@ -103,15 +103,33 @@ struct PlanTests {
         }
     }
 
-    @Test func integersAreRefusedByName() throws {
-        let graph = Graph(
+    /// Values of other types than float32 are computed by the operators' definitions.
+    @Test func integersAndTruthValues() throws {
+        var graph = Graph(
             name: "integers", inputs: [ValueInfo(name: "x", elementType: .int64, dimensions: nil)],
-            outputs: [ValueInfo(name: "y", elementType: .int64, dimensions: nil)],
-            nodes: [Node(name: "identity", opType: "Identity", inputs: ["x"], outputs: ["y"])], constants: [:],
-            opsetVersion: 17)
-        let specialized = try graph.specialized(inputShapes: ["x": [2]])
-        #expect(throws: ExecutionError(.unsupportedForm, tensor: "x", expected: "float32", found: "int64")) {
-            _ = try Plan(specialized, weights: WeightStore())
+            outputs: ["y", "z", "more"].map { ValueInfo(name: $0, elementType: .int64, dimensions: nil) },
+            nodes: [
+                Node(name: "add", opType: "Add", inputs: ["x", "one"], outputs: ["y"]),
+                Node(name: "more", opType: "Greater", inputs: ["y", "three"], outputs: ["more"]),
+                Node(name: "which", opType: "Where", inputs: ["more", "half", "none"], outputs: ["z"]),
+            ], constants: [:], opsetVersion: 17)
+        graph.constants = [
+            "one": Tensor(shape: [1], [Int64(1)]), "three": Tensor(scalar: Int64(3)),
+            "half": Tensor(scalar: Float(0.5)), "none": Tensor(scalar: Float(-1)),
+        ]
+        let specialized = try graph.specialized(inputShapes: ["x": [4]])
+        let plan = try Plan(specialized, weights: WeightStore())
+        try plan.run(
+            feed: { _, _ in },
+            typed: { name, place in
+                #expect(name == "x" && place.type == ValueType(.int64, [4]))
+                place.bytes.copyBytes(from: [Int64(0), 1, 2, 1 << 40].withUnsafeBytes { Array($0) })
+            })
+        #expect(Array(plan.typedOutput("y").bytes.bindMemory(to: Int64.self)) == [1, 2, 3, (1 << 40) + 1])
+        #expect(Array(plan.typedOutput("more").bytes) == [0, 0, 0, 1])
+        #expect(Array(plan.output("z")) == [-1, -1, -1, 0.5])
+        #expect(throws: ExecutionError(.inputMismatch, tensor: "x", expected: "elements of int64", found: "none")) {
+            try plan.run(feed: { _, _ in })
         }
     }
 

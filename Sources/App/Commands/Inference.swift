@@ -19,7 +19,6 @@ public enum Inference {
         let inputs = Dictionary(arrays.map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
         let graph = try attributingErrors(to: options.model.path) {
             let graph = try Graph(importing: ONNXFile.read(options.model)).foldingConstants()
-            try ExecutionSupport.checkInputs(of: graph)
             try graph.checkConstants()
             return graph
         }
@@ -43,7 +42,7 @@ public enum Inference {
     }
 
     /// - Parameters:
-    ///   - inputs: by graph input; converted to float32.
+    ///   - inputs: by graph input; numbers are converted to float32 where the graph takes that.
     ///   - encodingsFile: what errors call the encodings.
     package static func compute(
         _ original: Graph, _ inputs: [String: Tensor], _ encodings: EncodingsFile?,
@@ -69,7 +68,7 @@ public enum Inference {
                 throw ExecutionError(
                     .inputMismatch, tensor: input.name, expected: "at least one element", found: "\(array.shape)")
             }
-            fed[input.name] = Tensor(shape: array.shape) { array.copyAsFloats(into: $0) }
+            fed[input.name] = try converted(array, for: input)
         }
         let quantizers = try activations.mapValues { try FakeQuantizer($0) }
         if let tiles = try tiles(of: graph, fed) { return try compute(tiles, fed, quantizers) }
@@ -78,8 +77,26 @@ public enum Inference {
             .run(whole: fed, tap: { quantizers.apply(to: $0) })
         let types = try model.specialized(fed.mapValues(\.shape)).types
         return graph.outputs.compactMap { output in
-            types[output.name].map { (output.name, Tensor(shape: $0.shape, Array(plan.output(output.name)))) }
+            types[output.name].map { type in
+                let place = plan.typedOutput(output.name)
+                let storage = TensorStorage(byteCount: place.bytes.count) {
+                    $0.copyMemory(from: UnsafeRawBufferPointer(place.bytes))
+                }
+                return (output.name, Tensor(shape: type.shape, elementType: type.elementType, storage: storage))
+            }
         }
+    }
+
+    /// An array as an input takes it: any number as float32, an integer as one of a type that holds it.
+    private static func converted(_ array: Tensor, for input: ValueInfo) throws -> Tensor {
+        if input.elementType == .float32 { return Tensor(shape: array.shape) { array.copyAsFloats(into: $0) } }
+        if input.elementType == array.elementType { return array }
+        guard let converted = array.widened(to: input.elementType) else {
+            throw ExecutionError(
+                .inputMismatch, tensor: input.name, expected: "an array of \(input.elementType.rawValue)",
+                found: array.elementType.rawValue)
+        }
+        return converted
     }
 
     /// How arrays are cut along their first axis, which is of samples.
@@ -93,6 +110,8 @@ public enum Inference {
 
     /// Nil where the first axis is not one of samples that are kept apart, so that the arrays are computed whole.
     private static func tiles(of graph: Graph, _ inputs: [String: Tensor]) throws -> Tiles? {
+        // Values of other types than float32 are not put together from tiles.
+        guard graph.inputs.allSatisfy({ $0.elementType == .float32 }) else { return nil }
         guard let count = inputs.values.first?.shape.dimensions.first, count > 0,
             inputs.values.allSatisfy({ $0.shape.dimensions.first == count })
         else { return nil }
@@ -110,7 +129,11 @@ public enum Inference {
         let outputs = graph.outputs.compactMap { output in
             single.types[output.name].map { (name: output.name, dimensions: Array($0.shape.dimensions.dropFirst())) }
         }
-        guard graph.outputs.allSatisfy({ single.types[$0.name]?.shape.dimensions.first == 1 }) else { return nil }
+        guard
+            graph.outputs.allSatisfy({
+                single.types[$0.name]?.shape.dimensions.first == 1 && single.types[$0.name]?.elementType == .float32
+            })
+        else { return nil }
         return Tiles(
             graph: open ?? graph, count: count, tile: open == nil ? 1 : TileSize.samples(for: single, batch: count),
             outputs: outputs)

@@ -1,3 +1,4 @@
+import Graph
 import Tensors
 
 /// Memory of a plan: the index of a buffer, and how a value lies in it.
@@ -6,6 +7,12 @@ struct Operand {
     let layout: MemoryDescriptor
     /// Where the value begins in the buffer, in elements: not zero for a sample of a batch.
     var offset = 0
+}
+
+/// Memory of a value of any type, row-major.
+struct TypedOperand {
+    let buffer: Int
+    let type: ValueType
 }
 
 /// What a buffer is while a plan is being built.
@@ -21,6 +28,8 @@ enum Instruction {
     case primitive(Primitive, [(argument: Argument, operand: Operand)])
     /// Computes with a loop of our own; gets one pointer per operand.
     case native([Operand], ([UnsafeMutablePointer<Float>]) -> Void)
+    /// Computes values of any type by their operator's definition; nil for an input that is absent.
+    case evaluation([TypedOperand?], [TypedOperand], ([Tensor?]) throws -> [Tensor])
     /// Shows a value to the caller, who may change it.
     case tap(String, Operand)
     /// Has the caller write a parameter, row-major.
@@ -38,6 +47,7 @@ enum Instruction {
         switch self {
         case .primitive(_, let arguments): arguments.map(\.operand.buffer)
         case .native(let operands, _): operands.map(\.buffer)
+        case .evaluation(let inputs, let outputs, _): (inputs.compactMap(\.self) + outputs).map(\.buffer)
         case .tap(_, let operand), .parameter(_, let operand), .gradientTap(_, let operand), .gradient(_, let operand):
             [operand.buffer]
         case .statistics(_, let mean, let variance, _): [mean.buffer, variance.buffer]

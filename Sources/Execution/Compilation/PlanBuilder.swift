@@ -14,6 +14,8 @@ final class PlanBuilder {
     private let taps: Set<String>
     /// Where each defined value lies.
     private var values: [String: Operand] = [:]
+    /// Where values lie that are not float32, and constants that are read as they are.
+    private var typedValues: [String: TypedOperand] = [:]
     /// Copies of values in other layouts.
     private var copies: [String: [Operand]] = [:]
     /// Uses of each value that are still to come; a graph output is one use that never ends.
@@ -40,10 +42,13 @@ final class PlanBuilder {
     /// - Throws: `ExecutionError` naming the unit's node.
     func add(_ unit: Unit) throws {
         try naming(unit) {
-            guard let executable = unit.operator as? any ExecutableOperator else {
+            if let executable = unit.operator as? any ExecutableOperator, !needsEvaluation(unit) {
+                try executable.build(unit, in: self)
+            } else if let evaluated = unit.operator as? any EvaluatedOperator {
+                try buildEvaluation(unit, evaluated)
+            } else {
                 throw ExecutionError(.unsupportedForm)
             }
-            try executable.build(unit, in: self)
         }
         for input in unit.inputs { pendingUses[input, default: 0] -= 1 }
     }
@@ -137,7 +142,37 @@ final class PlanBuilder {
         return copy
     }
 
+    /// A value of any type in row-major order.
+    func typedOperand(_ value: String) throws -> TypedOperand {
+        if let operand = typedValues[value] { return operand }
+        guard let type = graph.types[value] else {
+            throw ExecutionError(.unsupportedForm, tensor: value, expected: "a known shape")
+        }
+        if let tensor = graph.constants[value] {
+            // The tensor itself is what lies there.
+            buffers.append(.constant(tensor.borrowed))
+            let operand = TypedOperand(buffer: buffers.count - 1, type: type)
+            typedValues[value] = operand
+            return operand
+        }
+        guard type.elementType == .float32 else {
+            throw ExecutionError(.unsupportedForm, tensor: value, expected: "a value that is already computed")
+        }
+        return TypedOperand(buffer: try plainOperand(value).buffer, type: type)
+    }
+
     // MARK: Definitions
+
+    /// Memory for a value of another type than float32, row-major.
+    func defineTyped(_ value: String) throws -> TypedOperand {
+        guard let type = graph.types[value] else {
+            throw ExecutionError(.unsupportedForm, tensor: value, expected: "a known shape")
+        }
+        buffers.append(.arena(byteCount: type.shape.count * type.elementType.size))
+        let operand = TypedOperand(buffer: buffers.count - 1, type: type)
+        typedValues[value] = operand
+        return operand
+    }
 
     /// Memory for a graph input, row-major.
     func defineInput(_ name: String) throws -> Operand {
@@ -217,6 +252,12 @@ final class PlanBuilder {
 
     func emit(_ operands: [Operand], _ body: @escaping ([UnsafeMutablePointer<Float>]) -> Void) {
         instructions.append(.native(operands, body))
+    }
+
+    func emit(
+        _ inputs: [TypedOperand?], _ outputs: [TypedOperand], _ body: @escaping ([Tensor?]) throws -> [Tensor]
+    ) {
+        instructions.append(.evaluation(inputs, outputs, body))
     }
 
     func emitGradientTap(_ value: String, _ operand: Operand) {

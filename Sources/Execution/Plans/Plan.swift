@@ -17,12 +17,21 @@ public final class Plan {
         public let layout: [UInt8]
     }
 
+    /// Where a value of any type lies, row-major.
+    public struct TypedPlace {
+        /// Element type and shape.
+        public let type: ValueType
+        /// Its elements.
+        public let bytes: UnsafeMutableRawBufferPointer
+    }
+
     /// Bytes of the memory that values share.
     public var arenaByteCount: Int { program.arenaByteCount }
     private let program: Program
-    /// In the graph's order.
+    /// Those of float32 and all others, in the graph's order.
     private let inputs: [(name: String, elements: UnsafeMutableBufferPointer<Float>)]
-    private let outputs: [String: UnsafeBufferPointer<Float>]
+    private let typedInputs: [(name: String, place: TypedPlace)]
+    private let outputs: [String: TypedPlace]
 
     /// - Parameter taps: values that each run shows to the caller. Names of constants, and of values that the graph does not
     ///   have, are ignored.
@@ -32,33 +41,54 @@ public final class Plan {
         ComputeLibrary.prepareThread()
         let units = Fusion.units(of: graph, taps: taps)
         let builder = PlanBuilder(graph: graph, units: units, weights: weights, taps: taps, engine: try Engine())
-        let fed = try graph.inputs.map { ($0, try builder.defineInput($0)) }
+        let isTyped = { (name: String) in graph.types[name].map { $0.elementType != .float32 } ?? false }
+        let fed = try graph.inputs.filter { !isTyped($0) }.map { ($0, try builder.defineInput($0)) }
+        let typed = try graph.inputs.filter(isTyped).map { ($0, try builder.defineTyped($0)) }
         for unit in units { try builder.add(unit) }
-        let results = try graph.outputs.map { ($0, try builder.plainOperand($0)) }
-        let program = try Program(builder, entries: fed.map(\.1), results: results.map(\.1))
+        let results = try graph.outputs.map { ($0, try builder.typedOperand($0)) }
+        let program = try Program(
+            builder, entries: fed.map(\.1.buffer) + typed.map(\.1.buffer), results: results.map(\.1.buffer))
+        func place(_ operand: TypedOperand) -> TypedPlace {
+            TypedPlace(type: operand.type, bytes: program.bytes(operand))
+        }
         self.program = program
         inputs = fed.map { ($0, program.logicalElements($1)) }
-        outputs = Dictionary(results.map { ($0, UnsafeBufferPointer(program.logicalElements($1))) }) { $1 }
+        typedInputs = typed.map { ($0, place($1)) }
+        outputs = Dictionary(results.map { ($0, place($1)) }) { $1 }
     }
 
     /// Computes the graph once. Must be called on the thread that made the plan.
     /// - Parameters:
-    ///   - feed: writes the elements of each input, row-major, into its place.
+    ///   - feed: writes the elements of each input of float32, row-major, into its place.
+    ///   - typed: does so for inputs of other types.
     ///   - tap: receives each tapped value right after it is computed.
     public func run(
-        feed: (String, UnsafeMutableBufferPointer<Float>) throws -> Void, tap: (Tap) throws -> Void = { _ in }
+        feed: (String, UnsafeMutableBufferPointer<Float>) throws -> Void,
+        typed: (String, TypedPlace) throws -> Void = { name, place in
+            throw ExecutionError(
+                .inputMismatch, tensor: name, expected: "elements of \(place.type.elementType)", found: "none")
+        },
+        tap: (Tap) throws -> Void = { _ in }
     ) throws {
         program.checkThread()
         for (name, elements) in inputs { try feed(name, elements) }
+        for (name, place) in typedInputs { try typed(name, place) }
         try program.run { event in
             if case .tap(let value) = event { try tap(value) }
         }
     }
 
-    /// The elements of a graph output after a run, row-major. Valid until the next run and as long as the plan lives.
+    /// The elements of a graph output of float32 after a run, row-major. Valid until the next run and as long as the plan lives.
     public func output(_ name: String) -> UnsafeBufferPointer<Float> {
-        guard let elements = outputs[name] else { preconditionFailure("the plan's graph has no output \(name)") }
-        return elements
+        let place = typedOutput(name)
+        precondition(place.type.elementType == .float32, "output \(name) is of \(place.type.elementType)")
+        return UnsafeBufferPointer(place.bytes.bindMemory(to: Float.self))
+    }
+
+    /// A graph output of any type after a run. Valid until the next run and as long as the plan lives.
+    public func typedOutput(_ name: String) -> TypedPlace {
+        guard let place = outputs[name] else { preconditionFailure("the plan's graph has no output \(name)") }
+        return place
     }
 
     /// oneDNN's implementation names in order, for profiles.

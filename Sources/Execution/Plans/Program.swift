@@ -1,4 +1,5 @@
 import Foundation
+import Graph
 import Tensors
 
 /// The instructions of a plan, bound to memory: one arena for all values, and the scratchpad behind it.
@@ -16,6 +17,7 @@ final class Program {
     private enum Action {
         case primitive(Invocation)
         case native(([UnsafeMutablePointer<Float>]) -> Void, [UnsafeMutablePointer<Float>])
+        case evaluation(() throws -> Void)
         case event(Event)
     }
 
@@ -31,9 +33,9 @@ final class Program {
     private var actions: [Action] = []
 
     /// - Parameters:
-    ///   - entries: what is written before each run.
-    ///   - results: what is read after it.
-    init(_ builder: PlanBuilder, entries: [Operand], results: [Operand]) throws {
+    ///   - entries: buffers that are written before each run.
+    ///   - results: buffers that are read after it.
+    init(_ builder: PlanBuilder, entries: [Int], results: [Int]) throws {
         engine = builder.engine
         buffers = builder.buffers
         let byteCount: Int
@@ -51,18 +53,18 @@ final class Program {
     /// Places in the arena by buffer, in bytes, and the bytes of all. A buffer lives from the first instruction that touches it
     /// to the last; entries live from before the first instruction, results until after the last.
     private static func place(
-        _ builder: PlanBuilder, entries: [Operand], results: [Operand]
+        _ builder: PlanBuilder, entries: [Int], results: [Int]
     ) -> (places: [Int: Int], byteCount: Int) {
         var lifetimes: [Int: ClosedRange<Int>] = [:]
         func touch(_ buffer: Int, at time: Int) {
             let lifetime = lifetimes[buffer] ?? time...time
             lifetimes[buffer] = min(lifetime.lowerBound, time)...max(lifetime.upperBound, time)
         }
-        for operand in entries { touch(operand.buffer, at: -1) }
+        for buffer in entries { touch(buffer, at: -1) }
         for (time, instruction) in builder.instructions.enumerated() {
             for buffer in instruction.buffers { touch(buffer, at: time) }
         }
-        for operand in results { touch(operand.buffer, at: builder.instructions.count) }
+        for buffer in results { touch(buffer, at: builder.instructions.count) }
 
         var buffers: [Int] = []
         var requests: [Arena.Request] = []
@@ -89,6 +91,7 @@ final class Program {
             switch action {
             case .primitive(let invocation): try invocation.execute()
             case .native(let body, let addresses): body(addresses)
+            case .evaluation(let body): try body()
             case .event(let event): try receive(event)
             }
             if let observer { observer(Self.description(action)) }
@@ -117,21 +120,51 @@ final class Program {
         switch action {
         case .primitive(let invocation): "\(invocation.primitive.implementation): \(invocation.primitive.name)"
         case .native: "loop"
+        case .evaluation: "definition"
         case .event: "caller"
         }
     }
 
     private func address(_ operand: Operand) -> UnsafeMutableRawPointer {
-        switch buffers[operand.buffer] {
+        address(buffer: operand.buffer) + operand.offset * MemoryLayout<Float>.stride
+    }
+
+    private func address(buffer: Int) -> UnsafeMutableRawPointer {
+        switch buffers[buffer] {
         case .arena:
-            guard let place = places[operand.buffer] else {
-                preconditionFailure("buffer \(operand.buffer) is used but has no place")
-            }
-            return arena + place + operand.offset * MemoryLayout<Float>.stride
+            guard let place = places[buffer] else { preconditionFailure("buffer \(buffer) is used but has no place") }
+            return arena + place
         case .constant(let storage):
             guard let start = storage.bytes.baseAddress else { preconditionFailure("a constant without memory") }
             // oneDNN takes mutable handles for what it only reads.
-            return UnsafeMutableRawPointer(mutating: start) + operand.offset * MemoryLayout<Float>.stride
+            return UnsafeMutableRawPointer(mutating: start)
+        }
+    }
+
+    /// The bytes of a value of any type.
+    func bytes(_ operand: TypedOperand) -> UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(
+            start: address(buffer: operand.buffer), count: operand.type.shape.count * operand.type.elementType.size)
+    }
+
+    /// A tensor over the memory of an operand, which must not outlive the instruction.
+    private static func view(_ bytes: UnsafeMutableRawBufferPointer, _ type: ValueType) -> Tensor {
+        Tensor(
+            shape: type.shape, elementType: type.elementType,
+            storage: TensorStorage(borrowing: UnsafeRawBufferPointer(bytes), release: {}))
+    }
+
+    /// Results are copied behind the last input that is read: they may be views of inputs.
+    private func evaluation(
+        _ inputs: [TypedOperand?], _ outputs: [TypedOperand], _ body: @escaping ([Tensor?]) throws -> [Tensor]
+    ) -> () throws -> Void {
+        let sources = inputs.map { $0.map { (bytes: bytes($0), type: $0.type) } }
+        let targets = outputs.map { (bytes: bytes($0), type: $0.type) }
+        return {
+            let values = try body(sources.map { $0.map { Self.view($0.bytes, $0.type) } })
+            for (value, target) in zip(values, targets) {
+                value.withUnsafeBytes { target.bytes.copyMemory(from: $0) }
+            }
         }
     }
 
@@ -155,6 +188,8 @@ final class Program {
                 actions.append(
                     .primitive(try Invocation(primitive, bound, scratchpad: scratchpad, engine: engine)))
             case .native(let operands, let body): actions.append(.native(body, operands.map(pointer)))
+            case .evaluation(let inputs, let outputs, let body):
+                actions.append(.evaluation(evaluation(inputs, outputs, body)))
             case .tap(let name, let operand): actions.append(.event(.tap(shown(name, operand))))
             case .parameter(let name, let operand):
                 actions.append(.event(.parameter(name, logicalElements(operand))))

@@ -59,7 +59,8 @@ public final class TrainingPlan {
         let backward = try BackwardPass(
             behind: builder, tape, units, needed: needed, results: results, inputGradients: inputGradients)
         let program = try Program(
-            builder, entries: entries.map(\.1), results: Array(results.values) + Array(backward.gradients.values))
+            builder, entries: entries.map(\.1.buffer),
+            results: (Array(results.values) + Array(backward.gradients.values)).map(\.buffer))
         self.program = program
         inputs = entries.map { ($0, program.logicalElements($1)) }
         outputs = results.mapValues { UnsafeBufferPointer(program.logicalElements($0)) }

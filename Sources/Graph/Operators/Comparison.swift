@@ -1,6 +1,6 @@
 import Tensors
 
-/// Comparisons and logical functions of elements; inputs broadcast, the output is bool. Only for constants.
+/// Comparisons and logical functions of elements; inputs broadcast, the output is bool.
 public struct Comparison: Operator {
     /// What is compared, or how truth values are joined, by ONNX name.
     public enum Function: String, Sendable, Equatable, CaseIterable {

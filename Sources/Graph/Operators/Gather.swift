@@ -20,7 +20,7 @@ public struct Gather: Operator {
     /// - Parameter rank: of the input.
     public func resolvedAxis(rank: Int) -> Int { axis < 0 ? axis + rank : axis }
 
-    /// The indices, which must be constant, counted from the front.
+    /// The indices, whose values must be known, counted from the front.
     public func indices(inputs: [OperatorInput?]) throws -> [Int] {
         let shape = try node.input(inputs, 0, rank: 1...Int.max).type.shape
         let extent = shape[try node.resolveAxis(axis, rank: shape.rank)]
@@ -37,8 +37,9 @@ public struct Gather: Operator {
     public func outputTypes(inputs: [OperatorInput?]) throws -> [ValueType] {
         let data = try node.input(inputs, 0, rank: 1...Int.max).type
         let axis = try node.resolveAxis(axis, rank: data.shape.rank)
-        _ = try indices(inputs: inputs)
-        let picked = try node.input(inputs, 1).type.shape.dimensions
+        let indices = try node.input(inputs, 1)
+        if indices.constant != nil { _ = try self.indices(inputs: inputs) }
+        let picked = indices.type.shape.dimensions
         let extents = data.shape.dimensions[..<axis] + picked + data.shape.dimensions[(axis + 1)...]
         return [ValueType(data.elementType, Shape(Array(extents)))]
     }

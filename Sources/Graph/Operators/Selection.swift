@@ -1,7 +1,6 @@
 import Tensors
 
-/// Where: elements of input 1 where the condition (input 0, bool) holds, else of input 2; all three broadcast. Only for
-/// constants.
+/// Where: elements of input 1 where the condition (input 0, bool) holds, else of input 2; all three broadcast.
 public struct Selection: Operator {
     public static let opTypes = ["Where"]
 

@@ -9,7 +9,7 @@ struct Specialization {
     private var types: [String: ValueType]
     private var steps: [SpecializedGraph.Step] = []
     private let opsetVersion: Int
-    /// Why each node was left out that is computed for constants only, and has other inputs here.
+    /// Why each node was left out that cannot be computed with the inputs that it has here.
     private var refused: [GraphError] = []
 
     init(graph: Graph, inputTypes: [String: ValueType]) {
@@ -53,7 +53,7 @@ struct Specialization {
     }
 
     private mutating func fold(_ node: Node, _ meaning: any Operator, _ inputs: [OperatorInput?]) throws -> Bool {
-        guard let foldable = meaning as? any FoldableOperator,
+        guard let foldable = meaning as? any EvaluatedOperator,
             !foldable.needsValues || inputs.allSatisfy({ $0 == nil || $0?.constant != nil })
         else { return false }
         let outputs = try outputTypes(node, meaning, inputs)
@@ -78,14 +78,6 @@ struct Specialization {
             // A cast to the type that the value has already moves no data.
             node = Node(name: node.name, opType: "Identity", inputs: node.inputs, outputs: node.outputs)
             meaning = try Reshaping(node: node, opsetVersion: opsetVersion)
-        }
-        guard !(meaning is any ConstantOnlyOperator) else {
-            let variable = inputs.compactMap { $0 }.first { $0.constant == nil }
-            refused.append(
-                GraphError(
-                    .unsupportedOperators, at: node, tensor: variable?.name, expected: "constant inputs",
-                    found: node.opType))
-            return
         }
         steps.append(.init(node: node, operator: meaning))
     }

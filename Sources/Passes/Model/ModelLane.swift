@@ -21,7 +21,7 @@ package final class ModelLane {
     }
 
     /// - Parameters:
-    ///   - inputs: float arrays with `count` samples on axis 0.
+    ///   - inputs: arrays of the inputs' types with `count` samples on axis 0.
     ///   - samples: those to run; all where nil.
     ///   - tile: samples per forward pass; the last one takes what remains.
     ///   - outputs: receives the plan after each tile, with the samples that it holds.
@@ -68,6 +68,18 @@ package final class ModelLane {
                 tensor.withUnsafeElements(as: Float.self) { elements in
                     let rows = UnsafeBufferPointer(rebasing: elements[start..<start + place.count])
                     _ = place.update(fromContentsOf: rows)
+                }
+            },
+            typed: { name, place in
+                guard let tensor = inputs[name], tensor.elementType == place.type.elementType else {
+                    throw ExecutionError(
+                        .inputMismatch, tensor: name, expected: "an array of \(place.type.elementType)",
+                        found: inputs[name]?.elementType.rawValue ?? "none")
+                }
+                let start = firstSample * tensor.shape.dimensions.dropFirst().reduce(1, *) * tensor.elementType.size
+                tensor.withUnsafeBytes { bytes in
+                    place.bytes.copyMemory(
+                        from: UnsafeRawBufferPointer(rebasing: bytes[start..<start + place.bytes.count]))
                 }
             }, tap: tap)
     }

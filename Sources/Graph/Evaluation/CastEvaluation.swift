@@ -1,13 +1,27 @@
 import Tensors
 
-extension Cast: ConstantOnlyOperator {
-    func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+extension Cast: EvaluatedOperator {
+    package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
         let input = inputs.constants[0]
         return [input.elementType == target ? input : input.converted(to: target)]
     }
 }
 
 extension Tensor {
+    /// The same numbers as another type that holds every one of this tensor's; nil where it may not.
+    package func widened(to target: ElementType) -> Tensor? {
+        let isHeld =
+            switch (elementType, target) {
+            case (.int8, .int16), (.int8, .int32), (.int8, .int64), (.int16, .int32), (.int16, .int64),
+                (.int32, .int64), (.uint8, .uint16), (.uint8, .uint32), (.uint8, .uint64), (.uint16, .uint32),
+                (.uint16, .uint64), (.uint32, .uint64), (.uint8, .int16), (.uint8, .int32), (.uint8, .int64),
+                (.uint16, .int32), (.uint16, .int64), (.uint32, .int64), (.float16, .float64), (.float32, .float64):
+                true
+            default: false
+            }
+        return isHeld ? converted(to: target) : nil
+    }
+
     /// The elements as another type: integers keep their low bits, fractions are cut towards zero, what is beyond an
     /// integer type's range is clamped and NaN is 0 there; anything but zero is true. To types of at least 8 bits.
     func converted(to target: ElementType) -> Tensor {

@@ -2,7 +2,7 @@ import Tensors
 
 extension Tensor {
     /// Nil where `function` is nil for an element.
-    fileprivate static func mapped<Number: FoldableNumber>(
+    fileprivate static func mapped<Number: EvaluatedNumber>(
         _: Number.Type, _ operands: [Tensor], shape: Shape, _ function: (Number, Number) -> Number?
     ) -> Tensor? {
         var values = operands[0].broadcast(to: shape).elements(as: Number.self)
@@ -16,23 +16,23 @@ extension Tensor {
     }
 }
 
-extension ElementwiseBinary: FoldableOperator {
-    func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+extension ElementwiseBinary: EvaluatedOperator {
+    package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
         let operands = inputs.constants
-        guard operands[1].elementType == types[0].elementType, let number = foldableNumber(types[0].elementType) else {
+        guard operands[1].elementType == types[0].elementType, let number = evaluatedNumber(types[0].elementType) else {
             return nil
         }
-        func compute<Number: FoldableNumber>(_ type: Number.Type) -> Tensor? {
+        func compute<Number: EvaluatedNumber>(_ type: Number.Type) -> Tensor? {
             .mapped(type, operands, shape: types[0].shape) { Number.binary(function, $0, $1) }
         }
         return compute(number).map { [$0] }
     }
 }
 
-extension ElementwiseVariadic: FoldableOperator {
-    func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
-        guard let number = foldableNumber(types[0].elementType) else { return nil }
-        func compute<Number: FoldableNumber>(_ type: Number.Type) -> Tensor? {
+extension ElementwiseVariadic: EvaluatedOperator {
+    package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+        guard let number = evaluatedNumber(types[0].elementType) else { return nil }
+        func compute<Number: EvaluatedNumber>(_ type: Number.Type) -> Tensor? {
             .mapped(type, inputs.constants, shape: types[0].shape) { left, right in
                 switch function {
                 case .sum: Number.binary(.add, left, right)
@@ -46,10 +46,10 @@ extension ElementwiseVariadic: FoldableOperator {
     }
 }
 
-extension ElementwiseUnary: FoldableOperator {
-    func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
-        guard let number = foldableNumber(types[0].elementType) else { return nil }
-        func compute<Number: FoldableNumber>(_ type: Number.Type) -> Tensor? {
+extension ElementwiseUnary: EvaluatedOperator {
+    package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+        guard let number = evaluatedNumber(types[0].elementType) else { return nil }
+        func compute<Number: EvaluatedNumber>(_ type: Number.Type) -> Tensor? {
             let values = inputs.constants[0].elements(as: Number.self).compactMap { Number.unary(function, $0) }
             return values.count == types[0].shape.count ? Tensor(shape: types[0].shape, values) : nil
         }
@@ -57,8 +57,8 @@ extension ElementwiseUnary: FoldableOperator {
     }
 }
 
-extension Comparison: ConstantOnlyOperator {
-    func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+extension Comparison: EvaluatedOperator {
+    package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
         let shape = types[0].shape
         let operands = inputs.constants.map { $0.broadcast(to: shape) }
         let type = operands[0].elementType
@@ -66,8 +66,8 @@ extension Comparison: ConstantOnlyOperator {
         if type == .bool {
             let truths = operands.map { operand in operand.withUnsafeBytes { $0.map { $0 == 0 ? Int32(0) : 1 } } }
             results = compared(truths[0], truths.count > 1 ? truths[1] : truths[0])
-        } else if let number = foldableNumber(type) {
-            func compute<Number: FoldableNumber>(_ type: Number.Type) -> [Bool] {
+        } else if let number = evaluatedNumber(type) {
+            func compute<Number: EvaluatedNumber>(_ type: Number.Type) -> [Bool] {
                 compared(operands[0].elements(as: type), operands[1].elements(as: type))
             }
             results = compute(number)
@@ -78,7 +78,7 @@ extension Comparison: ConstantOnlyOperator {
         return [Tensor(shape: shape, elementType: .bool, storage: storage)]
     }
 
-    private func compared<Number: FoldableNumber>(_ left: [Number], _ right: [Number]) -> [Bool] {
+    private func compared<Number: EvaluatedNumber>(_ left: [Number], _ right: [Number]) -> [Bool] {
         zip(left, right).map { a, b in
             switch function {
             case .equal: a == b
@@ -94,17 +94,17 @@ extension Comparison: ConstantOnlyOperator {
     }
 }
 
-extension Reduce: FoldableOperator {
-    func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+extension Reduce: EvaluatedOperator {
+    package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
         let axes = try axes(inputs: inputs)
-        guard let number = foldableNumber(types[0].elementType) else { return nil }
-        func compute<Number: FoldableNumber>(_ type: Number.Type) -> Tensor? {
+        guard let number = evaluatedNumber(types[0].elementType) else { return nil }
+        func compute<Number: EvaluatedNumber>(_ type: Number.Type) -> Tensor? {
             reduced(inputs.constants[0], type, axes: Set(axes), shape: types[0].shape)
         }
         return compute(number).map { [$0] }
     }
 
-    private func reduced<Number: FoldableNumber>(
+    private func reduced<Number: EvaluatedNumber>(
         _ input: Tensor, _: Number.Type, axes: Set<Int>, shape: Shape
     ) -> Tensor? {
         // The reduced axes go last; then every result is a function of neighbours.

@@ -2,22 +2,22 @@ import Tensors
 
 // Operators that move elements without looking at them.
 
-extension Reshaping: FoldableOperator {
-    func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+extension Reshaping: EvaluatedOperator {
+    package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
         [inputs.constants[0].reshaped(types[0].shape)]
     }
 }
 
-extension Transpose: FoldableOperator {
-    func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+extension Transpose: EvaluatedOperator {
+    package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
         let input = inputs.constants[0]
         let strides = input.shape.strides
         return [input.rearranged(shape: types[0].shape, strides: resolved(rank: input.shape.rank).map { strides[$0] })]
     }
 }
 
-extension Slice: FoldableOperator {
-    func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+extension Slice: EvaluatedOperator {
+    package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
         let input = inputs.constants[0]
         let ranges = try ranges(inputs: inputs)
         let strides = input.shape.strides
@@ -29,8 +29,8 @@ extension Slice: FoldableOperator {
     }
 }
 
-extension Split: FoldableOperator {
-    func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+extension Split: EvaluatedOperator {
+    package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
         let input = inputs.constants[0]
         let axis = resolvedAxis(rank: input.shape.rank)
         let strides = input.shape.strides
@@ -42,14 +42,14 @@ extension Split: FoldableOperator {
     }
 }
 
-extension Concat: FoldableOperator {
-    func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+extension Concat: EvaluatedOperator {
+    package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
         [Tensor.concatenated(inputs.constants, axis: resolvedAxis(rank: types[0].shape.rank), type: types[0])]
     }
 }
 
-extension Gather: FoldableOperator {
-    func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+extension Gather: EvaluatedOperator {
+    package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
         let data = inputs.constants[0]
         let axis = resolvedAxis(rank: data.shape.rank)
         let strides = data.shape.strides
@@ -64,14 +64,14 @@ extension Gather: FoldableOperator {
     }
 }
 
-extension Expand: FoldableOperator {
-    func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+extension Expand: EvaluatedOperator {
+    package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
         [inputs.constants[0].broadcast(to: types[0].shape)]
     }
 }
 
-extension Tile: ConstantOnlyOperator {
-    func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+extension Tile: EvaluatedOperator {
+    package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
         // Every axis becomes two: which repetition, and the position within.
         let input = inputs.constants[0]
         let repeats = try repeats(inputs: inputs)
@@ -81,8 +81,8 @@ extension Tile: ConstantOnlyOperator {
     }
 }
 
-extension Selection: ConstantOnlyOperator {
-    func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+extension Selection: EvaluatedOperator {
+    package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
         let type = types[0]
         let operands = inputs.constants.map { $0.broadcast(to: type.shape) }
         let size = type.elementType.size

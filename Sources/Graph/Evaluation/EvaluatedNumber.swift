@@ -3,7 +3,7 @@ import Tensors
 
 /// An element type that folding computes with. A result of nil says that the function is not folded for the type, or that
 /// it has no value there (division by zero among integers).
-protocol FoldableNumber: TensorElement, Comparable {
+protocol EvaluatedNumber: TensorElement, Comparable {
     static func binary(_ function: ElementwiseBinary.Function, _ left: Self, _ right: Self) -> Self?
     static func unary(_ function: ElementwiseUnary.Function, _ value: Self) -> Self?
     static func mean(sum: Self, count: Int) -> Self?
@@ -12,7 +12,7 @@ protocol FoldableNumber: TensorElement, Comparable {
 }
 
 /// The type that folding computes with for elements of `type`.
-func foldableNumber(_ type: ElementType) -> (any FoldableNumber.Type)? {
+func evaluatedNumber(_ type: ElementType) -> (any EvaluatedNumber.Type)? {
     switch type {
     case .int64: Int64.self
     case .int32: Int32.self
@@ -22,7 +22,7 @@ func foldableNumber(_ type: ElementType) -> (any FoldableNumber.Type)? {
     }
 }
 
-extension FoldableNumber where Self: FixedWidthInteger & SignedInteger {
+extension EvaluatedNumber where Self: FixedWidthInteger & SignedInteger {
     static var one: Self { 1 }
 
     /// Sums and products wrap around, quotients are cut towards zero, as in C.
@@ -53,7 +53,7 @@ extension FoldableNumber where Self: FixedWidthInteger & SignedInteger {
     }
 }
 
-extension FoldableNumber where Self: BinaryFloatingPoint {
+extension EvaluatedNumber where Self: BinaryFloatingPoint {
     static var one: Self { 1 }
 
     static func binary(_ function: ElementwiseBinary.Function, _ left: Self, _ right: Self) -> Self? {
@@ -87,7 +87,7 @@ extension FoldableNumber where Self: BinaryFloatingPoint {
     static func mean(sum: Self, count: Int) -> Self? { sum / Self(count) }
 }
 
-extension Int64: FoldableNumber {}
-extension Int32: FoldableNumber {}
-extension Float: FoldableNumber {}
-extension Double: FoldableNumber {}
+extension Int64: EvaluatedNumber {}
+extension Int32: EvaluatedNumber {}
+extension Float: EvaluatedNumber {}
+extension Double: EvaluatedNumber {}
