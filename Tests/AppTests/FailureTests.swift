@@ -19,8 +19,8 @@ import Testing
             "m.onnx: unsupported operators: NonMaxSuppression, RoiAlign"
         ),
         (
-            GraphError(.unsupportedOpset, expected: "9 to 22", found: "7"),
-            "m.onnx: unsupported operator set version: expected 9 to 22, found 7"
+            GraphError(.unsupportedOpset, expected: "7 to 28", found: "6"),
+            "m.onnx: unsupported operator set version: expected 7 to 28, found 6"
         ),
         (
             GraphError(.undefinedValue, node: "add", opType: "Add", tensor: "x"),

@@ -1,5 +1,8 @@
+import Foundation
 import Graph
+import ONNX
 import Tensors
+import TestSupport
 import Testing
 
 /// Every operator's shape rule against ONNX Runtime's result for the same one-node model.
@@ -45,6 +48,11 @@ import Testing
         var seen = Set(try Case.read("operators.json").map { $0.name.prefix { $0 != " " } }.map(String.init))
         for golden in try GoldenCase<[String: GoldenArray]>.read("folding.json") {
             seen.formUnion(try golden.graph().nodes.map(\.opType))
+        }
+        let models = try FileManager.default.contentsOfDirectory(
+            at: goldenFolder("NodeTests"), includingPropertiesForKeys: nil)
+        for model in models where model.pathExtension == "onnx" {
+            seen.formUnion(try ONNXModelProto(serializedBytes: Data(contentsOf: model)).graph.node.map(\.opType))
         }
         // Constant nodes become constants at import.
         #expect(Operators.supportedTypes.subtracting(seen) == ["Constant"])

@@ -7,8 +7,8 @@ extension ElementwiseUnary: ElementFunction, ExecutableOperator {
     func build(_ unit: Unit, in plan: PlanBuilder) throws {
         if let eltwise = function.eltwise {
             try plan.buildEltwise(unit, eltwise)
-        } else if let scalar = function.scalar {
-            try plan.buildNative(unit, scalar)
+        } else {
+            try plan.buildNative(unit, function.value)
         }
     }
 }
@@ -31,20 +31,6 @@ extension ElementwiseUnary.Function {
         case .softplus: .eltwise(.softRelu, alpha: 0, beta: 0)
         case .gelu(let tanhApproximation):
             .eltwise(tanhApproximation ? .geluTanh : .geluErf, alpha: 0, beta: 0)
-        case .reciprocal, .erf, .hardSigmoid, .floor, .ceil, .round, .sign: nil
-        }
-    }
-
-    /// Those that oneDNN lacks, by their definition in the ONNX specification.
-    fileprivate var scalar: ((Float) -> Float)? {
-        switch self {
-        case .reciprocal: { 1 / $0 }
-        case .erf: { Float(errorFunction(Double($0))) }
-        case .hardSigmoid(let alpha, let beta): { max(0, min(1, alpha * $0 + beta)) }
-        case .floor: { $0.rounded(.down) }
-        case .ceil: { $0.rounded(.up) }
-        case .round: { $0.rounded(.toNearestOrEven) }
-        case .sign: { $0 > 0 ? 1 : $0 < 0 ? -1 : $0 }
         default: nil
         }
     }
@@ -80,7 +66,10 @@ extension ElementwiseUnary: DifferentiableOperator {
         guard case .eltwise(let algorithm, let alpha, let beta)? = function.eltwise else {
             let input = try gradients.plan.plainOperand(unit.node.inputs[0])
             let derivative = function.derivative
-            return [try gradients.mapped(gradient, input, input) { gradient, x, _ in gradient * derivative(x) }]
+            return [
+                try gradients.mapped(gradient, input, input) { gradient, x, _ in gradient * Float(derivative(Double(x)))
+                }
+            ]
         }
         // From the output where that is as good, since consumers keep it anyway; not where the caller has changed it.
         let fromOutput = function.gradientIsOfOutput && !gradients.plan.isTapped(unit.outputs[0])
@@ -103,20 +92,6 @@ extension ElementwiseUnary.Function {
         case .relu, .sigmoid, .tanh, .exp, .sqrt: true
         case .leakyRelu(let alpha), .elu(let alpha): alpha >= 0
         default: false
-        }
-    }
-
-    /// The derivative of functions that oneDNN does not have.
-    fileprivate var derivative: (Float) -> Float {
-        switch self {
-        case .reciprocal: { -1 / ($0 * $0) }
-        case .erf: { Float(2 / Double.pi.squareRoot() * exponential(-Double($0) * Double($0))) }
-        case .hardSigmoid(let alpha, let beta):
-            { (x: Float) -> Float in
-                let line = alpha * x + beta
-                return line > 0 && line < 1 ? alpha : 0
-            }
-        default: { _ in 0 }
         }
     }
 }

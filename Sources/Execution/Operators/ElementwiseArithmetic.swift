@@ -18,7 +18,7 @@ extension ElementwiseBinary.Function {
         case .sub: (.subtract, false)
         case .mul: (.multiply, true)
         case .div: (.divide, false)
-        case .pow, .prelu: nil
+        case .pow, .prelu, .mod: nil
         }
     }
 
@@ -31,6 +31,11 @@ extension ElementwiseBinary.Function {
         case .div: { $0 / $1 }
         case .pow: { Float(power(Double($0), Double($1))) }
         case .prelu: { $0 < 0 ? $0 * $1 : $0 }
+        case .mod(let truncates):
+            { left, right in
+                let rest = left.truncatingRemainder(dividingBy: right)
+                return !truncates && rest != 0 && (rest < 0) != (right < 0) ? rest + right : rest
+            }
         }
     }
 }
@@ -131,6 +136,12 @@ extension ElementwiseBinary: DifferentiableOperator {
             return [
                 try first { try mapped { gradient, a, b in a > 0 ? gradient : gradient * b } },
                 try second { try mapped { gradient, a, _ in a > 0 ? 0 : gradient * a } },
+            ]
+        case .mod(let truncates):
+            let direction: FloatingPointRoundingRule = truncates ? .towardZero : .down
+            return [
+                try first { gradient },
+                try second { try mapped { gradient, a, b in -gradient * (a / b).rounded(direction) } },
             ]
         }
     }

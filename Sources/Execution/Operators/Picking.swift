@@ -83,6 +83,22 @@ extension PickingOperator {
     }
 }
 
+/// Those whose rule says which element each is.
+protocol RulePickingOperator: PickingOperator, PickingRule {}
+
+extension RulePickingOperator {
+    func build(_ unit: Unit, in plan: PlanBuilder) throws {
+        let shape = try plan.shape(unit.outputs[0])
+        let sources = try sources(inputs: plan.operatorInputs(unit), types: [ValueType(.float32, shape)])
+        try plan.buildIndexedCopy(unit, sources.map { Int32($0) })
+    }
+}
+
+extension BlockRearrangement: RulePickingOperator {}
+extension IndexedGather: RulePickingOperator {}
+extension ReverseSequence: RulePickingOperator {}
+extension Triangle: RulePickingOperator {}
+
 extension PlanBuilder {
     /// Compiles a picking operator, by a table that is made now.
     /// - Parameter source: for the output element at `position` (one index per axis), the row-major index of the input
@@ -100,6 +116,12 @@ extension PlanBuilder {
                 position[axis] = 0
             }
         }
+        try buildIndexedCopy(unit, table, fill: fill)
+    }
+
+    /// - Parameter table: for each output element, the row-major index of the input element, or -1 for the fill value.
+    fileprivate func buildIndexedCopy(_ unit: Unit, _ table: [Int32], fill: Float = 0) throws {
+        let shape = try shape(unit.outputs[0])
         tape?.sources[unit.outputs[0]] = table
         let input = try plainOperand(unit.node.inputs[0])
         let output = allocate(try MemoryDescriptor(plain: shape))

@@ -3,6 +3,7 @@ import Tensors
 
 extension Reduce: ExecutableOperator {
     func build(_ unit: Unit, in plan: PlanBuilder) throws {
+        if function == .logSumOfExponentials { return try plan.buildEvaluation(unit, self) }
         let source = try plan.plainOperand(unit.node.inputs[0])
         let output = try plan.shape(unit.outputs[0])
         var kept = source.layout.shape.dimensions
@@ -12,7 +13,7 @@ extension Reduce: ExecutableOperator {
         let algorithm: Algorithm.Reduction =
             switch function {
             case .mean: .mean
-            case .sum: .sum
+            case .sum, .logSum, .logSumOfExponentials: .sum
             case .max: .max
             case .min: .min
             case .l1: .absoluteSum
@@ -23,6 +24,7 @@ extension Reduce: ExecutableOperator {
         let primitive = try Primitive.reduction(algorithm, from: source.layout, to: target.layout, engine: plan.engine)
         plan.emit(primitive, [(.source, source), (.target, target)])
         if [.max, .min].contains(function) { emitInfinities(source, target, Shape(kept), plan) }
+        if function == .logSum { try plan.emitEltwise(.log, alpha: 0, beta: 0, from: target, to: target) }
         plan.define(
             unit.outputs[0], at: Operand(buffer: target.buffer, layout: try MemoryDescriptor(plain: output)))
     }
@@ -56,6 +58,7 @@ extension Reduce: ExecutableOperator {
         case .mean, .sum, .max, .min, .product: return try plan.alias(unit.outputs[0], to: shaped)
         case .l1, .l2: algorithm = .abs
         case .sumOfSquares: algorithm = .square
+        case .logSum, .logSumOfExponentials: algorithm = .log
         }
         let target = plan.allocate(shaped.layout)
         try plan.emitEltwise(algorithm, alpha: 0, beta: 0, from: shaped, to: target)
@@ -65,7 +68,7 @@ extension Reduce: ExecutableOperator {
 
 extension Reduce: DifferentiableOperator {
     func gradientReadsOutput(_ unit: Unit, in graph: SpecializedGraph) -> Bool {
-        [.max, .min, .l2].contains(function)
+        [.max, .min, .l2, .logSum, .logSumOfExponentials].contains(function)
     }
 
     /// Of elements that share the maximum or minimum, each gets an equal part of the gradient.
@@ -98,6 +101,15 @@ extension Reduce: DifferentiableOperator {
             let full = try gradients.spread(gradient, over: shape, preferring: layout)
             let norm = try gradients.reshaped(gradients.producedOutput(unit), small)
             return [try gradients.mapped(full, plan.plainOperand(input), norm) { $2 == 0 ? 0 : $0 * $1 / $2 }]
+        case .logSum, .logSumOfExponentials:
+            let full = try gradients.spread(gradient, over: shape, preferring: layout)
+            let output = try gradients.reshaped(gradients.producedOutput(unit), small)
+            let isOfExponentials = function == .logSumOfExponentials
+            return [
+                try gradients.mapped(full, plan.plainOperand(input), output) { gradient, x, y in
+                    gradient * Float(exponential(Double(isOfExponentials ? x - y : -y)))
+                }
+            ]
         case .max, .min:
             return [try extremum(unit, gradient, shape, small, gradients)]
         case .product:

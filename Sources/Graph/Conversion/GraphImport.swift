@@ -3,7 +3,7 @@ import Tensors
 
 extension Graph {
     /// Versions of the default operator set whose semantics are known.
-    public static let supportedOpsets = 9...22
+    public static let supportedOpsets = 7...28
 
     /// Reads the graph of a model file. Constant nodes become constants, initializers that are listed as inputs are no
     /// inputs, an Identity of a constant is that constant under another name, nodes are put into topological order and their names made unique.

@@ -1,3 +1,4 @@
+import TensorFunctions
 import Tensors
 
 extension Tensor {
@@ -74,8 +75,7 @@ extension Comparison: EvaluatedOperator {
         } else {
             throw GraphError(.unsupportedElementType, at: node, tensor: inputs[0]?.name, found: type.rawValue)
         }
-        let storage = TensorStorage(byteCount: results.count) { $0.copyBytes(from: results.map { $0 ? 1 : 0 }) }
-        return [Tensor(shape: shape, elementType: .bool, storage: storage)]
+        return [Tensor(shape: shape, results)]
     }
 
     private func compared<Number: EvaluatedNumber>(_ left: [Number], _ right: [Number]) -> [Bool] {
@@ -88,6 +88,7 @@ extension Comparison: EvaluatedOperator {
             case .lessOrEqual: a <= b
             case .and: a != .zero && b != .zero
             case .or: a != .zero || b != .zero
+            case .xor: (a != .zero) != (b != .zero)
             case .not: a == .zero
             }
         }
@@ -115,18 +116,8 @@ extension Reduce: EvaluatedOperator {
             shape: Shape(order.map { input.shape[$0] }), strides: order.map { strides[$0] }
         ).elements(as: Number.self)
         let group = axes.reduce(1) { $0 * input.shape[$1] }
-        guard group > 0 else { return nil }
         let results = (0..<shape.count).compactMap { index -> Number? in
-            let members = values[index * group..<(index + 1) * group]
-            switch function {
-            case .max: return members.max()
-            case .min: return members.min()
-            case .product: return members.reduce(.one) { Number.binary(.mul, $0, $1) ?? $0 }
-            case .sum: return members.reduce(.zero) { Number.binary(.add, $0, $1) ?? $0 }
-            case .mean:
-                return Number.mean(sum: members.reduce(.zero) { Number.binary(.add, $0, $1) ?? $0 }, count: group)
-            case .l1, .l2, .sumOfSquares: return nil
-            }
+            Number.reduced(function, values[index * group..<(index + 1) * group])
         }
         return results.count == shape.count ? Tensor(shape: shape, results) : nil
     }

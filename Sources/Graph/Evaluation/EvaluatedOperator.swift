@@ -1,3 +1,4 @@
+import TensorFunctions
 import Tensors
 
 /// An operator that is defined over tensors here, of any of the types that it takes: for inputs that are constants, and for

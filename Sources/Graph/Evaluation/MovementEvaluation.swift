@@ -1,3 +1,4 @@
+import TensorFunctions
 import Tensors
 
 // Operators that move elements without looking at them.
@@ -44,7 +45,11 @@ extension Split: EvaluatedOperator {
 
 extension Concat: EvaluatedOperator {
     package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
-        [Tensor.concatenated(inputs.constants, axis: resolvedAxis(rank: types[0].shape.rank), type: types[0])]
+        [
+            Tensor.concatenated(
+                inputs.constants, axis: resolvedAxis(rank: types[0].shape.rank), elementType: types[0].elementType,
+                shape: types[0].shape)
+        ]
     }
 }
 
@@ -59,7 +64,8 @@ extension Gather: EvaluatedOperator {
             data.rearranged(shape: Shape(extents), strides: strides, offset: index * strides[axis])
         }
         extents[axis] = entries.count
-        let joined = Tensor.concatenated(entries, axis: axis, type: ValueType(data.elementType, Shape(extents)))
+        let joined = Tensor.concatenated(
+            entries, axis: axis, elementType: data.elementType, shape: Shape(extents))
         return [joined.reshaped(types[0].shape)]
     }
 }

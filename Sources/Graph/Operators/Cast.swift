@@ -14,6 +14,7 @@ public struct Cast: Operator {
         var attributes = AttributeReader(node)
         let code = try attributes.int("to")
         attributes.ignore("saturate")
+        attributes.ignore("round_mode")
         try attributes.finish()
         guard let code, let target = ElementType(onnxCode: code), target != .int4, target != .uint4 else {
             throw GraphError(
@@ -26,5 +27,25 @@ public struct Cast: Operator {
 
     public func outputTypes(inputs: [OperatorInput?]) throws -> [ValueType] {
         [ValueType(target, try node.input(inputs, 0).type.shape)]
+    }
+}
+
+/// CastLike: the elements converted to the type of a second tensor.
+public struct CastLike: Operator {
+    public static let opTypes = ["CastLike"]
+
+    let node: Node
+
+    public init(node: Node, opsetVersion: Int) throws {
+        try node.checkArity(inputs: 2...2)
+        var attributes = AttributeReader(node)
+        attributes.ignore("saturate")
+        attributes.ignore("round_mode")
+        try attributes.finish()
+        self.node = node
+    }
+
+    public func outputTypes(inputs: [OperatorInput?]) throws -> [ValueType] {
+        [ValueType(try node.input(inputs, 1).type.elementType, try node.input(inputs, 0).type.shape)]
     }
 }

@@ -11,6 +11,7 @@ public struct Comparison: Operator {
         case lessOrEqual = "LessOrEqual"
         case and = "And"
         case or = "Or"
+        case xor = "Xor"
         case not = "Not"
     }
 
@@ -32,7 +33,7 @@ public struct Comparison: Operator {
 
     public func outputTypes(inputs: [OperatorInput?]) throws -> [ValueType] {
         let type = try node.broadcastType(inputs)
-        if [.and, .or, .not].contains(function), type.elementType != .bool {
+        if [.and, .or, .xor, .not].contains(function), type.elementType != .bool {
             throw GraphError(
                 .unsupportedElementType, at: node, tensor: inputs[0]?.name, expected: "bool",
                 found: type.elementType.rawValue)

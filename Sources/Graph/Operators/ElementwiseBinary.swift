@@ -3,9 +3,13 @@ import Tensors
 /// A function of the elements of two tensors that broadcast to one shape. PRelu's slope (input 1) broadcasts to input 0.
 public struct ElementwiseBinary: Operator {
     /// What is computed of two elements.
-    public enum Function: Sendable, Equatable { case add, sub, mul, div, pow, prelu }
+    public enum Function: Sendable, Equatable {
+        case add, sub, mul, div, pow, prelu
+        /// The remainder, of a quotient that is cut towards zero, else rounded down.
+        case mod(truncates: Bool)
+    }
 
-    public static let opTypes = ["Add", "Sub", "Mul", "Div", "Pow", "PRelu"]
+    public static let opTypes = ["Add", "Sub", "Mul", "Div", "Pow", "PRelu", "Mod"]
 
     let node: Node
     /// What is computed of each pair of elements.
@@ -13,7 +17,9 @@ public struct ElementwiseBinary: Operator {
 
     public init(node: Node, opsetVersion: Int) throws {
         try node.checkArity(inputs: 2...2)
-        try AttributeReader(node).finish()
+        var attributes = AttributeReader(node)
+        let truncates = node.opType == "Mod" ? try attributes.flag("fmod") : false
+        try attributes.finish()
         function =
             switch node.opType {
             case "Add": .add
@@ -22,6 +28,7 @@ public struct ElementwiseBinary: Operator {
             case "Div": .div
             case "Pow": .pow
             case "PRelu": .prelu
+            case "Mod": .mod(truncates: truncates)
             default: throw GraphError(.unsupportedOperators, at: node, found: node.opType)
             }
         self.node = node

@@ -12,6 +12,22 @@ public struct ElementwiseUnary: Operator {
         case hardSwish
         case softplus
         case gelu(tanhApproximation: Bool)
+        /// max(0, x) + min(0, alpha * (exp(x / alpha) - 1))
+        case celu(alpha: Float)
+        /// gamma * (x > 0 ? x : alpha * (exp(x) - 1))
+        case selu(alpha: Float, gamma: Float)
+        /// x * tanh(ln(1 + exp(x)))
+        case mish
+        /// x / (1 + exp(-alpha * x))
+        case swish(alpha: Float)
+        /// x / (1 + |x|)
+        case softsign
+        /// x where x > alpha, else 0
+        case thresholdedRelu(alpha: Float)
+        /// x + bias where x < -lambda, x - bias where x > lambda, else 0
+        case shrink(bias: Float, lambda: Float)
+        case sin, cos, tan, asin, acos, atan
+        case sinh, cosh, asinh, acosh, atanh
         case floor, ceil
         /// Half to even.
         case round
@@ -20,7 +36,9 @@ public struct ElementwiseUnary: Operator {
 
     public static let opTypes = [
         "Relu", "LeakyRelu", "Elu", "Sigmoid", "Tanh", "Exp", "Log", "Sqrt", "Abs", "Neg", "Reciprocal", "Erf",
-        "HardSigmoid", "HardSwish", "Softplus", "Gelu", "Floor", "Ceil", "Round", "Sign",
+        "HardSigmoid", "HardSwish", "Softplus", "Gelu", "Floor", "Ceil", "Round", "Sign", "Celu", "Selu", "Mish",
+        "Swish", "Softsign", "ThresholdedRelu", "Shrink", "Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh",
+        "Asinh", "Acosh", "Atanh",
     ]
 
     let node: Node
@@ -30,35 +48,61 @@ public struct ElementwiseUnary: Operator {
     public init(node: Node, opsetVersion: Int) throws {
         try node.checkArity(inputs: 1...1)
         var attributes = AttributeReader(node)
-        function =
-            switch node.opType {
-            case "Relu": .relu
-            case "LeakyRelu": .leakyRelu(alpha: try attributes.float("alpha", default: 0.01))
-            case "Elu": .elu(alpha: try attributes.float("alpha", default: 1))
-            case "Sigmoid": .sigmoid
-            case "Tanh": .tanh
-            case "Exp": .exp
-            case "Log": .log
-            case "Sqrt": .sqrt
-            case "Abs": .abs
-            case "Neg": .neg
-            case "Reciprocal": .reciprocal
-            case "Erf": .erf
-            case "HardSigmoid":
-                .hardSigmoid(
-                    alpha: try attributes.float("alpha", default: 0.2),
-                    beta: try attributes.float("beta", default: 0.5))
-            case "HardSwish": .hardSwish
-            case "Softplus": .softplus
-            case "Gelu": .gelu(tanhApproximation: try Self.approximates(node, &attributes))
-            case "Floor": .floor
-            case "Ceil": .ceil
-            case "Round": .round
-            case "Sign": .sign
-            default: throw GraphError(.unsupportedOperators, at: node, found: node.opType)
-            }
+        function = try Self.function(node, &attributes)
         try attributes.finish()
         self.node = node
+    }
+
+    private static func function(_ node: Node, _ attributes: inout AttributeReader) throws -> Function {
+        switch node.opType {
+        case "Relu": .relu
+        case "LeakyRelu": .leakyRelu(alpha: try attributes.float("alpha", default: 0.01))
+        case "Elu": .elu(alpha: try attributes.float("alpha", default: 1))
+        case "Sigmoid": .sigmoid
+        case "Tanh": .tanh
+        case "Exp": .exp
+        case "Log": .log
+        case "Sqrt": .sqrt
+        case "Abs": .abs
+        case "Neg": .neg
+        case "Reciprocal": .reciprocal
+        case "Erf": .erf
+        case "HardSigmoid":
+            .hardSigmoid(
+                alpha: try attributes.float("alpha", default: 0.2),
+                beta: try attributes.float("beta", default: 0.5))
+        case "HardSwish": .hardSwish
+        case "Softplus": .softplus
+        case "Gelu": .gelu(tanhApproximation: try approximates(node, &attributes))
+        case "Celu": .celu(alpha: try attributes.float("alpha", default: 1))
+        case "Selu":
+            .selu(
+                alpha: try attributes.float("alpha", default: 1.67326319217681884765625),
+                gamma: try attributes.float("gamma", default: 1.05070102214813232421875))
+        case "Mish": .mish
+        case "Swish": .swish(alpha: try attributes.float("alpha", default: 1))
+        case "Softsign": .softsign
+        case "ThresholdedRelu": .thresholdedRelu(alpha: try attributes.float("alpha", default: 1))
+        case "Shrink":
+            .shrink(
+                bias: try attributes.float("bias", default: 0), lambda: try attributes.float("lambd", default: 0.5))
+        case "Sin": .sin
+        case "Cos": .cos
+        case "Tan": .tan
+        case "Asin": .asin
+        case "Acos": .acos
+        case "Atan": .atan
+        case "Sinh": .sinh
+        case "Cosh": .cosh
+        case "Asinh": .asinh
+        case "Acosh": .acosh
+        case "Atanh": .atanh
+        case "Floor": .floor
+        case "Ceil": .ceil
+        case "Round": .round
+        case "Sign": .sign
+        default: throw GraphError(.unsupportedOperators, at: node, found: node.opType)
+        }
     }
 
     private static func approximates(_ node: Node, _ attributes: inout AttributeReader) throws -> Bool {

@@ -2,12 +2,15 @@
 public enum Operators {
     /// Swift cannot list the conforming types by itself.
     private static let all: [any Operator.Type] = [
-        BatchNormalization.self, Cast.self, Clip.self, Comparison.self, Concat.self, ConstantValue.self,
+        BatchNormalization.self, BlockRearrangement.self, Cast.self, CastLike.self, Clip.self, Comparison.self,
+        Concat.self, ConstantValue.self,
         Convolution.self, ElementwiseBinary.self, ElementwiseUnary.self, ElementwiseVariadic.self, Expand.self,
-        FilledConstant.self, Gather.self, GeneralMatrixProduct.self, GlobalPooling.self, LayerNormalization.self,
+        FilledConstant.self, Gather.self, GeneralMatrixProduct.self, GlobalPooling.self, IndexedGather.self,
+        LayerNormalization.self,
         LocalResponseNormalization.self, MatrixProduct.self, NumberRange.self, Pad.self, Pooling.self, Reduce.self,
-        Reshaping.self, Selection.self, ShapeQuery.self, Slice.self, Softmax.self, Split.self, Tile.self,
-        Transpose.self,
+        Reshaping.self, ReverseSequence.self, Scatter.self, Selection.self, ShapeQuery.self, Slice.self, Softmax.self,
+        Split.self, Tile.self,
+        Transpose.self, Triangle.self,
     ]
 
     private static let byType: [String: any Operator.Type] = {

@@ -12,6 +12,8 @@ public struct Reduce: Operator {
         case l1 = "ReduceL1"
         case l2 = "ReduceL2"
         case sumOfSquares = "ReduceSumSquare"
+        case logSum = "ReduceLogSum"
+        case logSumOfExponentials = "ReduceLogSumExp"
     }
 
     public static let opTypes = Function.allCases.map(\.rawValue)

@@ -6,7 +6,7 @@ extension Tensor {
     /// - Parameters:
     ///   - strides: in elements, one for each axis of `shape`; zero repeats, negative runs backwards
     ///   - offset: in elements
-    func rearranged(shape: Shape, strides: [Int], offset: Int = 0) -> Tensor {
+    package func rearranged(shape: Shape, strides: [Int], offset: Int = 0) -> Tensor {
         if offset == 0, strides == shape.strides, shape.count == count { return reshaped(shape) }
         let size = elementType.size
         let storage = TensorStorage(byteCount: shape.count * size) { target in
@@ -24,7 +24,7 @@ extension Tensor {
     }
 
     /// This tensor broadcast to `shape`, which must be possible.
-    func broadcast(to shape: Shape) -> Tensor {
+    package func broadcast(to shape: Shape) -> Tensor {
         let missing = shape.rank - self.shape.rank
         let own = self.shape.strides
         let strides = (0..<shape.rank).map { axis in
@@ -72,9 +72,9 @@ extension Tensor {
     }
 
     /// Tensors joined along an axis; all have the same element type and the same other extents.
-    static func concatenated(_ parts: [Tensor], axis: Int, type: ValueType) -> Tensor {
-        let outer = type.shape.dimensions[..<axis].reduce(1, *)
-        let storage = TensorStorage(byteCount: type.shape.count * type.elementType.size) { target in
+    package static func concatenated(_ parts: [Tensor], axis: Int, elementType: ElementType, shape: Shape) -> Tensor {
+        let outer = shape.dimensions[..<axis].reduce(1, *)
+        let storage = TensorStorage(byteCount: shape.count * elementType.size) { target in
             var position = 0
             for block in 0..<outer {
                 for part in parts {
@@ -88,6 +88,6 @@ extension Tensor {
                 }
             }
         }
-        return Tensor(shape: type.shape, elementType: type.elementType, storage: storage)
+        return Tensor(shape: shape, elementType: elementType, storage: storage)
     }
 }
