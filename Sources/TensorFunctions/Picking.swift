@@ -1,13 +1,17 @@
 import Tensors
 
 extension Tensor {
-    /// The tensor whose element i is this tensor's element number `sources[i]`; zero where that is negative.
-    package func picking(_ sources: [Int], shape: Shape) -> Tensor {
+    /// The tensor whose element i is this tensor's element number `sources[i]`.
+    /// - Parameter fill: one element of the same type, which stands where that is negative; zero where nil.
+    package func picking(_ sources: [Int], shape: Shape, fill: Tensor? = nil) -> Tensor {
         let size = elementType.size
+        let filling = fill?.withUnsafeBytes { Array($0) } ?? [UInt8](repeating: 0, count: size)
         let storage = TensorStorage(byteCount: sources.count * size) { target in
             withUnsafeBytes { source in
                 for (index, from) in sources.enumerated() {
-                    for byte in 0..<size { target[index * size + byte] = from < 0 ? 0 : source[from * size + byte] }
+                    for byte in 0..<size {
+                        target[index * size + byte] = from < 0 ? filling[byte] : source[from * size + byte]
+                    }
                 }
             }
         }

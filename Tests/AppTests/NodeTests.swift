@@ -49,7 +49,7 @@ import Testing
             guard tensor.shape == reference.shape else { continue }
             let (own, others) = (doubles(tensor), doubles(reference))
             for (x, y) in zip(own, others) {
-                let isClose = x == y || x.isNaN && y.isNaN || abs(x - y) <= 1e-6 + 1e-3 * abs(y)
+                let isClose = x == y || x.isNaN && y.isNaN || abs(x - y) <= 1e-5 + 1e-3 * abs(y)
                 guard isClose else {
                     Issue.record("\(output): \(x), not \(y)")
                     break

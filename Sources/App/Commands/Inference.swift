@@ -54,22 +54,24 @@ public enum Inference {
         let activations = (encodings?.activations ?? [:]).filter { !constants.contains($0.key) }
         try checkNames(
             in: original, parameters: parameters, activations: activations, encodingsFile: encodingsFile)
-        let graph = try original.simulatingBiases(parameters.merging(activations) { $1 })
+        let simulated = try original.simulatingBiases(parameters.merging(activations) { $1 })
             .simulatingParameters(parameters)
 
         var fed: [String: Tensor] = [:]
-        for input in graph.inputs {
+        for input in simulated.inputs {
             guard let array = inputs[input.name] else {
                 throw ExecutionError(
                     .inputMismatch, tensor: input.name, expected: "an array of this name",
                     found: inputs.keys.sorted().joined(separator: ", "))
             }
-            guard array.count > 0 else {
+            guard array.shape.dimensions.first != 0 || input.elementType != .float32 else {
                 throw ExecutionError(
                     .inputMismatch, tensor: input.name, expected: "at least one element", found: "\(array.shape)")
             }
             fed[input.name] = try converted(array, for: input)
         }
+        let graph = simulated.bindingParameters(fed)
+        for name in graph.constants.keys { fed[name] = nil }
         let quantizers = try activations.mapValues { try FakeQuantizer($0) }
         if let tiles = try tiles(of: graph, fed) { return try compute(tiles, fed, quantizers) }
         let model = SharedModel(graph)

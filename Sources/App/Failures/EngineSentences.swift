@@ -72,6 +72,7 @@ extension GraphError {
         case .invalidInput: "invalid input"
         case .shapeMismatch: "shapes do not fit"
         case .inputShapeMismatch: "the input has another shape than the model's"
+        case .unknownParameter: "an input that must be known before the samples"
         case .unsoundConstant: "a constant that no result can be trusted with"
         case .notFinite: "what the model computes is not finite"
         case .mixesSamples: "samples along the first axis of the inputs are not kept apart"

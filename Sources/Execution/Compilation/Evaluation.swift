@@ -26,7 +26,7 @@ extension PlanBuilder {
         emit(inputs, outputs) { tensors in
             var operands = known
             for (index, tensor) in tensors.enumerated() { operands[index]?.constant = tensor }
-            guard let values = try evaluated.evaluate(inputs: operands, types: types) else {
+            guard let values = try evaluated.values(inputs: operands, types: types) else {
                 throw ExecutionError(
                     .unsupportedForm, node: node.name, opType: node.opType, expected: "other element types",
                     found: types.map(\.elementType.rawValue).joined(separator: ", "))

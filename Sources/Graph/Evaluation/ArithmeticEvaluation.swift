@@ -19,8 +19,23 @@ extension Tensor {
 
 extension ElementwiseBinary: EvaluatedOperator {
     package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
-        let operands = inputs.constants
-        guard operands[1].elementType == types[0].elementType, let number = evaluatedNumber(types[0].elementType) else {
+        var operands = inputs.constants
+        if operands[1].elementType != types[0].elementType {
+            // The exponent of a power, which decides whether an integer's power is one of doubles.
+            guard operands[1].elementType.isFloatingPoint, !types[0].elementType.isFloatingPoint else {
+                operands[1] = operands[1].converted(to: types[0].elementType)
+                return try compute(operands, types)
+            }
+            let wide = operands.map { $0.converted(to: .float64) }
+            return try compute(wide, [ValueType(.float64, types[0].shape)])?.map {
+                $0.converted(to: types[0].elementType)
+            }
+        }
+        return try compute(operands, types)
+    }
+
+    private func compute(_ operands: [Tensor], _ types: [ValueType]) throws -> [Tensor]? {
+        guard let number = evaluatedNumber(types[0].elementType) else {
             return nil
         }
         func compute<Number: EvaluatedNumber>(_ type: Number.Type) -> Tensor? {
@@ -98,6 +113,13 @@ extension Comparison: EvaluatedOperator {
 extension Reduce: EvaluatedOperator {
     package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
         let axes = try axes(inputs: inputs)
+        if types[0].elementType == .bool {
+            // Truth values are ordered: the greatest is true where one is.
+            let numbers = inputs.constants[0].converted(to: .uint8)
+            return reduced(numbers, UInt8.self, axes: Set(axes), shape: types[0].shape).map {
+                [$0.converted(to: .bool)]
+            }
+        }
         guard let number = evaluatedNumber(types[0].elementType) else { return nil }
         func compute<Number: EvaluatedNumber>(_ type: Number.Type) -> Tensor? {
             reduced(inputs.constants[0], type, axes: Set(axes), shape: types[0].shape)

@@ -17,6 +17,27 @@ package protocol EvaluatedOperator: Operator {
 
 extension EvaluatedOperator {
     package var needsValues: Bool { true }
+
+    /// The outputs' values; those of half precision are computed in single precision, and rounded once.
+    /// - Returns: nil where the operator is not defined here for these types.
+    package func values(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+        func isHalf(_ type: ElementType) -> Bool { type == .float16 || type == .bfloat16 }
+        guard (inputs.compactMap { $0?.type.elementType } + types.map(\.elementType)).contains(where: isHalf) else {
+            return try evaluate(inputs: inputs, types: types)
+        }
+        let wide = inputs.map { input in
+            input.map { input in
+                guard isHalf(input.type.elementType) else { return input }
+                return OperatorInput(
+                    name: input.name, type: ValueType(.float32, input.type.shape),
+                    constant: input.constant?.converted(to: .float32))
+            }
+        }
+        let wideTypes = types.map { isHalf($0.elementType) ? ValueType(.float32, $0.shape) : $0 }
+        return try evaluate(inputs: wide, types: wideTypes).map { values in
+            zip(values, types).map { $0.converted(to: $1.elementType) }
+        }
+    }
 }
 
 extension [OperatorInput?] {

@@ -97,3 +97,39 @@ extension ReverseSequence: PickingRule {
         return sources
     }
 }
+
+extension Pad: PickingRule {
+    package func sources(inputs: [OperatorInput?], types: [ValueType]) throws -> [Int] {
+        let begin = try amounts(inputs: inputs).begin
+        let shape = try node.input(inputs, 0).type.shape
+        let strides = shape.strides
+        var sources: [Int] = []
+        sources.reserveCapacity(types[0].shape.count)
+        types[0].shape.forEachPosition { position in
+            var index = 0
+            for axis in position.indices where index >= 0 {
+                let (offset, extent) = (position[axis] - begin[axis], shape[axis])
+                let inside: Int
+                switch mode {
+                case _ where 0..<extent ~= offset: inside = offset
+                case .constant:
+                    index = -1
+                    continue
+                case .edge: inside = min(max(offset, 0), extent - 1)
+                case .reflect: inside = offset < 0 ? -offset : 2 * (extent - 1) - offset
+                case .wrap: inside = (offset % extent + extent) % extent
+                }
+                index += inside * strides[axis]
+            }
+            sources.append(index)
+        }
+        return sources
+    }
+
+    package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+        guard let data = inputs[0]?.constant else { return nil }
+        let given = inputs.count > 2 ? inputs[2]?.constant : nil
+        let fill = try (given ?? Tensor(scalar: value(inputs: Array(inputs.prefix(2))))).converted(to: data.elementType)
+        return [data.picking(try sources(inputs: inputs, types: types), shape: types[0].shape, fill: fill)]
+    }
+}

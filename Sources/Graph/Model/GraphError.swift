@@ -6,6 +6,8 @@ public struct GraphError: Error, Equatable, Sendable {
         case undefinedValue, duplicateValue, cycle, missingOutput
         case unsupportedOperators, unsupportedOpset, unsupportedElementType
         case invalidAttribute, invalidInput, shapeMismatch, inputShapeMismatch
+        /// An input that says extents, places or bounds, and is not known before the samples.
+        case unknownParameter
         /// A constant that no result can be trusted with.
         case unsoundConstant
         /// Values computed from finite samples that are not finite.

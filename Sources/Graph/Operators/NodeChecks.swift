@@ -59,7 +59,7 @@ extension Node {
         guard let input = optional(inputs, index) else { return nil }
         guard let value = input.constant else {
             throw GraphError(
-                .unsupportedOperators, at: self, tensor: input.name, expected: "a constant",
+                .unknownParameter, at: self, tensor: input.name, expected: "a constant",
                 found: "a value that depends on the samples")
         }
         return value

@@ -1,3 +1,4 @@
+import TensorFunctions
 import Tensors
 
 /// Range: start, start + step, ... up to but without the limit. Only for constants.
@@ -20,7 +21,7 @@ public struct NumberRange: Operator {
         return [ValueType(value.elementType, value.shape)]
     }
 
-    /// The numbers, of the type of the inputs (int64, int32 or float32).
+    /// The numbers, of the type of the inputs.
     public func value(inputs: [OperatorInput?]) throws -> Tensor {
         let operands = try (0...2).map { index in
             guard let value = try node.constant(inputs, index), value.count == 1 else {
@@ -55,9 +56,27 @@ public struct NumberRange: Operator {
             } element: {
                 Float($0)
             }
+        case .float64:
+            return try numbers(operands, Double.self) {
+                $0
+            } element: {
+                Double($0)
+            }
+        case .int16, .float16, .bfloat16:
+            let wide = inputs.map { input in
+                input.map { input in
+                    let type: ElementType = type == .int16 ? .int32 : .float32
+                    return OperatorInput(
+                        name: input.name, type: ValueType(type, input.type.shape),
+                        constant: input.constant?.converted(to: type))
+                }
+            }
+            return try value(inputs: wide).converted(to: type)
         default:
             throw GraphError(
-                .unsupportedElementType, at: node, expected: "int64, int32 or float32", found: type.rawValue)
+                .unsupportedElementType, at: node,
+                expected: "a signed integer or a floating-point number of at least 16 bits",
+                found: type.rawValue)
         }
     }
 

@@ -2,15 +2,14 @@
 public enum Operators {
     /// Swift cannot list the conforming types by itself.
     private static let all: [any Operator.Type] = [
-        BatchNormalization.self, BlockRearrangement.self, Cast.self, CastLike.self, Clip.self, Comparison.self,
-        Concat.self, ConstantValue.self,
-        Convolution.self, ElementwiseBinary.self, ElementwiseUnary.self, ElementwiseVariadic.self, Expand.self,
-        FilledConstant.self, Gather.self, GeneralMatrixProduct.self, GlobalPooling.self, IndexedGather.self,
-        LayerNormalization.self,
-        LocalResponseNormalization.self, MatrixProduct.self, NumberRange.self, Pad.self, Pooling.self, Reduce.self,
-        Reshaping.self, ReverseSequence.self, Scatter.self, Selection.self, ShapeQuery.self, Slice.self, Softmax.self,
-        Split.self, Tile.self,
-        Transpose.self, Triangle.self,
+        Accumulation.self, BatchNormalization.self, BitwiseFunction.self, BlockRearrangement.self, Cast.self,
+        CastLike.self, Clip.self, Comparison.self, Concat.self, ConstantValue.self, Convolution.self, ElementTest.self,
+        ElementwiseBinary.self, ElementwiseUnary.self, ElementwiseVariadic.self, Expand.self, ExtremePlace.self,
+        FilledConstant.self, Gather.self, GeneralMatrixProduct.self, GlobalPooling.self, Hardmax.self,
+        IdentityMatrix.self, IndexedGather.self, LayerNormalization.self, LocalResponseNormalization.self,
+        MatrixProduct.self, NumberRange.self, OneHot.self, Pad.self, Pooling.self, Quantization.self, Ranking.self,
+        Reduce.self, Reshaping.self, ReverseSequence.self, Scatter.self, Selection.self, ShapeQuery.self, Slice.self,
+        Softmax.self, Split.self, Tile.self, Transpose.self, Triangle.self,
     ]
 
     private static let byType: [String: any Operator.Type] = {

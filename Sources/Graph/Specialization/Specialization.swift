@@ -13,6 +13,29 @@ extension Graph {
         return specialization.result(for: self)
     }
 
+    /// The graph with inputs made constants where operators must know them before they compute: those that say extents, places or
+    /// bounds. The graph itself where there are none.
+    /// - Parameter values: of all inputs.
+    package func bindingParameters(_ values: [String: Tensor]) -> Graph {
+        do {
+            _ = try specialized(inputShapes: values.mapValues(\.shape))
+            return self
+        } catch let error as GraphError where error.code == .unknownParameter {
+            var bound = self
+            bound.inputs.removeAll { input in
+                guard let value = values[input.name], input.elementType != .float32 || value.count == 1 else {
+                    return false
+                }
+                bound.constants[input.name] = value
+                return true
+            }
+            return bound
+        } catch {
+            // Whoever computes the graph says what else is wrong.
+            return self
+        }
+    }
+
     /// The graph with all nodes computed whose inputs are constants (weights that are filled in, transposed or cast, for
     /// example); shapes need not be known. Names and everything else stay.
     /// - Throws: `GraphError` naming the node.

@@ -23,7 +23,7 @@ struct Specialization {
     mutating func add(_ nodes: [Node]) throws {
         do {
             for node in nodes { try add(node) }
-        } catch let error as GraphError where error.code == .unsupportedOperators {
+        } catch let error as GraphError where [.unsupportedOperators, .unknownParameter].contains(error.code) {
             refused.append(error)
         } catch  where !refused.isEmpty {
             // What else is wrong may come of the nodes that were left out.
@@ -62,7 +62,7 @@ struct Specialization {
                 .invalidInput, at: node, tensor: name, expected: "at most \(Self.maximumFoldedBytes) bytes",
                 found: "\(type.shape)")
         }
-        guard let values = try foldable.evaluate(inputs: inputs, types: outputs) else { return false }
+        guard let values = try foldable.values(inputs: inputs, types: outputs) else { return false }
         for (name, value) in zip(node.outputs, values) where !name.isEmpty {
             constants[name] = value
             types[name] = ValueType(value.elementType, value.shape)

@@ -1,0 +1,19 @@
+import Tensors
+
+/// An axis of a tensor between those before it and those behind it: its rows are what a function along the axis works on.
+package struct AxisRows {
+    /// Indices before the axis, along it, and behind it.
+    package let outer, extent, inner: Int
+
+    package init(_ shape: Shape, axis: Int) {
+        outer = shape.dimensions[..<axis].reduce(1, *)
+        extent = shape[axis]
+        inner = shape.dimensions[(axis + 1)...].reduce(1, *)
+    }
+
+    /// Rows in all.
+    package var count: Int { outer * inner }
+
+    /// The number of an element of a row, row-major in the whole tensor.
+    package func place(row: Int, _ index: Int) -> Int { (row / inner * extent + index) * inner + row % inner }
+}
