@@ -49,11 +49,12 @@ let package = Package(
         module("Tensors", ["CZip", "Support"]),
         module("ONNX", ["Support", "Tensors", protobuf], exclude: ["onnx.proto"]),
         module("TensorFunctions", ["Tensors"]),
-        module("Graph", ["ONNX", "TensorFunctions", "Tensors"]),
-        module("Execution", ["COneDNN", "Graph", "Support", "Tensors"]),
+        module("Operators", ["ONNX", "TensorFunctions", "Tensors"]),
+        module("Graph", ["ONNX", "Operators", "Tensors"]),
+        module("Execution", ["COneDNN", "Graph", "Operators", "Support", "Tensors"]),
         module("Quantization", ["CKernels", "Support", "Tensors"]),
-        module("Simulation", ["Graph", "ONNX", "Quantization", "Support", "Tensors"]),
-        module("PostTraining", ["Graph", "Tensors"]),
+        module("Simulation", ["Graph", "ONNX", "Operators", "Quantization", "Support", "Tensors"]),
+        module("PostTraining", ["Graph", "Operators", "Tensors"]),
         module("Datasets", ["CSPNG", "CTurboJPEG", "Support", "Tensors"]),
         module("Training", ["CKernels", "CXXHash", "Quantization", "Support", "Tensors"]),
         module("Messaging", ["CXXHash", "CZeroMQ", "Support", protobuf], exclude: ["messages.proto"]),
@@ -69,22 +70,24 @@ let package = Package(
         module(
             "Passes",
             [
-                "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "ONNX", "Quantization", "Simulation",
-                "Support", "Tensors", "Training",
+                "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "ONNX", "Operators", "Quantization",
+                "Simulation", "Support", "Tensors", "Training",
             ]),
         module("JobFile", ["Datasets", "Quantization", "Simulation", "Support", "Training", "Yams"]),
         module("Reports", ["JobFile", "Quantization", "Simulation", "Support", "Tensors"]),
         module(
             "Jobs",
             [
-                "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "JobFile", "ONNX", "Passes",
-                "PostTraining", "Quantization", "Reports", "Simulation", "Support", "Tensors", "Training", logging,
+                "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "JobFile", "ONNX", "Operators",
+                "Passes", "PostTraining", "Quantization", "Reports", "Simulation", "Support", "Tensors", "Training",
+                logging,
             ]),
         module(
             "App",
             [
-                "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "JobFile", "Jobs", "ONNX", "Passes",
-                "PostTraining", "Quantization", "Reports", "Simulation", "Support", "Tensors", "Training", logging,
+                "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "JobFile", "Jobs", "ONNX", "Operators",
+                "Passes", "PostTraining", "Quantization", "Reports", "Simulation", "Support", "Tensors", "Training",
+                logging,
             ], resources: [.copy("Demo")]),
         .executableTarget(
             name: "quantsim",
@@ -94,11 +97,11 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "lanes",
-            dependencies: ["Execution", "Graph", "ONNX", "PostTraining", "Quantization", "Tensors"],
+            dependencies: ["Execution", "Graph", "ONNX", "Operators", "PostTraining", "Quantization", "Tensors"],
             path: "Benchmarks/Lanes", swiftSettings: strict),
         .executableTarget(
             name: "gradients",
-            dependencies: ["Execution", "Graph", "ONNX", "PostTraining", "Tensors"],
+            dependencies: ["Execution", "Graph", "ONNX", "Operators", "PostTraining", "Tensors"],
             path: "Benchmarks/Gradients", swiftSettings: strict),
         .executableTarget(
             name: "exchange", dependencies: ["Cluster", "ClusterProtocol", "Messaging", "Tensors", "Training"],
@@ -110,11 +113,11 @@ let package = Package(
         tests("SupportTests", ["Support"]),
         tests("TensorsTests", ["Support", "Tensors"]),
         tests("ONNXTests", ["ONNX", "Support", "Tensors"]),
-        tests("GraphTests", ["Graph", "ONNX", "Tensors"]),
-        tests("ExecutionTests", ["Execution", "Graph", "ONNX", "Support", "Tensors"]),
+        tests("GraphTests", ["Graph", "ONNX", "Operators", "Tensors"]),
+        tests("ExecutionTests", ["Execution", "Graph", "ONNX", "Operators", "Support", "Tensors"]),
         tests("QuantizationTests", ["CKernels", "Quantization", "Support", "Tensors"]),
-        tests("SimulationTests", ["Graph", "Quantization", "Simulation", "Tensors"]),
-        tests("PostTrainingTests", ["Graph", "ONNX", "PostTraining", "Tensors"]),
+        tests("SimulationTests", ["Graph", "Operators", "Quantization", "Simulation", "Tensors"]),
+        tests("PostTrainingTests", ["Graph", "ONNX", "Operators", "PostTraining", "Tensors"]),
         tests("DatasetsTests", ["Datasets", "Tensors"]),
         tests("TrainingTests", ["CKernels", "Quantization", "Support", "Tensors", "Training"]),
         tests("MessagingTests", ["Messaging", "Support", "Tensors"]),
@@ -128,27 +131,29 @@ let package = Package(
         tests(
             "PassesTests",
             [
-                "App", "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "Passes", "Quantization",
-                "Simulation", "Support", "Tensors", "Training",
+                "App", "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "Operators", "Passes",
+                "Quantization", "Simulation", "Support", "Tensors", "Training",
             ]),
         tests("JobFileTests", ["App", "JobFile", "Quantization", "Simulation", "Support", "Training"]),
         tests("ReportsTests", ["JobFile", "Reports"]),
         tests(
             "JobsTests",
             [
-                "App", "Graph", "JobFile", "Jobs", "ONNX", "Passes", "Quantization", "Reports", "Simulation",
-                "Support", "Tensors", "Training",
+                "App", "Graph", "JobFile", "Jobs", "ONNX", "Operators", "Passes", "Quantization", "Reports",
+                "Simulation", "Support", "Tensors", "Training",
             ]),
         tests(
             "AppTests",
             [
-                "App", "Graph", "JobFile", "ONNX", "Passes", "Quantization", "Simulation", "Support", "Tensors",
-                logging,
+                "App", "Graph", "JobFile", "ONNX", "Operators", "Passes", "Quantization", "Simulation", "Support",
+                "Tensors", logging,
             ]),
         tests("ArchitectureTests", []),
         .target(
             name: "FuzzTargets",
-            dependencies: ["Datasets", "Graph", "Messaging", "ONNX", "Quantization", "Tensors", "TestSupport"],
+            dependencies: [
+                "Datasets", "Graph", "Messaging", "ONNX", "Operators", "Quantization", "Tensors", "TestSupport",
+            ],
             path: "Tests/Fuzzing/Targets", swiftSettings: strict),
         tests("FuzzingTests", ["FuzzTargets"]),
         tests(

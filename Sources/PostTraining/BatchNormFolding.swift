@@ -1,4 +1,5 @@
 import Graph
+import Operators
 import Tensors
 
 /// Takes batch normalizations into the weights of neighbouring layers; the graph computes the same function.

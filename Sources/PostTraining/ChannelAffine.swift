@@ -1,4 +1,5 @@
 import Graph
+import Operators
 import Tensors
 
 /// A batch normalization with constant parameters, as what it is at inference: x * scale + offset for each channel.
@@ -13,7 +14,7 @@ struct ChannelAffine {
     /// Nil where the node is no batch normalization at inference with constant float32 parameters.
     init?(_ node: Node, _ graph: Graph) {
         guard node.opType == "BatchNormalization",
-            let norm = try? Operators.make(node: node, opsetVersion: graph.opsetVersion) as? BatchNormalization
+            let norm = try? KnownOperators.make(node: node, opsetVersion: graph.opsetVersion) as? BatchNormalization
         else { return nil }
         let parameters = node.inputs[1...4].compactMap { graph.floats($0) }
         guard parameters.count == 4, Set(parameters.map(\.count)).count == 1 else { return nil }

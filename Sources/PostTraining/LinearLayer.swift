@@ -1,4 +1,5 @@
 import Graph
+import Operators
 import Tensors
 
 /// A Conv, ConvTranspose or Gemm with constant float32 weight and bias, seen as a map from input to output channels.
@@ -28,7 +29,7 @@ struct LinearLayer {
         else { return nil }
         switch node.opType {
         case "Conv":
-            let conv = try? Operators.make(node: node, opsetVersion: graph.opsetVersion) as? Convolution
+            let conv = try? KnownOperators.make(node: node, opsetVersion: graph.opsetVersion) as? Convolution
             guard let conv, weight.shape[0] % conv.groups == 0 else { return nil }
             layout = .outputFirst
             groups = conv.groups
@@ -40,7 +41,7 @@ struct LinearLayer {
             // An output near the edge sees fewer inputs than one in the middle.
             takesForwardFold = false
         case "Gemm":
-            let gemm = try? Operators.make(node: node, opsetVersion: graph.opsetVersion) as? GeneralMatrixProduct
+            let gemm = try? KnownOperators.make(node: node, opsetVersion: graph.opsetVersion) as? GeneralMatrixProduct
             // With a factor on the product or the bias the formulas would need it too; exporters write 1.
             guard let gemm, gemm.alpha == 1, gemm.beta == 1, !gemm.transposesA, weight.shape.rank == 2 else {
                 return nil

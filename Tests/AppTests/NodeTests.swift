@@ -2,6 +2,7 @@ import App
 import Foundation
 import Graph
 import ONNX
+import Operators
 import Support
 import Tensors
 import TestSupport
@@ -19,7 +20,7 @@ import Testing
     /// - Returns: whether all of its operators are known.
     private static func isKnown(_ name: String) throws -> Bool {
         let proto = try ONNXModelProto(serializedBytes: Data(contentsOf: folder.appendingPathComponent("\(name).onnx")))
-        return proto.graph.node.allSatisfy { Operators.supportedTypes.contains($0.opType) }
+        return proto.graph.node.allSatisfy { KnownOperators.supportedTypes.contains($0.opType) }
     }
 
     @Test func thereAreCases() throws {

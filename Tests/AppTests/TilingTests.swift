@@ -2,6 +2,7 @@ import App
 import Foundation
 import Graph
 import ONNX
+import Operators
 import Passes
 import Quantization
 import Tensors

@@ -2,6 +2,7 @@ import Execution
 import Foundation
 import Graph
 import ONNX
+import Operators
 import Tensors
 import Testing
 

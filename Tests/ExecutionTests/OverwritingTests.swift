@@ -1,5 +1,6 @@
 import Execution
 import Graph
+import Operators
 import Tensors
 import Testing
 

@@ -1,4 +1,5 @@
 import Graph
+import Operators
 import Tensors
 
 /// A small network drawn from a seed: convolutions, pools, element-wise functions, concatenations, reshapes and fully

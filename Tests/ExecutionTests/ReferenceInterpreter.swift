@@ -1,5 +1,6 @@
 import Foundation
 import Graph
+import Operators
 import Tensors
 
 /// Computes a specialized graph by the definitions in the ONNX specification, one value after another in `Double`: the

@@ -1,5 +1,6 @@
 import Graph
 import ONNX
+import Operators
 import Tensors
 import TestSupport
 import Testing

@@ -4,6 +4,7 @@ import Graph
 import JobFile
 import Jobs
 import ONNX
+import Operators
 import Passes
 import Quantization
 import Simulation

@@ -1,6 +1,7 @@
 import Foundation
 import Graph
 import ONNX
+import Operators
 import PostTraining
 import Tensors
 import Testing

@@ -1,5 +1,6 @@
 import Foundation
 import Graph
+import Operators
 import Quantization
 import Simulation
 import Tensors

@@ -1,5 +1,6 @@
 import Foundation
 import Graph
+import Operators
 import Simulation
 import Tensors
 

@@ -5,6 +5,7 @@ import Foundation
 import Graph
 import JobFile
 import ONNX
+import Operators
 import Quantization
 import Simulation
 import Support

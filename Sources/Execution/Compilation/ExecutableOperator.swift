@@ -1,4 +1,5 @@
 import Graph
+import Operators
 
 /// An operator and what is fused behind it: the smallest thing that is compiled.
 package struct Unit {

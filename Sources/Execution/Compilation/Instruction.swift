@@ -1,4 +1,5 @@
 import Graph
+import Operators
 import Tensors
 
 /// Memory of a plan: the index of a buffer, and how a value lies in it.

@@ -1,4 +1,5 @@
 import Graph
+import Operators
 import Tensors
 
 /// Collects the instructions and buffers of a plan, unit by unit.

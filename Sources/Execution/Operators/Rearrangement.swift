@@ -1,4 +1,5 @@
 import Graph
+import Operators
 import Tensors
 
 extension Reshaping: ExecutableOperator {

@@ -1,4 +1,5 @@
 import Graph
+import Operators
 import Tensors
 
 /// Fuses element-wise followers into the operators before them where nothing looks at the value in between: it has one

@@ -1,5 +1,6 @@
 import Foundation
 import Graph
+import Operators
 import Tensors
 
 /// A graph compiled for one set of input shapes: oneDNN primitives in order, over one arena. Belongs to the thread that

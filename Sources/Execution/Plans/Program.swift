@@ -1,5 +1,6 @@
 import Foundation
 import Graph
+import Operators
 import Tensors
 
 /// The instructions of a plan, bound to memory: one arena for all values, and the scratchpad behind it.

@@ -1,5 +1,6 @@
 import Foundation
 import ONNX
+import Operators
 import Tensors
 
 extension Graph {
@@ -9,9 +10,9 @@ extension Graph {
     /// that came with it.
     public func exported(over original: ONNXFile) -> ONNXFile {
         var model = original.model
-        let before = model.opsetImport.first { Operators.isDefault(domain: $0.domain) }?.version ?? 0
+        let before = model.opsetImport.first { KnownOperators.isDefault(domain: $0.domain) }?.version ?? 0
         if opsetVersion > before { model.irVersion = max(model.irVersion, irVersion) }
-        for index in model.opsetImport.indices where Operators.isDefault(domain: model.opsetImport[index].domain) {
+        for index in model.opsetImport.indices where KnownOperators.isDefault(domain: model.opsetImport[index].domain) {
             model.opsetImport[index].version = Int64(opsetVersion)
         }
         var proto = model.graph

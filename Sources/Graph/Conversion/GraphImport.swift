@@ -1,4 +1,5 @@
 import ONNX
+import Operators
 import Tensors
 
 extension Graph {
@@ -22,7 +23,7 @@ extension Graph {
         var nodes: [Node] = []
         for (source, name) in zip(proto.node, Self.uniqueNames(proto.node)) {
             let node = try Node(source, name: name, file: file)
-            if Operators.isDefault(domain: node.domain), node.opType == "Constant" {
+            if KnownOperators.isDefault(domain: node.domain), node.opType == "Constant" {
                 let value = try ConstantValue(node: node, opsetVersion: opset).value
                 guard constants.updateValue(value, forKey: node.outputs[0]) == nil else {
                     throw GraphError(.duplicateValue, at: node, tensor: node.outputs[0])
@@ -42,7 +43,7 @@ extension Graph {
     }
 
     private static func opsetVersion(of model: ONNXModelProto) throws -> Int {
-        let imported = model.opsetImport.first { Operators.isDefault(domain: $0.domain) }
+        let imported = model.opsetImport.first { KnownOperators.isDefault(domain: $0.domain) }
         guard let imported, let version = Int(exactly: imported.version), supportedOpsets.contains(version) else {
             throw GraphError(
                 .unsupportedOpset, expected: "\(supportedOpsets.lowerBound) to \(supportedOpsets.upperBound)",
@@ -54,7 +55,7 @@ extension Graph {
     private static func checkSupport(_ proto: ONNXGraphProto) throws {
         let unsupported = proto.node.map {
             Node(name: $0.name, opType: $0.opType, domain: $0.domain, inputs: [], outputs: [])
-        }.filter { !Operators.supports($0) }
+        }.filter { !KnownOperators.supports($0) }
         guard unsupported.isEmpty else {
             let types = Set(unsupported.map(\.qualifiedType)).sorted()
             throw GraphError(.unsupportedOperators, found: types.joined(separator: ", "))

@@ -1,15 +1,17 @@
+import Operators
+
 extension Graph {
     /// Checks that the graph is legal (see `Graph`) and that every operator is known and has legal attributes.
     /// - Throws: `GraphError` naming node and tensor; all unknown op types at once.
     public func validate() throws {
-        let unsupported = Set(nodes.filter { !Operators.supports($0) }.map(\.qualifiedType))
+        let unsupported = Set(nodes.filter { !KnownOperators.supports($0) }.map(\.qualifiedType))
         guard unsupported.isEmpty else {
             throw GraphError(.unsupportedOperators, found: unsupported.sorted().joined(separator: ", "))
         }
         try validateNames()
         let uses = ValueUses(self)
         for node in nodes {
-            _ = try Operators.make(node: node.withoutUnusedOutputs(uses), opsetVersion: opsetVersion)
+            _ = try KnownOperators.make(node: node.withoutUnusedOutputs(uses), opsetVersion: opsetVersion)
         }
     }
 

@@ -1,11 +1,13 @@
 import Foundation
 import ONNX
+import Operators
 import Tensors
 
 extension Node {
     init(_ proto: ONNXNodeProto, name: String, file: ONNXFile) throws {
         self.init(
-            name: name, opType: proto.opType, domain: Operators.isDefault(domain: proto.domain) ? "" : proto.domain,
+            name: name, opType: proto.opType,
+            domain: KnownOperators.isDefault(domain: proto.domain) ? "" : proto.domain,
             inputs: proto.input, outputs: proto.output)
         for attribute in proto.attribute {
             guard let value = try Attribute(attribute, file: file) else {

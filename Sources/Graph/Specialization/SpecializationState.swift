@@ -1,3 +1,4 @@
+import Operators
 import Tensors
 
 /// What is known while a graph is specialized, node after node.
@@ -37,7 +38,7 @@ struct Specialization {
 
     private mutating func add(_ node: Node) throws {
         try naming(node) {
-            let meaning = try Operators.make(node: node, opsetVersion: opsetVersion)
+            let meaning = try KnownOperators.make(node: node, opsetVersion: opsetVersion)
             let inputs = try operands(of: node)
             if try fold(node, meaning, inputs) { return }
             try addStep(node, meaning, inputs)
@@ -48,7 +49,7 @@ struct Specialization {
     /// - Returns: whether it was folded.
     mutating func fold(_ node: Node) throws -> Bool {
         try naming(node) {
-            try fold(node, try Operators.make(node: node, opsetVersion: opsetVersion), try operands(of: node))
+            try fold(node, try KnownOperators.make(node: node, opsetVersion: opsetVersion), try operands(of: node))
         }
     }
 

@@ -4,6 +4,7 @@ import Foundation
 import Graph
 import JobFile
 import ONNX
+import Operators
 import Passes
 import Support
 import Tensors
@@ -150,7 +151,7 @@ extension ONNXFile {
     fileprivate var unsupportedNodes: [(name: String, type: String)] {
         model.graph.node.enumerated().compactMap { index, proto in
             let node = Node(name: proto.name, opType: proto.opType, domain: proto.domain, inputs: [], outputs: [])
-            guard !Operators.supports(node) else { return nil }
+            guard !KnownOperators.supports(node) else { return nil }
             let type = proto.domain.isEmpty ? proto.opType : "\(proto.domain).\(proto.opType)"
             return (proto.name.isEmpty ? "number \(index)" : proto.name, type)
         }

@@ -1,4 +1,5 @@
 import Graph
+import Operators
 import PostTraining
 import Quantization
 import Simulation

@@ -1,6 +1,7 @@
 import Datasets
 import Graph
 import JobFile
+import Operators
 import Passes
 import Tensors
 

@@ -4,6 +4,7 @@ import Foundation
 import Graph
 import JobFile
 import ONNX
+import Operators
 import Passes
 import Quantization
 import Simulation

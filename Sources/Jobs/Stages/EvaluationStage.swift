@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import Graph
+import Operators
 import Passes
 import Reports
 

@@ -2,6 +2,7 @@ import Cluster
 import Datasets
 import Foundation
 import Graph
+import Operators
 import Quantization
 import Support
 import Tensors

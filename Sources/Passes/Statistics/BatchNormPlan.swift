@@ -1,4 +1,5 @@
 import Graph
+import Operators
 import Tensors
 import Training
 
@@ -53,7 +54,7 @@ extension Graph {
         let uses = ValueUses(self)
         return nodes.compactMap { node in
             guard node.opType == "BatchNormalization",
-                let norm = try? Operators.make(node: node, opsetVersion: opsetVersion) as? BatchNormalization,
+                let norm = try? KnownOperators.make(node: node, opsetVersion: opsetVersion) as? BatchNormalization,
                 let mean = constants[node.inputs[3]], let variance = constants[node.inputs[4]],
                 mean.elementType == .float32, variance.elementType == .float32, mean.shape == variance.shape,
                 node.inputs[3] != node.inputs[4], uses.soleConsumer(of: node.inputs[3]) != nil,

@@ -1,4 +1,5 @@
 import Graph
+import Operators
 import Tensors
 
 /// A graph as patterns look at it.

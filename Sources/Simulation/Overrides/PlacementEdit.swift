@@ -1,4 +1,5 @@
 import Graph
+import Operators
 import Quantization
 
 /// The quantizers of a placement while what the user wants is done to them.

@@ -1,4 +1,5 @@
 import Graph
+import Operators
 import Quantization
 
 /// The quantizers of a graph while the rules are applied one after the other.

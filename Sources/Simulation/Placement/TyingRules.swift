@@ -1,4 +1,5 @@
 import Graph
+import Operators
 import Quantization
 
 /// Tensors on both sides of some ops share one quantizer, because the target has one grid for both. `group` names the

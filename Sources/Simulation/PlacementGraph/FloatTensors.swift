@@ -1,4 +1,5 @@
 import Graph
+import Operators
 import Tensors
 
 /// Tensors with floating-point elements. Follows ONNX's element type rules only as far as they tell floats from others,

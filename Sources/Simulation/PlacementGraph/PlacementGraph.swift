@@ -1,4 +1,5 @@
 import Graph
+import Operators
 import Tensors
 
 /// The graph as the placement rules look at it: who makes and who takes each tensor, which constants are parameters, and

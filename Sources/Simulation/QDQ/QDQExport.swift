@@ -1,5 +1,6 @@
 import Graph
 import ONNX
+import Operators
 import Quantization
 import Tensors
 

@@ -1,6 +1,7 @@
 import Foundation
 import Graph
 import ONNX
+import Operators
 
 /// Model files: protobuf, tensors, the graph's import and validation.
 final class ModelTarget: FuzzTarget {

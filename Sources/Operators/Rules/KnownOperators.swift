@@ -1,15 +1,15 @@
 /// The operators that are known, by ONNX op type: the one place beside its own file where the rule of an operator stands.
-public enum Operators {
+public enum KnownOperators {
     /// Swift cannot list the conforming types by itself.
     private static let all: [any Operator.Type] = [
         Accumulation.self, BatchNormalization.self, BitwiseFunction.self, BlockRearrangement.self, Cast.self,
         CastLike.self, Clip.self, Comparison.self, Concat.self, ConstantValue.self, Convolution.self, ElementTest.self,
         ElementwiseBinary.self, ElementwiseUnary.self, ElementwiseVariadic.self, Expand.self, ExtremePlace.self,
         FilledConstant.self, Gather.self, GeneralMatrixProduct.self, GlobalPooling.self, Hardmax.self,
-        IdentityMatrix.self, IndexedGather.self, LayerNormalization.self, LocalResponseNormalization.self,
-        MatrixProduct.self, NumberRange.self, OneHot.self, Pad.self, Pooling.self, Quantization.self, Ranking.self,
-        Reduce.self, Reshaping.self, ReverseSequence.self, Scatter.self, Selection.self, ShapeQuery.self, Slice.self,
-        Softmax.self, Split.self, Tile.self, Transpose.self, Triangle.self,
+        IdentityMatrix.self, IndexedGather.self, LayerNormalization.self, LinearQuantization.self,
+        LocalResponseNormalization.self, MatrixProduct.self, NumberRange.self, OneHot.self, Pad.self, Pooling.self,
+        Ranking.self, Reduce.self, Reshaping.self, ReverseSequence.self, Scatter.self, Selection.self, ShapeQuery.self,
+        Slice.self, Softmax.self, Split.self, Tile.self, Transpose.self, Triangle.self,
     ]
 
     private static let byType: [String: any Operator.Type] = {
@@ -38,12 +38,12 @@ public enum Operators {
     }
 
     /// The default operator set goes by two names.
-    static func isDefault(domain: String) -> Bool { domain.isEmpty || domain == "ai.onnx" }
+    package static func isDefault(domain: String) -> Bool { domain.isEmpty || domain == "ai.onnx" }
 }
 
 extension Node {
     /// The op type with its domain where that is not the default one.
     public var qualifiedType: String {
-        Operators.isDefault(domain: domain) ? opType : "\(domain).\(opType)"
+        KnownOperators.isDefault(domain: domain) ? opType : "\(domain).\(opType)"
     }
 }

@@ -1,7 +1,7 @@
 import TensorFunctions
 import Tensors
 
-extension Quantization: EvaluatedOperator {
+extension LinearQuantization: EvaluatedOperator {
     package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
         guard let data = inputs[0]?.constant else { return nil }
         if isDynamic { return dynamic(data) }

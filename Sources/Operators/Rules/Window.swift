@@ -36,7 +36,7 @@ public struct Window: Sendable, Equatable {
     }
 
     /// Attributes beyond this are refused, so that the arithmetic below cannot overflow.
-    static let limit = Int(Int32.max)
+    package static let limit = Int(Int32.max)
 
     init(node: Node, attributes: inout AttributeReader, hasCeilMode: Bool) throws {
         kernel = try attributes.ints("kernel_shape", in: 1...Self.limit)

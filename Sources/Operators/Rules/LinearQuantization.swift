@@ -3,7 +3,7 @@ import Tensors
 
 /// QuantizeLinear, DequantizeLinear and DynamicQuantizeLinear: numbers to integers, round(x / scale) + zero point, and back.
 /// One scale for all, one for each index of an axis, or one for each block along it.
-public struct Quantization: Operator {
+public struct LinearQuantization: Operator {
     public static let opTypes = ["QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"]
 
     let node: Node

@@ -1,19 +1,23 @@
 import Tensors
 
 /// A node's input as the search for the samples sees it.
-struct SampleInput {
-    var value: OperatorInput
+package struct SampleInput {
+    package var value: OperatorInput
     /// Nil for what does not depend on samples.
-    var position: SamplePosition?
+    package var position: SamplePosition?
     /// Of a constant: whether it is the same for any number of samples.
-    var isFixed: Bool
+    package var isFixed: Bool
 
-    var shape: Shape { value.type.shape }
+    package var shape: Shape { value.type.shape }
+
+    package init(value: OperatorInput, position: SamplePosition?, isFixed: Bool) {
+        (self.value, self.position, self.isFixed) = (value, position, isFixed)
+    }
 }
 
 /// An operator that can keep samples apart: under which conditions, and where they lie in its outputs then. Operators that do
 /// not conform are taken to mix samples.
-protocol SampleWiseOperator: Operator {
+package protocol SampleWiseOperator: Operator {
     /// Inputs that say extents or places and no elements, which may differ with the number of samples.
     var extentInputs: Range<Int> { get }
 
@@ -26,7 +30,7 @@ protocol SampleWiseOperator: Operator {
 }
 
 extension SampleWiseOperator {
-    var extentInputs: Range<Int> { 0..<0 }
+    package var extentInputs: Range<Int> { 0..<0 }
 }
 
 extension [SampleInput?] {
@@ -57,10 +61,12 @@ extension [SampleInput?] {
 // MARK: Element by element
 
 /// Operators whose output has the places of their first input.
-protocol ElementOperator: SampleWiseOperator {}
+package protocol ElementOperator: SampleWiseOperator {}
 
 extension ElementOperator {
-    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? { inputs.ofFirst }
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        inputs.ofFirst
+    }
 }
 
 extension Cast: ElementOperator {}
@@ -68,10 +74,10 @@ extension Clip: ElementOperator {}
 extension ElementwiseUnary: ElementOperator {}
 
 /// Operators whose inputs are broadcast.
-protocol BroadcastOperator: SampleWiseOperator {}
+package protocol BroadcastOperator: SampleWiseOperator {}
 
 extension BroadcastOperator {
-    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
         inputs.broadcast(to: outputs[0])
     }
 }
@@ -84,10 +90,10 @@ extension Selection: BroadcastOperator {}
 // MARK: Images, whose first axis is the batch's in ONNX's own words
 
 /// Operators that treat all indices of their first input's first axis alike.
-protocol BatchedOperator: SampleWiseOperator {}
+package protocol BatchedOperator: SampleWiseOperator {}
 
 extension BatchedOperator {
-    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
         inputs.ofFirst.flatMap { $0.axis == 0 ? $0 : nil }
     }
 }
@@ -98,13 +104,13 @@ extension LocalResponseNormalization: BatchedOperator {}
 
 extension Pooling: SampleWiseOperator {
     /// Channels are treated alike as well.
-    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
         inputs.ofFirst.flatMap { $0.axis < 2 ? $0 : nil }
     }
 }
 
 extension GlobalPooling: SampleWiseOperator {
-    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
         inputs.ofFirst.flatMap { $0.axis < 2 ? $0 : nil }
     }
 }
@@ -112,7 +118,7 @@ extension GlobalPooling: SampleWiseOperator {
 // MARK: Products
 
 extension GeneralMatrixProduct: SampleWiseOperator {
-    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
         guard inputs.count >= 2, let a = inputs[0], let b = inputs[1] else { return nil }
         var product: SamplePosition?
         switch (a.position, b.position) {
@@ -130,7 +136,7 @@ extension GeneralMatrixProduct: SampleWiseOperator {
 
 extension MatrixProduct: SampleWiseOperator {
     /// Along an axis of the batch of matrices, the rows of the left or the columns of the right.
-    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
         guard inputs.count == 2, let a = inputs[0], let b = inputs[1] else { return nil }
         let output = outputs[0].rank
         // Axes counted from the end of the whole product, in which vectors are matrices.
@@ -171,22 +177,22 @@ extension MatrixProduct: SampleWiseOperator {
 // MARK: Along axes
 
 extension LayerNormalization: SampleWiseOperator {
-    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
         inputs.ofFirst.flatMap { $0.axis < resolvedAxis(rank: outputs[0].rank) ? $0 : nil }
     }
 }
 
 extension Softmax: SampleWiseOperator {
-    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
         let axis = resolvedAxis(rank: outputs[0].rank)
         return inputs.ofFirst.flatMap { (flattens ? $0.axis < axis : $0.axis != axis) ? $0 : nil }
     }
 }
 
 extension Reduce: SampleWiseOperator {
-    var extentInputs: Range<Int> { 1..<2 }
+    package var extentInputs: Range<Int> { 1..<2 }
 
-    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
         let reduced = try axes(inputs: inputs.values)
         guard let position = inputs.ofFirst, !reduced.contains(position.axis) else { return nil }
         return position.moved(to: position.axis - (keepsAxes ? 0 : reduced.count { $0 < position.axis }))
@@ -194,7 +200,7 @@ extension Reduce: SampleWiseOperator {
 }
 
 extension Concat: SampleWiseOperator {
-    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
         guard let position = inputs.first??.position, inputs.allSatisfy({ $0?.position == position }),
             position.axis != resolvedAxis(rank: outputs[0].rank)
         else { return nil }
@@ -203,17 +209,17 @@ extension Concat: SampleWiseOperator {
 }
 
 extension Split: SampleWiseOperator {
-    var extentInputs: Range<Int> { 1..<2 }
+    package var extentInputs: Range<Int> { 1..<2 }
 
-    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
         inputs.ofFirst.flatMap { $0.axis != resolvedAxis(rank: outputs[0].rank) ? $0 : nil }
     }
 }
 
 extension Slice: SampleWiseOperator {
-    var extentInputs: Range<Int> { 1..<5 }
+    package var extentInputs: Range<Int> { 1..<5 }
 
-    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
         guard let position = inputs.ofFirst, let shape = inputs.first??.shape else { return nil }
         let range = try ranges(inputs: inputs.values)[position.axis]
         guard range == AxisRange(start: 0, count: shape[position.axis], step: 1) else { return nil }
@@ -225,9 +231,9 @@ extension Slice: SampleWiseOperator {
 }
 
 extension Pad: SampleWiseOperator {
-    var extentInputs: Range<Int> { 1..<2 }
+    package var extentInputs: Range<Int> { 1..<2 }
 
-    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
         let (begin, end) = try amounts(inputs: inputs.values)
         return inputs.ofFirst.flatMap { begin[$0.axis] == 0 && end[$0.axis] == 0 ? $0 : nil }
     }
@@ -235,7 +241,7 @@ extension Pad: SampleWiseOperator {
 
 extension Gather: SampleWiseOperator {
     /// The entries must be the same for any number of samples.
-    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
         guard let position = inputs.ofFirst, inputs.count == 2, let data = inputs[0], let picked = inputs[1] else {
             return nil
         }
@@ -246,25 +252,25 @@ extension Gather: SampleWiseOperator {
 }
 
 extension Expand: SampleWiseOperator {
-    var extentInputs: Range<Int> { 1..<2 }
+    package var extentInputs: Range<Int> { 1..<2 }
 
-    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
         guard let input = inputs.first ?? nil else { return nil }
         return inputs.ofFirst.map { $0.moved(to: $0.axis + outputs[0].rank - input.shape.rank) }
     }
 }
 
 extension Tile: SampleWiseOperator {
-    var extentInputs: Range<Int> { 1..<2 }
+    package var extentInputs: Range<Int> { 1..<2 }
 
-    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
         let repeats = try repeats(inputs: inputs.values)
         return inputs.ofFirst.flatMap { repeats[$0.axis] == 1 ? $0 : nil }
     }
 }
 
 extension Transpose: SampleWiseOperator {
-    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
         inputs.ofFirst.flatMap { position in
             resolved(rank: outputs[0].rank).firstIndex(of: position.axis).map(position.moved)
         }
@@ -272,11 +278,11 @@ extension Transpose: SampleWiseOperator {
 }
 
 extension Reshaping: SampleWiseOperator {
-    var extentInputs: Range<Int> { 1..<3 }
+    package var extentInputs: Range<Int> { 1..<3 }
 
     /// The elements are, in order, `before` blocks of all samples with `after` neighbours of one; the output has an axis that
     /// begins and ends at multiples of these.
-    func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
         guard let position = inputs.ofFirst, let shape = inputs.first??.shape, shape.count > 0 else { return nil }
         let before = shape.dimensions[..<position.axis].reduce(position.outer, *)
         let after = shape.dimensions[(position.axis + 1)...].reduce(position.inner, *)
