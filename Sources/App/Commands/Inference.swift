@@ -64,11 +64,12 @@ public enum Inference {
                     .inputMismatch, tensor: input.name, expected: "an array of this name",
                     found: inputs.keys.sorted().joined(separator: ", "))
             }
-            guard array.shape.dimensions.first != 0 || input.elementType != .float32 else {
-                throw ExecutionError(
-                    .inputMismatch, tensor: input.name, expected: "at least one element", found: "\(array.shape)")
-            }
             fed[input.name] = try converted(array, for: input)
+        }
+        if let empty = simulated.inputs.first, fed.values.allSatisfy({ $0.count == 0 }) {
+            throw ExecutionError(
+                .inputMismatch, tensor: empty.name, expected: "at least one element",
+                found: fed[empty.name].map { "\($0.shape)" } ?? "none")
         }
         let graph = simulated.bindingParameters(fed)
         for name in graph.constants.keys { fed[name] = nil }

@@ -20,9 +20,16 @@ package struct Unit {
 /// An operator that can be compiled. Conforming is all that makes an operator known to this module; the conformances stand
 /// in Operators, each with its gradient.
 protocol ExecutableOperator: Operator {
+    /// Whether it is compiled in this form; otherwise it is computed by its definition.
+    func isExecutable(_ unit: Unit) -> Bool
+
     /// Emits what computes the unit's outputs, and defines them.
     /// - Throws: `ExecutionError` for a form that is not computed; the builder names the node.
     func build(_ unit: Unit, in plan: PlanBuilder) throws
+}
+
+extension ExecutableOperator {
+    func isExecutable(_ unit: Unit) -> Bool { true }
 }
 
 /// An operator whose gradient can be compiled.

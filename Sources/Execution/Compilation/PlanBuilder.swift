@@ -43,7 +43,9 @@ final class PlanBuilder {
     /// - Throws: `ExecutionError` naming the unit's node.
     func add(_ unit: Unit) throws {
         try naming(unit) {
-            if let executable = unit.operator as? any ExecutableOperator, !needsEvaluation(unit) {
+            if let executable = unit.operator as? any ExecutableOperator, !needsEvaluation(unit),
+                executable.isExecutable(unit)
+            {
                 try executable.build(unit, in: self)
             } else if let evaluated = unit.operator as? any EvaluatedOperator {
                 try buildEvaluation(unit, evaluated)

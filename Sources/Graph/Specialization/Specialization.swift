@@ -18,22 +18,24 @@ extension Graph {
     /// bounds. The graph itself where there are none.
     /// - Parameter values: of all inputs.
     package func bindingParameters(_ values: [String: Tensor]) -> Graph {
-        do {
-            _ = try specialized(inputShapes: values.mapValues(\.shape))
-            return self
-        } catch let error as GraphError where error.code == .unknownParameter {
-            var bound = self
-            bound.inputs.removeAll { input in
-                guard let value = values[input.name], input.elementType != .float32 || value.count == 1 else {
-                    return false
-                }
-                bound.constants[input.name] = value
-                return true
+        var bound = self
+        // Each round binds an input, or ends.
+        while true {
+            let fed = values.filter { bound.isInput($0.key) }
+            do {
+                _ = try bound.specialized(inputShapes: fed.mapValues(\.shape))
+                return bound
+            } catch let error as GraphError where error.code == .unknownParameter {
+                let parameters = bound.inputs.filter { input in
+                    input.name == error.tensor || input.elementType != .float32 || fed[input.name]?.count == 1
+                }.map(\.name).filter { fed[$0] != nil }
+                guard !parameters.isEmpty else { return bound }
+                bound.inputs.removeAll { parameters.contains($0.name) }
+                for name in parameters { bound.constants[name] = values[name] }
+            } catch {
+                // Whoever computes the graph says what else is wrong.
+                return bound
             }
-            return bound
-        } catch {
-            // Whoever computes the graph says what else is wrong.
-            return self
         }
     }
 

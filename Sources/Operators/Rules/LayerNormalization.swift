@@ -1,7 +1,7 @@
 import Tensors
 
 /// LayerNormalization over the axes from `axis` on: (input - mean) / sqrt(variance + epsilon) * scale + bias; scale and
-/// bias broadcast to the normalized axes.
+/// bias broadcast to the normalized axes. Further outputs: the means, and one over the square roots.
 public struct LayerNormalization: Operator {
     public static let opTypes = ["LayerNormalization"]
 
@@ -12,7 +12,7 @@ public struct LayerNormalization: Operator {
     public let epsilon: Float
 
     public init(node: Node, opsetVersion: Int) throws {
-        try node.checkArity(inputs: 2...3)
+        try node.checkArity(inputs: 2...3, outputs: 3)
         var attributes = AttributeReader(node)
         axis = try attributes.int("axis", default: -1)
         epsilon = try attributes.float("epsilon", default: 1e-5)
@@ -36,6 +36,7 @@ public struct LayerNormalization: Operator {
                 .shapeMismatch, at: node, tensor: parameter.name, expected: "a shape that broadcasts to \(normalized)",
                 found: "\(parameter.type.shape)")
         }
-        return [type]
+        let statistics = type.shape.dimensions[..<axis] + type.shape.dimensions[axis...].map { _ in 1 }
+        return [type] + [ValueType](repeating: ValueType(.float32, Shape(Array(statistics))), count: 2)
     }
 }

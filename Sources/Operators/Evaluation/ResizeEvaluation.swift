@@ -1,0 +1,42 @@
+import TensorFunctions
+import Tensors
+
+extension Resize: EvaluatedOperator {
+    package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+        guard let data = inputs[0]?.constant else { return nil }
+        let isCropping = transformation == "tf_crop_and_resize"
+        let axes = try resampledAxes(inputs: inputs).filter { $0.input != $0.output || $0.scale != 1 || isCropping }
+        let resamplings = axes.map { axis in
+            (
+                axis: axis.axis,
+                resampling: AxisResampling(
+                    input: axis.input, places: (0..<axis.output).map { place(of: $0, axis) }, scale: axis.scale,
+                    kernel: kernel, antialiases: antialiases, excludesOutside: excludesOutside, extrapolates: isCropping
+                )
+            )
+        }
+        let resampled = data.converted(to: .float64).resampled(resamplings, fill: Double(fill))
+        return [resampled.reshaped(types[0].shape).converted(to: types[0].elementType)]
+    }
+
+    /// Where an output index lies in the input, by the formulas of the ONNX specification.
+    private func place(of index: Int, _ axis: Axis) -> Double {
+        let x = Double(index)
+        switch transformation {
+        case "align_corners": return axis.output == 1 ? 0 : x * Double(axis.input - 1) / Double(axis.output - 1)
+        case "asymmetric": return x / axis.scale
+        case "pytorch_half_pixel": return axis.output == 1 ? 0 : (x + 0.5) / axis.scale - 0.5
+        case "tf_half_pixel_for_nn": return (x + 0.5) / axis.scale
+        case "half_pixel_symmetric":
+            // The scale that the rounded size has may be another than the one that was asked for.
+            let adjusted = Double(axis.output) / (axis.scale * Double(axis.input))
+            let center = Double(axis.input) / 2
+            return center * (1 - adjusted) + (x + 0.5) / axis.scale - 0.5
+        case "tf_crop_and_resize":
+            let (start, end, last) = (axis.region.start, axis.region.end, Double(axis.input - 1))
+            guard axis.output > 1 else { return 0.5 * (start + end) * last }
+            return start * last + x * (end - start) * last / Double(axis.output - 1)
+        default: return (x + 0.5) / axis.scale - 0.5
+        }
+    }
+}
