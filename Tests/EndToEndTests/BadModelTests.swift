@@ -41,16 +41,17 @@ import Testing
         try job.expectInferenceRefused(naming: "unsupported operators: DFT, Einsum, NonMaxSuppression")
     }
 
-    /// Operators that are known, but only computed for constants.
+    /// Shapes that only the samples would tell.
     @Test func operatorsThatAreNotComputedAreListedTogether() throws {
         let job = try SpoiledJob()
         try job.write(
             SmallModel.linear(followedBy: [
-                ("Greater", ["scores", "zero"], "positive", [:]), ("Where", ["positive", "scores", "zero"], "a", [:]),
-                ("Cast", ["a"], "b", ["to": 11]), ("Cast", ["b"], "output", ["to": 1]),
+                ("Cast", ["scores"], "counts", ["to": 7]), ("Expand", ["zero", "counts"], "a", [:]),
+                ("Tile", ["scores", "counts"], "b", [:]), ("Add", ["a", "b"], "output", [:]),
             ]))
-        try job.expectRefused(naming: "model.onnx", "unsupported operators", "Cast, Greater, Where", "\"scores\"")
-        try job.expectInferenceRefused(naming: "model.onnx", "Cast, Greater, Where")
+        try job.expectRefused(
+            naming: "model.onnx", "an input that must be known before the samples", "Expand, Tile", "\"counts\"")
+        try job.expectInferenceRefused(naming: "model.onnx", "Expand, Tile")
     }
 
     /// NaN anywhere, infinity among weights.

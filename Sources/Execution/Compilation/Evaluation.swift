@@ -2,15 +2,20 @@ import Graph
 import Operators
 import Tensors
 
-extension PlanBuilder {
-    /// Whether a unit computes from, or to, values of other types than float32. Constants that only say extents or places do
-    /// not count.
-    func needsEvaluation(_ unit: Unit) -> Bool {
-        (unit.node.inputs.filter { constant($0) == nil } + unit.outputs).contains { name in
+extension Unit {
+    /// Whether the unit is computed by its operator's definition: it is from, or to, values of other types than float32, or of
+    /// a form that is not compiled. Constants that only say extents or places do not count.
+    func isEvaluated(in graph: SpecializedGraph) -> Bool {
+        guard let executable = `operator` as? any ExecutableOperator, executable.isExecutable(self, in: graph) else {
+            return true
+        }
+        return (node.inputs.filter { graph.constants[$0] == nil } + node.outputs).contains { name in
             graph.types[name].map { $0.elementType != .float32 } ?? false
         }
     }
+}
 
+extension PlanBuilder {
     /// Computes a unit by its operator's definition over tensors, which is the same that folds constants.
     func buildEvaluation(_ unit: Unit, _ evaluated: any EvaluatedOperator) throws {
         let inputs = try unit.node.inputs.map { $0.isEmpty ? nil : try typedOperand($0) }

@@ -21,7 +21,7 @@ package struct Unit {
 /// in Operators, each with its gradient.
 protocol ExecutableOperator: Operator {
     /// Whether it is compiled in this form; otherwise it is computed by its definition.
-    func isExecutable(_ unit: Unit) -> Bool
+    func isExecutable(_ unit: Unit, in graph: SpecializedGraph) -> Bool
 
     /// Emits what computes the unit's outputs, and defines them.
     /// - Throws: `ExecutionError` for a form that is not computed; the builder names the node.
@@ -29,7 +29,7 @@ protocol ExecutableOperator: Operator {
 }
 
 extension ExecutableOperator {
-    func isExecutable(_ unit: Unit) -> Bool { true }
+    func isExecutable(_ unit: Unit, in graph: SpecializedGraph) -> Bool { true }
 }
 
 /// An operator whose gradient can be compiled.

@@ -43,9 +43,7 @@ final class PlanBuilder {
     /// - Throws: `ExecutionError` naming the unit's node.
     func add(_ unit: Unit) throws {
         try naming(unit) {
-            if let executable = unit.operator as? any ExecutableOperator, !needsEvaluation(unit),
-                executable.isExecutable(unit)
-            {
+            if let executable = unit.operator as? any ExecutableOperator, !unit.isEvaluated(in: graph) {
                 try executable.build(unit, in: self)
             } else if let evaluated = unit.operator as? any EvaluatedOperator {
                 try buildEvaluation(unit, evaluated)

@@ -6,6 +6,11 @@ import Tensors
 extension ElementwiseBinary: PostOperable, ExecutableOperator {
     var fusesAddition: Bool { false }
 
+    /// The exponent of a power may be of any type.
+    func isExecutable(_ unit: Unit, in graph: SpecializedGraph) -> Bool {
+        unit.node.inputs.allSatisfy { graph.types[$0]?.elementType == .float32 }
+    }
+
     func build(_ unit: Unit, in plan: PlanBuilder) throws {
         try plan.buildBinary(unit, function, unit.node.inputs[0], unit.node.inputs[1])
     }

@@ -68,7 +68,7 @@ extension BatchNormalization: DifferentiableOperator {
 
 extension LayerNormalization: ExecutableOperator {
     /// The statistics are not asked for.
-    func isExecutable(_ unit: Unit) -> Bool { unit.outputs.count == 1 }
+    func isExecutable(_ unit: Unit, in graph: SpecializedGraph) -> Bool { unit.outputs.count == 1 }
 
     func build(_ unit: Unit, in plan: PlanBuilder) throws {
         let input = unit.node.inputs[0]

@@ -3,7 +3,7 @@ import Operators
 import Tensors
 
 extension Reduce: ExecutableOperator {
-    func isExecutable(_ unit: Unit) -> Bool { function != .logSumOfExponentials }
+    func isExecutable(_ unit: Unit, in graph: SpecializedGraph) -> Bool { function != .logSumOfExponentials }
 
     func build(_ unit: Unit, in plan: PlanBuilder) throws {
         let source = try plan.plainOperand(unit.node.inputs[0])

@@ -34,9 +34,12 @@ package struct Fusion {
     }
 
     private mutating func take(_ step: SpecializedGraph.Step) {
+        let unit = Unit(node: step.node, operator: step.operator, outputs: step.node.outputs)
+        // A definition over tensors fuses nothing.
+        if unit.isEvaluated(in: graph) { return units.append(unit) }
         if fuseFunction(step) || fuseAddition(step) { return }
         for output in step.node.outputs { producers[output] = units.count }
-        units.append(Unit(node: step.node, operator: step.operator, outputs: step.node.outputs))
+        units.append(unit)
     }
 
     private mutating func fuseFunction(_ step: SpecializedGraph.Step) -> Bool {

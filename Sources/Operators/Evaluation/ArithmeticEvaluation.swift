@@ -144,3 +144,29 @@ extension Reduce: EvaluatedOperator {
         return results.count == shape.count ? Tensor(shape: shape, results) : nil
     }
 }
+
+extension Clip: EvaluatedOperator {
+    package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+        guard let data = inputs[0]?.constant, let number = evaluatedNumber(data.elementType) else { return nil }
+        func compute<Number: EvaluatedNumber>(_: Number.Type) throws -> Tensor {
+            if data.elementType == .float32, inputs.count < 2 {
+                let bounds = try bounds(inputs: inputs)
+                let elements = data.floats.map { min(max($0, bounds.minimum), bounds.maximum) }
+                return Tensor(shape: data.shape, elements)
+            }
+            func bound(_ index: Int) -> Number? {
+                (index < inputs.count ? inputs[index]?.constant : nil)?.elements(as: Number.self).first
+            }
+            let (low, high) = (bound(1), bound(2))
+            return Tensor(
+                shape: data.shape,
+                data.elements(as: Number.self).map { element in
+                    var element = element
+                    if let low, element < low { element = low }
+                    if let high, element > high { element = high }
+                    return element
+                })
+        }
+        return [try compute(number)]
+    }
+}

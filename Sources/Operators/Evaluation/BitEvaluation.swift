@@ -27,10 +27,22 @@ extension BitwiseFunction: EvaluatedOperator {
             case .or: a | b
             case .xor: a ^ b
             case .not: ~a
-            case .shift(let isLeft): isLeft ? a << b : (a & mask) >> b
+            case .shift(let isLeft): Self.shifted(a, by: b, isLeft: isLeft, type, mask)
             }
         }
         return [Tensor(shape: types[0].shape, results).converted(to: type)]
+    }
+
+    /// Copies of a sign come in from the left. A distance that is negative, or of all bits and more, leaves nothing else.
+    private static func shifted(
+        _ number: UInt64, by distance: UInt64, isLeft: Bool, _ type: ElementType, _ mask: UInt64
+    ) -> UInt64 {
+        let isSigned = [.int8, .int16, .int32, .int64].contains(type)
+        let isBeyond = distance >= UInt64(8 * type.size)
+        if isLeft { return isBeyond ? 0 : number << distance }
+        // Signed numbers were extended when they were widened.
+        if isSigned { return UInt64(bitPattern: Int64(bitPattern: number) >> Int64(isBeyond ? 63 : distance)) }
+        return isBeyond ? 0 : (number & mask) >> distance
     }
 }
 

@@ -23,7 +23,10 @@ extension Resize: EvaluatedOperator {
     private func place(of index: Int, _ axis: Axis) -> Double {
         let x = Double(index)
         switch transformation {
-        case "align_corners": return axis.output == 1 ? 0 : x * Double(axis.input - 1) / Double(axis.output - 1)
+        case "align_corners":
+            // Of the size that the scale asks for, which may be none that a tensor can have.
+            let size = axis.scale * Double(axis.input)
+            return axis.output == 1 ? 0 : x * Double(axis.input - 1) / (size - 1)
         case "asymmetric": return x / axis.scale
         case "pytorch_half_pixel": return axis.output == 1 ? 0 : (x + 0.5) / axis.scale - 0.5
         case "tf_half_pixel_for_nn": return (x + 0.5) / axis.scale

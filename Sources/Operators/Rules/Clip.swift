@@ -45,7 +45,8 @@ public struct Clip: Operator {
 
     public func outputTypes(inputs: [OperatorInput?]) throws -> [ValueType] {
         let type = try node.input(inputs, 0).type
-        _ = try bounds(inputs: inputs)
+        try node.checkOneElementType(inputs)
+        if type.elementType == .float32 { _ = try bounds(inputs: inputs) }
         return [type]
     }
 }
