@@ -22,12 +22,14 @@ struct Specialization {
     /// Folds the nodes or adds them as steps, in order.
     /// - Throws: `GraphError`; where nodes are not computed with their inputs, one that lists the op types of all of them.
     mutating func add(_ nodes: [Node]) throws {
-        do {
-            for node in nodes { try add(node) }
-        } catch let error as GraphError where [.unsupportedOperators, .unknownParameter].contains(error.code) {
-            refused.append(error)
-        } catch  where !refused.isEmpty {
-            // What else is wrong may come of the nodes that were left out.
+        for node in nodes {
+            do {
+                try add(node)
+            } catch let error as GraphError where [.unsupportedOperators, .unknownParameter].contains(error.code) {
+                refused.append(error)
+            } catch  where !refused.isEmpty {
+                // What else is wrong may come of the nodes that were left out.
+            }
         }
         guard var error = refused.first else { return }
         if refused.count > 1 {
