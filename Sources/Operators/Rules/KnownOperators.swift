@@ -10,7 +10,7 @@ public enum KnownOperators {
         LocalResponseNormalization.self, MatrixProduct.self, NormNormalization.self, NumberRange.self, OneHot.self,
         Pad.self, Pooling.self, Ranking.self, Reduce.self, Reshaping.self, Resize.self, ReverseSequence.self,
         Scatter.self, Selection.self, ShapeQuery.self, Slice.self, Softmax.self, Split.self, Tile.self, Transpose.self,
-        Triangle.self,
+        TransposedConvolution.self, Triangle.self,
     ]
 
     private static let byType: [String: any Operator.Type] = {

@@ -11,11 +11,11 @@ public struct Scatter: Operator {
     public static let opTypes = ["ScatterElements", "Scatter", "ScatterND"]
 
     let node: Node
-    private let axis: Int
+    let axis: Int
     /// What becomes of an element that an update goes to.
     public let reduction: Reduction
 
-    private var isOfElements: Bool { node.opType != "ScatterND" }
+    var isOfElements: Bool { node.opType != "ScatterND" }
 
     public init(node: Node, opsetVersion: Int) throws {
         try node.checkArity(inputs: 3...3)

@@ -34,10 +34,10 @@ extension SampleWiseOperator {
 }
 
 extension [SampleInput?] {
-    fileprivate var values: [OperatorInput?] { map { $0?.value } }
+    var values: [OperatorInput?] { map { $0?.value } }
 
     /// The position in the first input, where no other depends on samples.
-    fileprivate var ofFirst: SamplePosition? {
+    var ofFirst: SamplePosition? {
         dropFirst().contains { $0?.position != nil } ? nil : first??.position
     }
 

@@ -629,11 +629,88 @@ def reductions():
     c.finish("output")
 
 
+def transposed_convolutions():
+    forms = {
+        # name: (input shape, features, kernel, options)
+        "plain": ((2, 4, 3, 5), 6, (3, 3), {}),
+        "stride": ((2, 3, 4, 3), 5, (3, 2), dict(strides=[2, 3], pads=[1, 0, 1, 1])),
+        "output_padding": ((1, 3, 4, 4), 5, (3, 3), dict(strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1])),
+        "groups": ((2, 4, 3, 3), 6, (3, 3), dict(group=2, strides=[2, 2])),
+        "groups_of_equals": ((2, 4, 3, 3), 4, (2, 2), dict(group=2)),
+        "depthwise": ((2, 6, 3, 3), 6, (3, 3), dict(group=6, pads=[1, 1, 1, 1])),
+        "dilated": ((1, 2, 4, 4), 3, (2, 3), dict(dilations=[2, 2])),
+        "1d": ((2, 3, 7), 4, (4,), dict(strides=[2], pads=[1, 1])),
+        "3d": ((1, 2, 3, 2, 3), 3, (2, 2, 2), dict(strides=[2, 1, 2])),
+        "same_upper": ((1, 2, 4, 3), 3, (3, 3), dict(strides=[2, 2], auto_pad="SAME_UPPER")),
+        "output_shape": ((1, 2, 3, 3), 2, (3, 3), dict(strides=[3, 2], output_shape=[10, 8])),
+    }
+    for name, (shape, features, kernel, options) in forms.items():
+        for bias in (False, True) if name in ("plain", "groups") else (True,):
+            c = Case(f"conv_transpose_{name}{'' if bias else '_without_bias'}")
+            x = c.input("input", shape)
+            operands = [x, c.weight(shape[1], features // options.get("group", 1), *kernel)]
+            if bias:
+                operands.append(c.constant(c.values((features,), scale=0.5)))
+            c.op("ConvTranspose", *operands, out="output", kernel_shape=list(kernel), **options)
+            c.finish("output")
+    c = Case("conv_transpose_between_convolutions")
+    x = c.op("Relu", c.conv(c.input("input", (2, 3, 6, 6)), 3, 8, strides=[2, 2], pads=[1, 1, 1, 1]))
+    x = c.op("ConvTranspose", x, c.weight(8, 5, 2, 2), c.constant(c.values((5,))), strides=[2, 2])
+    c.conv(c.op("Relu", x), 5, 2, (1, 1), out="output")
+    c.finish("output")
+
+
+def definitions():
+    """Operators without a primitive."""
+    inside, wide, positive = dict(low=-0.875, high=0.875), dict(scale=2.0), dict(low=0.125, high=4)
+    forms = {
+        "celu": ("Celu", dict(alpha=0.75), {}, 17), "selu": ("Selu", {}, {}, 17), "mish": ("Mish", {}, wide, 18),
+        "softsign": ("Softsign", {}, wide, 17), "thresholded_relu": ("ThresholdedRelu", dict(alpha=0.53), {}, 17),
+        "shrink": ("Shrink", dict(bias=0.25, lambd=0.53), {}, 17), "sin": ("Sin", {}, wide, 17),
+        "cos": ("Cos", {}, wide, 17), "tan": ("Tan", {}, inside, 17), "asin": ("Asin", {}, inside, 17),
+        "acos": ("Acos", {}, inside, 17), "atan": ("Atan", {}, wide, 17), "sinh": ("Sinh", {}, {}, 17),
+        "cosh": ("Cosh", {}, {}, 17), "asinh": ("Asinh", {}, wide, 17),
+        "acosh": ("Acosh", {}, dict(low=1.125, high=4), 17), "atanh": ("Atanh", {}, inside, 17),
+    }
+    for name, (kind, attributes, bounds, opset) in forms.items():
+        c = Case(f"unary_{name}", opset=opset)
+        c.op(kind, c.input("input", (2, 3, 2, 5), **bounds), out="output", **attributes)
+        c.finish("output")
+    for kind, name in (("ReduceLogSum", "reduce_log_sum"), ("ReduceLogSumExp", "reduce_log_sum_exp")):
+        for axes in ([1], [2, 3]):
+            c = Case(f"{name}_{len(axes)}")
+            c.op(kind, c.input("input", (2, 5, 3, 4), **(positive if "exp" not in name else {})), axes=axes, out="output")
+            c.finish("output")
+    for mode in ("DCR", "CRD"):
+        c = Case(f"depth_to_space_{mode.lower()}")
+        c.op("DepthToSpace", c.input("input", (2, 8, 2, 3)), blocksize=2, mode=mode, out="output")
+        c.finish("output")
+    c = Case("space_to_depth")
+    c.op("SpaceToDepth", c.input("input", (2, 3, 4, 6)), blocksize=2, out="output")
+    c.finish("output")
+    for upper in (0, 1):
+        c = Case(f"trilu_{upper}")
+        c.op("Trilu", c.input("input", (2, 4, 5)), c.constant(np.array(1)), upper=upper, out="output")
+        c.finish("output")
+    c = Case("gather_elements")
+    c.op("GatherElements", c.input("input", (2, 3, 4), batch=False), c.constant(np.array([[[0, 2, -1, 1]], [[1, 1, 0, 2]]])),
+         axis=1, out="output")
+    c.finish("output")
+    c = Case("gather_nd")
+    c.op("GatherND", c.input("input", (2, 3, 4), batch=False), c.constant(np.array([[[0, 1], [2, 3]], [[1, 1], [-1, 0]]])),
+         batch_dims=1, out="output")
+    c.finish("output")
+    c = Case("reverse_sequence")
+    c.op("ReverseSequence", c.input("input", (3, 4, 2), batch=False), c.constant(np.array([1, 4, 3])), batch_axis=0, time_axis=1,
+         out="output")
+    c.finish("output")
+
+
 def main():
     for old in list(FOLDER.glob("*.onnx")) + list(FOLDER.glob("*.npz")):
         old.unlink()
     for part in (convolutions, fused_convolutions, pooling, products, normalizations, unary, binary, softmaxes,
-                 data_movement, reductions):
+                 data_movement, reductions, transposed_convolutions, definitions):
         part()
     files = [p for n in written for p in (FOLDER / f"{n}.onnx", FOLDER / f"{n}.npz")]
     print(f"{len(written)} cases, {sum(p.stat().st_size for p in files)} bytes")

@@ -1,0 +1,127 @@
+import Tensors
+
+// Operators that are computed by their definitions.
+
+extension ElementTest: ElementOperator {}
+extension BitwiseFunction: BroadcastOperator {}
+
+extension CastLike: SampleWiseOperator {
+    /// The second input gives its type alone.
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        inputs.first??.position
+    }
+}
+
+extension LinearQuantization: SampleWiseOperator {
+    /// Scales are the same for all samples; those of a dynamic one follow from all of them.
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        guard !isDynamic, let position = inputs.ofFirst, inputs.count > 1, let scale = inputs[1]?.shape else {
+            return nil
+        }
+        let axis = axis < 0 ? axis + outputs[0].rank : axis
+        return scale.count == 1 || position.axis != axis && scale.rank == 1 ? position : nil
+    }
+}
+
+extension BlockRearrangement: BatchedOperator {}
+extension GroupedNormalization: BatchedOperator {}
+extension TransposedConvolution: BatchedOperator {}
+
+extension Triangle: SampleWiseOperator {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        inputs.ofFirst.flatMap { $0.axis < outputs[0].rank - 2 ? $0 : nil }
+    }
+}
+
+extension NormNormalization: SampleWiseOperator {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
+        let rank = outputs[0].rank
+        let axes: [Int] =
+            switch kind {
+            case .norm(let axis, _): [try node.resolveAxis(axis, rank: rank)]
+            case .rootMeanSquare(let axis, _): Array(try node.resolveAxis(axis, rank: rank)..<rank)
+            case .meanAndVariance(let axes): try node.resolveAxes(axes, rank: rank)
+            }
+        return inputs.ofFirst.flatMap { axes.contains($0.axis) ? nil : $0 }
+    }
+}
+
+extension Resize: SampleWiseOperator {
+    package var extentInputs: Range<Int> { 1..<4 }
+
+    /// The samples' axis keeps its places.
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
+        guard let position = inputs.ofFirst else { return nil }
+        let own = try resampledAxes(inputs: inputs.values).first { $0.axis == position.axis }
+        let keeps = own.map { $0.input == $0.output && $0.scale == 1 && $0.region.start == 0 && $0.region.end == 1 }
+        return keeps == false ? nil : position
+    }
+}
+
+extension IndexedGather: SampleWiseOperator {
+    /// Of elements, where indices lie as the data does; of places, where samples are the first of the batch axes.
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
+        guard inputs.count == 2, let data = inputs[0], let indices = inputs[1], let position = data.position,
+            indices.position == position
+        else { return nil }
+        guard node.opType == "GatherElements" else { return batchAxes > 0 && position.isRows ? position : nil }
+        return try node.resolveAxis(axis, rank: data.shape.rank) != position.axis ? position : nil
+    }
+}
+
+extension Scatter: SampleWiseOperator {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
+        guard isOfElements, inputs.count == 3, let position = inputs[0]?.position,
+            inputs.allSatisfy({ $0?.position == position })
+        else { return nil }
+        return try node.resolveAxis(axis, rank: outputs[0].rank) != position.axis ? position : nil
+    }
+}
+
+extension ReverseSequence: SampleWiseOperator {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        guard inputs.count == 2, let position = inputs[0]?.position, position.axis == batchAxis,
+            inputs[1]?.position == position.moved(to: 0)
+        else { return nil }
+        return position
+    }
+}
+
+// MARK: Along an axis
+
+extension ExtremePlace: SampleWiseOperator {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
+        guard let position = inputs.ofFirst, let rank = inputs.first??.shape.rank else { return nil }
+        let axis = try node.resolveAxis(axis, rank: rank)
+        guard axis != position.axis else { return nil }
+        return !keepsAxis && axis < position.axis ? position.moved(to: position.axis - 1) : position
+    }
+}
+
+extension Accumulation: SampleWiseOperator {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
+        let axis = try axis(inputs: inputs.values)
+        return inputs.ofFirst.flatMap { $0.axis == axis ? nil : $0 }
+    }
+}
+
+extension Ranking: SampleWiseOperator {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
+        let axis = try node.resolveAxis(axis, rank: outputs[0].rank)
+        return inputs.ofFirst.flatMap { $0.axis == axis ? nil : $0 }
+    }
+}
+
+extension Hardmax: SampleWiseOperator {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
+        let axis = try node.resolveAxis(axis, rank: outputs[0].rank)
+        return inputs.ofFirst.flatMap { (flattens ? $0.axis < axis : $0.axis != axis) ? $0 : nil }
+    }
+}
+
+extension OneHot: SampleWiseOperator {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
+        let axis = try node.resolveAxis(axis, rank: outputs[0].rank)
+        return inputs.ofFirst.map { $0.axis < axis ? $0 : $0.moved(to: $0.axis + 1) }
+    }
+}
