@@ -20,15 +20,17 @@ extension PlanBuilder {
     func buildEvaluation(_ unit: Unit, _ evaluated: any EvaluatedOperator) throws {
         let inputs = try unit.node.inputs.map { $0.isEmpty ? nil : try typedOperand($0) }
         let known = operatorInputs(unit)
-        let types = unit.outputs.map { graph.types[$0] ?? ValueType(.float32, []) }
+        // Those without a name are not asked for.
+        let named = unit.outputs.indices.filter { !unit.outputs[$0].isEmpty }
         var plain: [(value: String, operand: Operand)] = []
-        let outputs = try zip(unit.outputs, types).map { name, type in
-            guard type.elementType == .float32 else { return try defineTyped(name) }
+        let outputs = try named.map { index in
+            let name = unit.outputs[index]
+            guard let type = graph.types[name], type.elementType == .float32 else { return try defineTyped(name) }
             let operand = allocate(try MemoryDescriptor(plain: type.shape))
             plain.append((name, operand))
             return TypedOperand(buffer: operand.buffer, type: type)
         }
-        let node = unit.node
+        let (node, types) = (unit.node, try evaluated.outputTypes(inputs: known))
         emit(inputs, outputs) { tensors in
             var operands = known
             for (index, tensor) in tensors.enumerated() { operands[index]?.constant = tensor }
@@ -37,8 +39,8 @@ extension PlanBuilder {
                     .unsupportedForm, node: node.name, opType: node.opType, expected: "other element types",
                     found: types.map(\.elementType.rawValue).joined(separator: ", "))
             }
-            return values
+            return named.map { values[$0] }
         }
-        for (value, operand) in plain where !value.isEmpty { define(value, at: operand) }
+        for (value, operand) in plain { define(value, at: operand) }
     }
 }

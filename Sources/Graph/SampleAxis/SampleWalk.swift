@@ -74,12 +74,13 @@ private struct SampleWalk {
                     value: OperatorInput(name: name, type: type, constant: constant), position: position,
                     isFixed: isFixed))
         }
-        let outputs = step.node.outputs.compactMap { graph.types[$0] }
-        guard outputs.count == step.node.outputs.count, inputs.contains(where: { $0?.position != nil }),
+        let named = step.node.outputs.filter { !$0.isEmpty }
+        let outputs = named.compactMap { graph.types[$0] }
+        guard outputs.count == named.count, inputs.contains(where: { $0?.position != nil }),
             let position = (try? rule.samplePosition(inputs, outputs: outputs.map(\.shape), samples: samples)) ?? nil,
             outputs.allSatisfy({ position.fits($0.shape, samples: samples) })
         else { return nil }
-        return outputs.map { _ in position }
+        return step.node.outputs.map { _ in position }
     }
 
     /// The position of a constant that has the same elements for each sample, as a state of zeros has.

@@ -85,6 +85,14 @@ struct AttributeReader {
         }
     }
 
+    mutating func strings(_ name: String) throws -> [String]? {
+        switch take(name) {
+        case nil: return nil
+        case .strings(let value)?: return value
+        case let other?: throw mismatch(name, "strings", other)
+        }
+    }
+
     mutating func tensor(_ name: String) throws -> Tensor? {
         switch take(name) {
         case nil: return nil

@@ -8,9 +8,9 @@ public enum KnownOperators {
         FilledConstant.self, Gather.self, GeneralMatrixProduct.self, GlobalPooling.self, GroupedNormalization.self,
         Hardmax.self, IdentityMatrix.self, IndexedGather.self, LayerNormalization.self, LinearQuantization.self,
         LocalResponseNormalization.self, MatrixProduct.self, NormNormalization.self, NumberRange.self, OneHot.self,
-        Pad.self, Pooling.self, Ranking.self, Reduce.self, Reshaping.self, Resize.self, ReverseSequence.self,
-        Scatter.self, Selection.self, ShapeQuery.self, Slice.self, Softmax.self, Split.self, Tile.self, Transpose.self,
-        TransposedConvolution.self, Triangle.self,
+        Pad.self, Pooling.self, Ranking.self, Recurrence.self, Reduce.self, Reshaping.self, Resize.self,
+        ReverseSequence.self, Scatter.self, Selection.self, ShapeQuery.self, Slice.self, Softmax.self, Split.self,
+        Tile.self, Transpose.self, TransposedConvolution.self, Triangle.self,
     ]
 
     private static let byType: [String: any Operator.Type] = {

@@ -4,7 +4,8 @@ import Tensors
 extension Node {
     /// - Parameter inputs: the lower bound counts the inputs that must be there, the upper bound those there may be.
     /// - Parameter outputs: how many outputs are computed; further ones may only be empty.
-    func checkArity(inputs range: ClosedRange<Int>, outputs limit: Int = 1) throws {
+    /// - Parameter needsFirst: whether the first output must be there.
+    func checkArity(inputs range: ClosedRange<Int>, outputs limit: Int = 1, needsFirst: Bool = true) throws {
         let last = (inputs.lastIndex { !$0.isEmpty } ?? -1) + 1
         guard range.contains(last), !inputs.prefix(range.lowerBound).contains("") else {
             let expected =
@@ -15,7 +16,7 @@ extension Node {
                 }
             throw GraphError(.invalidInput, at: self, expected: expected, found: "\(last) inputs")
         }
-        guard let first = outputs.first, !first.isEmpty else {
+        guard needsFirst ? outputs.first?.isEmpty == false : outputs.contains(where: { !$0.isEmpty }) else {
             throw GraphError(.missingOutput, at: self, expected: "an output", found: "none")
         }
         if let extra = outputs.dropFirst(limit).first(where: { !$0.isEmpty }) {

@@ -87,6 +87,17 @@ extension ReverseSequence: SampleWiseOperator {
     }
 }
 
+extension Recurrence: SampleWiseOperator {
+    /// Sequences beside each other, all of one length, without states that were given. The states have the samples elsewhere than
+    /// the outputs, so that only one kind may be asked for.
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        let batchAxis = isBatchFirst ? 0 : 1
+        guard let position = inputs.ofFirst, position == SamplePosition(axis: batchAxis) else { return nil }
+        if outputs.allSatisfy({ $0.rank == 3 }) { return position }
+        return outputs.count == 1 ? SamplePosition(axis: isBatchFirst ? 0 : 2) : nil
+    }
+}
+
 // MARK: Along an axis
 
 extension ExtremePlace: SampleWiseOperator {
