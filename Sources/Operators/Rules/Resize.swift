@@ -70,6 +70,9 @@ public struct Resize: Operator {
         self.node = node
     }
 
+    /// Extents beyond this are refused: each index has weights of its own.
+    private static let limit = 1 << 20
+
     /// An axis that is resampled.
     struct Axis {
         var axis, input, output: Int
@@ -111,9 +114,9 @@ public struct Resize: Operator {
         }
         return try named.enumerated().map { place, axis in
             let size = sizes?[place] ?? (scales.map { ($0[place] * Double(shape[axis])).rounded(.down) } ?? 0)
-            guard let output = Int(exactly: size), size <= bound else {
+            guard let output = Int(exactly: size), output <= Self.limit else {
                 throw GraphError(
-                    .invalidInput, at: node, expected: "whole sizes up to \(Window.limit)", found: "\(size)")
+                    .invalidInput, at: node, expected: "whole sizes up to \(Self.limit)", found: "\(size)")
             }
             return Axis(
                 axis: axis, input: shape[axis], output: output,
