@@ -105,21 +105,24 @@ private let factor = Int(environment["QUANTSIM_BAD_INPUT_FACTOR"] ?? "") ?? 1
 
     @Test func models() throws {
         let job = try SpoiledJob()
-        let files = try FileManager.default.contentsOfDirectory(
-            at: Self.golden.appendingPathComponent("Execution"), includingPropertiesForKeys: nil
-        ).filter { $0.pathExtension == "onnx" }.sorted { $0.path < $1.path }
-        let sound = try files.map { try ONNXModelProto(serializedBytes: Data(contentsOf: $0)) }
+        let files = try ["Execution", "NodeTests"].flatMap { folder in
+            try FileManager.default.contentsOfDirectory(
+                at: Self.golden.appendingPathComponent(folder), includingPropertiesForKeys: nil
+            ).filter { $0.pathExtension == "onnx" }.sorted { $0.path < $1.path }
+        }
         let classifiers = [SmallModel.linear(), SmallModel.linear(batch: 1)]
         try campaign("models", 400, in: job) { mutation, number in
             let isJob = number % 4 == 0
-            let model = isJob ? mutation.one(of: classifiers) : mutation.one(of: sound)
+            let file = mutation.one(of: files)
+            let model =
+                isJob ? mutation.one(of: classifiers) : try ONNXModelProto(serializedBytes: Data(contentsOf: file))
             let data =
                 number % 6 == 1
                 ? mutation.bytes(try model.serializedData()) : try mutation.model(model).serializedData()
             try job.scratch.write(data, to: "model.onnx")
             guard !isJob else { return try run(job) }
             let folder = job.folder
-            try NPZ.write(Self.inputs(of: model), to: folder.appendingPathComponent("inputs.npz"))
+            try NPZ.write(Self.inputs(beside: file), to: folder.appendingPathComponent("inputs.npz"))
             try? FileManager.default.removeItem(at: folder.appendingPathComponent("outputs.npz"))
             return [
                 "infer", folder.appendingPathComponent("model.onnx").path,
@@ -129,13 +132,10 @@ private let factor = Int(environment["QUANTSIM_BAD_INPUT_FACTOR"] ?? "") ?? 1
         }
     }
 
-    /// Small arrays that the model takes.
-    private static func inputs(of model: ONNXModelProto) -> [(String, Tensor)] {
-        let constants = Set(model.graph.initializer.map(\.name))
-        return model.graph.input.filter { !constants.contains($0.name) }.map { input in
-            let extents = input.type.tensorType.shape.dim.map { $0.dimValue > 0 ? Int($0.dimValue) : 2 }
-            let shape = Shape(extents)
-            return (input.name, Tensor(shape: shape, (0..<shape.count).map { Float($0 % 7) - 3 }))
+    /// The arrays beside a golden model, of which it takes those that it knows.
+    private static func inputs(beside model: URL) throws -> [(String, Tensor)] {
+        try NPZ.read(model.deletingPathExtension().appendingPathExtension("npz")).map { array in
+            (array.name.hasPrefix("in.") ? String(array.name.dropFirst(3)) : array.name, array.tensor)
         }
     }
 
