@@ -51,7 +51,7 @@ let package = Package(
         module("TensorFunctions", ["Tensors"]),
         module("Operators", ["ONNX", "TensorFunctions", "Tensors"]),
         module("Graph", ["ONNX", "Operators", "Tensors"]),
-        module("Execution", ["COneDNN", "Graph", "Operators", "Support", "Tensors"]),
+        module("Execution", ["COneDNN", "Graph", "Operators", "Support", "TensorFunctions", "Tensors"]),
         module("Quantization", ["CKernels", "Support", "Tensors"]),
         module("Simulation", ["Graph", "ONNX", "Operators", "Quantization", "Support", "Tensors"]),
         module("PostTraining", ["Graph", "Operators", "Tensors"]),

@@ -1,5 +1,6 @@
 import Graph
 import Operators
+import TensorFunctions
 import Tensors
 
 extension ElementwiseUnary: ElementFunction, ExecutableOperator {
@@ -14,7 +15,7 @@ extension ElementwiseUnary: ElementFunction, ExecutableOperator {
     }
 }
 
-extension ElementwiseUnary.Function {
+extension UnaryFunction {
     /// oneDNN's function of one element, where it has one.
     fileprivate var eltwise: PostOperation? {
         switch self {
@@ -78,7 +79,7 @@ extension ElementwiseUnary: DifferentiableOperator {
     }
 }
 
-extension ElementwiseUnary.Function {
+extension UnaryFunction {
     /// Whether the derivative is zero wherever there is one.
     fileprivate var isStep: Bool {
         switch self {

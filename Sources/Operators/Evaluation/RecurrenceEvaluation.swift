@@ -27,7 +27,7 @@ extension Recurrence: EvaluatedOperator {
         for (direction, isBackward) in directions.enumerated() {
             let rows = gates * units
             let cells = RecurrentCells(
-                self, direction, units: units, features: features,
+                kind, functions: activations[direction], clip: clip, units: units, features: features,
                 weights: Array(weights[direction * rows * features..<(direction + 1) * rows * features]),
                 recurrent: Array(recurrent[direction * rows * units..<(direction + 1) * rows * units]),
                 biases: biases.map { Array($0[direction * 2 * rows..<(direction + 1) * 2 * rows]) },
@@ -54,78 +54,6 @@ extension Recurrence: EvaluatedOperator {
         }
         return zip(types, [outputs, lastHidden, lastCell]).map { type, values in
             Tensor(shape: type.shape, values).converted(to: type.elementType)
-        }
-    }
-}
-
-/// The cells of one direction.
-private struct RecurrentCells {
-    let kind: Recurrence
-    let functions: [RecurrentActivation]
-    let units, features: Int
-    let weights, recurrent: [Double]
-    let biases, peepholes: [Double]?
-
-    init(
-        _ kind: Recurrence, _ direction: Int, units: Int, features: Int, weights: [Double], recurrent: [Double],
-        biases: [Double]?, peepholes: [Double]?
-    ) {
-        (self.kind, self.units, self.features) = (kind, units, features)
-        functions = kind.activations[direction]
-        (self.weights, self.recurrent, self.biases, self.peepholes) = (weights, recurrent, biases, peepholes)
-    }
-
-    private func clipped(_ x: Double) -> Double {
-        kind.clip.map { min(max(x, -Double($0)), Double($0)) } ?? x
-    }
-
-    /// W x + its bias, of one row.
-    private func input(_ row: Int, _ x: ArraySlice<Double>) -> Double {
-        var sum = biases?[row] ?? 0
-        for (index, value) in zip(row * features..<(row + 1) * features, x) { sum += weights[index] * value }
-        return sum
-    }
-
-    /// R h + its bias, of one row.
-    private func memory(_ row: Int, _ h: [Double]) -> Double {
-        var sum = biases?[kind.gates * units + row] ?? 0
-        for (index, value) in zip(row * units..<(row + 1) * units, h) { sum += recurrent[index] * value }
-        return sum
-    }
-
-    /// One step of the sequence.
-    func step(_ x: ArraySlice<Double>, _ h: inout [Double], _ c: inout [Double]) {
-        let before = h
-        switch kind.node.opType {
-        case "LSTM":
-            for unit in 0..<units {
-                // Gates in W and R: input, output, forget, cell; in P: input, output, forget.
-                func gate(_ index: Int) -> Double {
-                    input(index * units + unit, x) + memory(index * units + unit, before)
-                }
-                func seen(_ index: Int, _ c: Double) -> Double { (peepholes?[index * units + unit] ?? 0) * c }
-                let taken = functions[0].value(clipped(gate(0) + seen(0, c[unit])))
-                let kept =
-                    kind.couplesGates ? 1 - taken : functions[0].value(clipped(gate(2) + seen(2, c[unit])))
-                c[unit] = kept * c[unit] + taken * functions[1].value(clipped(gate(3)))
-                let shown = functions[0].value(clipped(gate(1) + seen(1, c[unit])))
-                h[unit] = shown * functions[2].value(c[unit])
-            }
-        case "GRU":
-            let resets = (0..<units).map {
-                functions[0].value(clipped(input(units + $0, x) + memory(units + $0, before)))
-            }
-            let reset = zip(resets, before).map(*)
-            for unit in 0..<units {
-                let update = functions[0].value(clipped(input(unit, x) + memory(unit, before)))
-                let row = 2 * units + unit
-                let remembered =
-                    kind.resetsAfterProduct ? resets[unit] * memory(row, before) : memory(row, reset)
-                let new = functions[1].value(clipped(input(row, x) + remembered))
-                h[unit] = (1 - update) * new + update * before[unit]
-            }
-        default:
-            for unit in 0..<units { h[unit] = functions[0].value(clipped(input(unit, x) + memory(unit, before))) }
         }
     }
 }

@@ -1,38 +1,10 @@
+import TensorFunctions
 import Tensors
 
 /// A function of each element.
 public struct ElementwiseUnary: Operator {
     /// What is computed of an element.
-    public enum Function: Sendable, Equatable {
-        case relu, leakyRelu(alpha: Float), elu(alpha: Float)
-        case sigmoid, tanh, exp, log, sqrt, abs, neg, reciprocal, erf
-        /// max(0, min(1, alpha * x + beta))
-        case hardSigmoid(alpha: Float, beta: Float)
-        /// x * max(0, min(1, x / 6 + 1 / 2))
-        case hardSwish
-        case softplus
-        case gelu(tanhApproximation: Bool)
-        /// max(0, x) + min(0, alpha * (exp(x / alpha) - 1))
-        case celu(alpha: Float)
-        /// gamma * (x > 0 ? x : alpha * (exp(x) - 1))
-        case selu(alpha: Float, gamma: Float)
-        /// x * tanh(ln(1 + exp(x)))
-        case mish
-        /// x / (1 + exp(-alpha * x))
-        case swish(alpha: Float)
-        /// x / (1 + |x|)
-        case softsign
-        /// x where x > alpha, else 0
-        case thresholdedRelu(alpha: Float)
-        /// x + bias where x < -lambda, x - bias where x > lambda, else 0
-        case shrink(bias: Float, lambda: Float)
-        case sin, cos, tan, asin, acos, atan
-        case sinh, cosh, asinh, acosh, atanh
-        case floor, ceil
-        /// Half to even.
-        case round
-        case sign
-    }
+    public typealias Function = UnaryFunction
 
     public static let opTypes = [
         "Relu", "LeakyRelu", "Elu", "Sigmoid", "Tanh", "Exp", "Log", "Sqrt", "Abs", "Neg", "Reciprocal", "Erf",

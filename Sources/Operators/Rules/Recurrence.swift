@@ -1,3 +1,4 @@
+import TensorFunctions
 import Tensors
 
 /// LSTM, GRU and RNN: cells that run along a sequence, forwards, backwards or both.
@@ -18,13 +19,11 @@ public struct Recurrence: Operator {
     /// What enters an activation is limited to this; nil where it is not.
     let clip: Float?
     let isBatchFirst: Bool
-    /// Of LSTM: whether the forget gate is one less the input gate.
-    let couplesGates: Bool
-    /// Of GRU: whether the reset gate is applied behind the product with R.
-    let resetsAfterProduct: Bool
+    /// How gates and state make the next state.
+    let kind: RecurrentCells.Kind
 
     /// Rows of W for each hidden unit.
-    var gates: Int { node.opType == "LSTM" ? 4 : node.opType == "GRU" ? 3 : 1 }
+    var gates: Int { kind.gates }
 
     public init(node: Node, opsetVersion: Int) throws {
         let isLSTM = node.opType == "LSTM"
@@ -39,8 +38,11 @@ public struct Recurrence: Operator {
         self.directions = directions
         clip = try attributes.float("clip")
         isBatchFirst = try attributes.flag("layout")
-        couplesGates = isLSTM ? try attributes.flag("input_forget") : false
-        resetsAfterProduct = node.opType == "GRU" ? try attributes.flag("linear_before_reset") : false
+        switch node.opType {
+        case "LSTM": kind = .lstm(couplesGates: try attributes.flag("input_forget"))
+        case "GRU": kind = .gru(resetsAfterProduct: try attributes.flag("linear_before_reset"))
+        default: kind = .plain
+        }
         let defaults = isLSTM ? ["Sigmoid", "Tanh", "Tanh"] : node.opType == "GRU" ? ["Sigmoid", "Tanh"] : ["Tanh"]
         let names = try attributes.strings("activations") ?? directions.flatMap { _ in defaults }
         var alphas = try attributes.floats("activation_alpha") ?? []
@@ -86,47 +88,5 @@ public struct Recurrence: Operator {
         let outputs = Shape(isBatchFirst ? [batch, length, count, units] : [length, count, batch, units])
         let types = [ValueType(x.elementType, outputs), ValueType(x.elementType, state)]
         return node.opType == "LSTM" ? types + [types[1]] : types
-    }
-}
-
-/// A function that a recurrent cell applies to its gates or states.
-enum RecurrentActivation: Sendable, Equatable {
-    case function(ElementwiseUnary.Function)
-    /// alpha * x + beta
-    case affine(alpha: Float, beta: Float)
-    /// alpha * tanh(beta * x)
-    case scaledTanh(alpha: Float, beta: Float)
-
-    /// Takes its parameters from the lists, those that it has; by default those of the ONNX operators of its name.
-    init?(_ name: String, _ alphas: inout [Float], _ betas: inout [Float]) {
-        func next(_ list: inout [Float], default value: Float) -> Float { list.isEmpty ? value : list.removeFirst() }
-        switch name.lowercased() {
-        case "relu": self = .function(.relu)
-        case "tanh": self = .function(.tanh)
-        case "sigmoid": self = .function(.sigmoid)
-        case "softsign": self = .function(.softsign)
-        case "softplus": self = .function(.softplus)
-        case "leakyrelu": self = .function(.leakyRelu(alpha: next(&alphas, default: 0.01)))
-        case "thresholdedrelu": self = .function(.thresholdedRelu(alpha: next(&alphas, default: 1)))
-        case "elu": self = .function(.elu(alpha: next(&alphas, default: 1)))
-        case "hardsigmoid":
-            let alpha = next(&alphas, default: 0.2)
-            self = .function(.hardSigmoid(alpha: alpha, beta: next(&betas, default: 0.5)))
-        case "affine":
-            let alpha = next(&alphas, default: 1)
-            self = .affine(alpha: alpha, beta: next(&betas, default: 0))
-        case "scaledtanh":
-            let alpha = next(&alphas, default: 1)
-            self = .scaledTanh(alpha: alpha, beta: next(&betas, default: 1))
-        default: return nil
-        }
-    }
-
-    func value(_ x: Double) -> Double {
-        switch self {
-        case .function(let function): function.value(x)
-        case .affine(let alpha, let beta): Double(alpha) * x + Double(beta)
-        case .scaledTanh(let alpha, let beta): Double(alpha) * ElementwiseUnary.Function.tanh.value(Double(beta) * x)
-        }
     }
 }

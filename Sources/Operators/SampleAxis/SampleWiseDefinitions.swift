@@ -98,6 +98,23 @@ extension Recurrence: SampleWiseOperator {
     }
 }
 
+extension Einsum: SampleWiseOperator {
+    /// Samples lie along an axis of one name in all inputs that have them, and in the output.
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
+        let (axes, output, extents) = try layout(inputs: inputs.values)
+        let places = zip(inputs, axes).compactMap { input, axes in input?.position.map { (axes[$0.axis], $0) } }
+        guard let (axis, position) = places.first, places.allSatisfy({ $0.0 == axis && $0.1.outer == position.outer }),
+            places.allSatisfy({ $0.1.inner == position.inner }), let place = output.firstIndex(of: axis)
+        else { return nil }
+        // What does not depend on samples must not have their axis, and no input has it twice.
+        for (input, own) in zip(inputs, axes) {
+            let count = own.indices.count { own[$0] == axis && (input?.shape[$0] ?? 1) > 1 }
+            if count > (input?.position == nil ? 0 : 1) { return nil }
+        }
+        return extents[axis].map { _ in position.moved(to: place) }
+    }
+}
+
 // MARK: Along an axis
 
 extension ExtremePlace: SampleWiseOperator {
