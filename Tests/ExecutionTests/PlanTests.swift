@@ -134,6 +134,33 @@ struct PlanTests {
         }
     }
 
+    /// An addition is not fused behind a convolution that comes before what is added, whatever computes that.
+    @Test func anAddendThatIsComputedByItsDefinition() throws {
+        let x = ValueInfo(name: "x", elementType: .float32, dimensions: nil)
+        let y = ValueInfo(name: "y", elementType: .float32, dimensions: nil)
+        let graph = Graph(
+            name: "pyramid", inputs: [x], outputs: [y],
+            nodes: [
+                Node(name: "conv", opType: "Conv", inputs: ["x", "w"], outputs: ["c"]),
+                Node(name: "up", opType: "Resize", inputs: ["x", "", "scales"], outputs: ["r"]),
+                Node(
+                    name: "down", opType: "MaxPool", inputs: ["r"], outputs: ["p"],
+                    attributes: [
+                        "kernel_shape": .ints([2, 2]), "strides": .ints([2, 2]),
+                    ]),
+                Node(name: "again", opType: "Resize", inputs: ["p", "", "ones"], outputs: ["a"]),
+                Node(name: "add", opType: "Add", inputs: ["c", "a"], outputs: ["s"]),
+                Node(name: "relu", opType: "Relu", inputs: ["s"], outputs: ["y"]),
+            ],
+            constants: [
+                "w": Tensor(shape: [1, 1, 1, 1], [Float(2)]), "scales": Tensor(shape: [4], [Float(1), 1, 2, 2]),
+                "ones": Tensor(shape: [4], [Float(1), 1, 1, 1]),
+            ], opsetVersion: 17)
+        let plan = try Plan(try graph.specialized(inputShapes: ["x": [1, 1, 2, 2]]), weights: WeightStore())
+        try plan.run(feed: { _, place in _ = place.update(fromContentsOf: [1, -2, 3, 4]) })
+        #expect(Array(plan.output("y")) == [3, 0, 9, 12])
+    }
+
     @Test func networkWithoutNodes() throws {
         let x = ValueInfo(name: "x", elementType: .float32, dimensions: nil)
         let graph = Graph(name: "none", inputs: [x], outputs: [x], nodes: [], constants: [:], opsetVersion: 17)

@@ -37,6 +37,27 @@ import Testing
         #expect(graph.constants == ["n_axes": Tensor(shape: [2], [Int64(2), 3])])
     }
 
+    @Test func anUpsampleBecomesAResize() {
+        let node = Node(
+            name: "n", opType: "Upsample", inputs: ["x"], outputs: ["y"],
+            attributes: ["scales": .floats([1, 1, 2, 2]), "mode": .string("nearest")])
+        let graph = raised(node, from: 8, to: 13)
+        #expect(graph.nodes[0].opType == "Resize" && graph.nodes[0].inputs == ["x", "", "n_scales"])
+        #expect(
+            graph.nodes[0].attributes == [
+                "mode": .string("nearest"), "nearest_mode": .string("floor"),
+                "coordinate_transformation_mode": .string("asymmetric"),
+            ])
+        #expect(raised(node, from: 8, to: 9).nodes[0].inputs == ["x", "n_scales"])
+    }
+
+    @Test func theNumberOfTheBestBecomesAnInput() {
+        let node = Node(name: "n", opType: "TopK", inputs: ["x"], outputs: ["y"], attributes: ["k": .int(3)])
+        let graph = raised(node, from: 9, to: 13)
+        #expect(graph.nodes[0].inputs == ["x", "n_k"] && graph.nodes[0].attributes.isEmpty)
+        #expect(graph.constants == ["n_k": Tensor(shape: [1], [Int64(3)])])
+    }
+
     @Test func anAbsentBoundStaysAbsent() {
         let node = Node(
             name: "n", opType: "Clip", inputs: ["x"], outputs: ["y"], attributes: ["max": .float(6)])

@@ -3,6 +3,7 @@ import Foundation
 import Graph
 import JobFile
 import ONNX
+import Operators
 import Passes
 import Quantization
 import Simulation
@@ -72,6 +73,11 @@ public enum Inference {
                 found: fed[empty.name].map { "\($0.shape)" } ?? "none")
         }
         let graph = simulated.bindingParameters(fed)
+        if let bound = simulated.inputs.map(\.name).first(where: { !graph.isInput($0) && activations[$0] != nil }) {
+            throw GraphError(
+                .unknownParameter, tensor: bound, expected: "no encoding, as it says a shape, a place or a bound",
+                found: "one")
+        }
         for name in graph.constants.keys { fed[name] = nil }
         let quantizers = try activations.mapValues { try FakeQuantizer($0) }
         if let tiles = try tiles(of: graph, fed) { return try compute(tiles, fed, quantizers) }

@@ -36,8 +36,7 @@ package struct Fusion {
     private mutating func take(_ step: SpecializedGraph.Step) {
         let unit = Unit(node: step.node, operator: step.operator, outputs: step.node.outputs)
         // A definition over tensors fuses nothing.
-        if unit.isEvaluated(in: graph) { return units.append(unit) }
-        if fuseFunction(step) || fuseAddition(step) { return }
+        if !unit.isEvaluated(in: graph), fuseFunction(step) || fuseAddition(step) { return }
         for output in step.node.outputs { producers[output] = units.count }
         units.append(unit)
     }
@@ -45,6 +44,7 @@ package struct Fusion {
     private mutating func fuseFunction(_ step: SpecializedGraph.Step) -> Bool {
         guard let function = postFunction(step), let value = step.node.inputs.first, isHidden(value),
             let index = producers[value], units[index].operator is any PostOperable,
+            !units[index].isEvaluated(in: graph),
             units[index].post.allSatisfy(function.goes)
         else { return false }
         extend(index, with: function, as: step.node.outputs[0])
@@ -62,6 +62,7 @@ package struct Fusion {
         let (value, addend) = (latestFirst[0], latestFirst[1])
         guard isHidden(value), let index = producers[value], (producers[addend] ?? -1) < index,
             let fusable = units[index].operator as? any PostOperable, fusable.fusesAddition,
+            !units[index].isEvaluated(in: graph),
             units[index].post.isEmpty
         else { return false }
         units[index].addend = addend

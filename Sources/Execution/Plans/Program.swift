@@ -164,6 +164,11 @@ final class Program {
         return {
             let values = try body(sources.map { $0.map { Self.view($0.bytes, $0.type) } })
             for (value, target) in zip(values, targets) {
+                guard ValueType(value.elementType, value.shape) == target.type else {
+                    throw ExecutionError(
+                        .unsupportedForm, operation: "definition", expected: "\(target.type)",
+                        found: "\(value.elementType) \(value.shape)")
+                }
                 value.withUnsafeBytes { target.bytes.copyMemory(from: $0) }
             }
         }

@@ -4,16 +4,17 @@ import Tensors
 extension Graph {
     /// The same computation in the words of a later operator set.
     ///
-    /// Of the operators that are known, these changed from version 9 to 22 in a way that their nodes show, and are rewritten:
-    /// - 10: Slice takes its bounds as inputs; 11: Clip its bounds, Pad its amounts and value;
+    /// Of the operators that are known, these changed from version 7 to 28 in a way that their nodes show, and are rewritten:
+    /// - 9: Upsample takes its scales as an input; 10: it is a Resize, TopK takes k as an input; Slice its bounds; 11: Clip its bounds, Pad its amounts and value, Scatter is ScatterElements,
+    ///   and Resize says how it had mapped places;
     /// - 12: Dropout has no attribute `ratio`;
-    /// - 13: Squeeze, Unsqueeze, ReduceSum and Split take their axes and extents as inputs; Softmax and LogSoftmax go along
+    /// - 13: Squeeze, Unsqueeze, ReduceSum and Split take their axes and extents as inputs; Softmax, LogSoftmax and Hardmax go along
     ///   one axis where they had taken all axes from it on;
     /// - 14: BatchNormalization has one output unless it trains;
     /// - 18: the other reductions take their axes as an input, and Split says into how many parts it cuts.
     ///
     /// The rest of the changes are further element types, optional inputs and attributes with defaults that mean what was.
-    /// - Parameter version: where it is not later than the graph's, the graph is returned as it is. At most 22.
+    /// - Parameter version: where it is not later than the graph's, the graph is returned as it is. At most 28.
     public func raisingOpset(to version: Int) -> Graph {
         precondition(version <= Self.supportedOpsets.upperBound, "operator set \(version) is not known")
         guard version > opsetVersion else { return self }
@@ -49,7 +50,12 @@ private struct OpsetRaising {
         case "Pad" where passes(11): moveToInputs(["pads", "value"], of: &node)
         case "Dropout" where passes(12): node.attributes["ratio"] = nil
         case "Squeeze", "Unsqueeze", "ReduceSum": if passes(13) { moveToInputs(["axes"], of: &node) }
-        case "Softmax", "LogSoftmax":
+        case "Upsample", "Resize": raiseResampling(&node)
+        case "TopK" where passes(10):
+            if case .int(let count)? = node.attributes["k"] { node.attributes["k"] = .ints([count]) }
+            moveToInputs(["k"], of: &node)
+        case "Scatter" where passes(11): node.opType = "ScatterElements"
+        case "Softmax", "LogSoftmax", "Hardmax":
             if passes(13), node.attributes["axis"] != .int(-1) { return addFlattened(node) }
         case "BatchNormalization" where passes(14):
             node = node.withoutUnusedOutputs(uses)
@@ -75,6 +81,18 @@ private struct OpsetRaising {
             raised.constants[constant] = tensor
             node.inputs.append(constant)
         }
+    }
+
+    private mutating func raiseResampling(_ node: inout Node) {
+        if node.opType == "Upsample" {
+            if passes(9) { moveToInputs(["scales"], of: &node) }
+            guard passes(10) else { return }
+            node.opType = "Resize"
+        }
+        guard passes(11) else { return }
+        node.inputs.insert("", at: 1)
+        node.attributes["coordinate_transformation_mode"] = .string("asymmetric")
+        node.attributes["nearest_mode"] = .string("floor")
     }
 
     /// Softmax over all axes from `axis` on: of a matrix, which is given its shape again.
