@@ -1,3 +1,4 @@
+import Definitions
 import Graph
 import Operators
 import Tensors

@@ -4,11 +4,11 @@ import Tensors
 public struct Accumulation: Operator {
     public static let opTypes = ["CumSum", "CumProd"]
 
-    let node: Node
+    package let node: Node
     /// Whether an element is left out of its own sum.
-    let isExclusive: Bool
+    package let isExclusive: Bool
     /// Whether the sums begin at the end.
-    let isReversed: Bool
+    package let isReversed: Bool
 
     public init(node: Node, opsetVersion: Int) throws {
         try node.checkArity(inputs: 2...2)
@@ -20,7 +20,7 @@ public struct Accumulation: Operator {
     }
 
     /// The axis, which must be known.
-    func axis(inputs: [OperatorInput?]) throws -> Int {
+    package func axis(inputs: [OperatorInput?]) throws -> Int {
         let rank = try node.input(inputs, 0, rank: 1...Int.max).type.shape.rank
         return try node.resolveAxis(try node.constantInts(inputs, 1)?.first ?? 0, rank: rank)
     }

@@ -4,10 +4,10 @@ import Tensors
 public struct BlockRearrangement: Operator {
     public static let opTypes = ["DepthToSpace", "SpaceToDepth"]
 
-    let node: Node
-    let blockSize: Int
+    package let node: Node
+    package let blockSize: Int
     /// Whether a block's pixels are the slow index of the depth, the channels the fast one.
-    let isDepthFirst: Bool
+    package let isDepthFirst: Bool
 
     public init(node: Node, opsetVersion: Int) throws {
         try node.checkArity(inputs: 1...1)

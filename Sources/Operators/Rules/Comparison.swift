@@ -17,7 +17,7 @@ public struct Comparison: Operator {
 
     public static let opTypes = Function.allCases.map(\.rawValue)
 
-    let node: Node
+    package let node: Node
     /// What is computed of each pair of elements.
     public let function: Function
 

@@ -34,11 +34,11 @@ public struct Einsum: Operator {
     }
 
     /// An axis of the whole product: by name, or one of those that broadcast, counted from the last.
-    enum Axis: Hashable, Comparable {
+    package enum Axis: Hashable, Comparable {
         case broadcast(fromEnd: Int)
         case named(Character)
 
-        static func < (left: Axis, right: Axis) -> Bool {
+        package static func < (left: Axis, right: Axis) -> Bool {
             switch (left, right) {
             case (.broadcast(let a), .broadcast(let b)): a > b
             case (.named(let a), .named(let b)): a < b
@@ -58,7 +58,7 @@ public struct Einsum: Operator {
     }
 
     /// The axes of the inputs and of the output, and the extent of each.
-    func layout(inputs: [OperatorInput?]) throws -> (inputs: [[Axis]], output: [Axis], extents: [Axis: Int]) {
+    package func layout(inputs: [OperatorInput?]) throws -> (inputs: [[Axis]], output: [Axis], extents: [Axis: Int]) {
         var extents: [Axis: Int] = [:]
         var found: [[Axis]] = []
         for (index, term) in inputTerms.enumerated() {

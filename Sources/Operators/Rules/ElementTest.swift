@@ -4,10 +4,10 @@ import Tensors
 public struct ElementTest: Operator {
     public static let opTypes = ["IsNaN", "IsInf"]
 
-    let node: Node
+    package let node: Node
     /// Of IsInf: which infinities count.
-    let countsPositive: Bool
-    let countsNegative: Bool
+    package let countsPositive: Bool
+    package let countsNegative: Bool
 
     public init(node: Node, opsetVersion: Int) throws {
         try node.checkArity(inputs: 1...1)

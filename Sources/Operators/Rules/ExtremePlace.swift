@@ -4,10 +4,10 @@ import Tensors
 public struct ExtremePlace: Operator {
     public static let opTypes = ["ArgMax", "ArgMin"]
 
-    let node: Node
-    let axis: Int
-    let keepsAxis: Bool
-    let takesLast: Bool
+    package let node: Node
+    package let axis: Int
+    package let keepsAxis: Bool
+    package let takesLast: Bool
 
     public init(node: Node, opsetVersion: Int) throws {
         try node.checkArity(inputs: 1...1)

@@ -11,7 +11,7 @@ public struct GroupedNormalization: Operator {
     /// Nil where each channel is one.
     private let groupCount: Int?
     /// Whether scale and bias are of groups, as before opset 21; else of channels.
-    let isPerGroup: Bool
+    package let isPerGroup: Bool
 
     public init(node: Node, opsetVersion: Int) throws {
         try node.checkArity(inputs: 3...3)
@@ -26,7 +26,7 @@ public struct GroupedNormalization: Operator {
     }
 
     /// Groups of so many channels.
-    func groups(channels: Int) -> Int { groupCount ?? channels }
+    package func groups(channels: Int) -> Int { groupCount ?? channels }
 
     public func outputTypes(inputs: [OperatorInput?]) throws -> [ValueType] {
         try node.checkOneElementType(inputs)

@@ -4,10 +4,10 @@ import Tensors
 public struct Hardmax: Operator {
     public static let opTypes = ["Hardmax"]
 
-    let node: Node
-    let axis: Int
+    package let node: Node
+    package let axis: Int
     /// Before opset 13 all axes from the one named on are one.
-    let flattens: Bool
+    package let flattens: Bool
 
     public init(node: Node, opsetVersion: Int) throws {
         try node.checkArity(inputs: 1...1)

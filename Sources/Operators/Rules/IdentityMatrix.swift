@@ -7,7 +7,7 @@ public struct IdentityMatrix: Operator {
 
     let node: Node
     /// Columns right of the main diagonal.
-    let diagonal: Int
+    package let diagonal: Int
     private let target: ElementType?
 
     public init(node: Node, opsetVersion: Int) throws {

@@ -6,9 +6,9 @@ import Tensors
 public struct IndexedGather: Operator {
     public static let opTypes = ["GatherElements", "GatherND"]
 
-    let node: Node
-    let axis: Int
-    let batchAxes: Int
+    package let node: Node
+    package let axis: Int
+    package let batchAxes: Int
 
     public init(node: Node, opsetVersion: Int) throws {
         try node.checkArity(inputs: 2...2)
@@ -51,7 +51,7 @@ extension Node {
     }
 
     /// Where each row of the indices points: the first of the data's elements there, and how many there are.
-    func starts(
+    package func starts(
         _ picks: [Int], _ indices: Shape, _ data: Shape, batchAxes: Int = 0, tensor: String?
     ) throws -> [(start: Int, count: Int)] {
         let depth = try indexDepth(indices, data, batchAxes: batchAxes, tensor: tensor)
@@ -72,7 +72,7 @@ extension Node {
     }
 
     /// An index along an axis counted from the front.
-    func resolveIndex(_ index: Int, extent: Int, tensor: String?) throws -> Int {
+    package func resolveIndex(_ index: Int, extent: Int, tensor: String?) throws -> Int {
         guard index >= -extent, index < extent else {
             throw GraphError(
                 .invalidInput, at: self, tensor: tensor, expected: "indices in \(-extent)...\(extent - 1)",

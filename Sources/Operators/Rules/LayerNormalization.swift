@@ -5,7 +5,7 @@ import Tensors
 public struct LayerNormalization: Operator {
     public static let opTypes = ["LayerNormalization"]
 
-    let node: Node
+    package let node: Node
     /// The first axis that is normalized over; may count from the end.
     public let axis: Int
     /// Added to the variance.

@@ -7,12 +7,12 @@ public struct LinearQuantization: Operator {
     public static let opTypes = ["QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"]
 
     let node: Node
-    let axis: Int
+    package let axis: Int
     private let blockSize: Int
     private let target: ElementType?
 
-    var isDynamic: Bool { node.opType == "DynamicQuantizeLinear" }
-    var isBackward: Bool { node.opType == "DequantizeLinear" }
+    package var isDynamic: Bool { node.opType == "DynamicQuantizeLinear" }
+    package var isBackward: Bool { node.opType == "DequantizeLinear" }
 
     public init(node: Node, opsetVersion: Int) throws {
         let isDynamic = node.opType == "DynamicQuantizeLinear"
@@ -50,7 +50,7 @@ public struct LinearQuantization: Operator {
 
     /// Which scale an element has: by the axis, and the extents of scales along it and the axes behind it.
     /// - Returns: nil where the scales do not fit.
-    func scales(_ scale: Shape, over data: Shape) -> ((Int) -> Int)? {
+    package func scales(_ scale: Shape, over data: Shape) -> ((Int) -> Int)? {
         if scale.count == 1, scale.rank <= 1, blockSize == 0 { return { _ in 0 } }
         let axis = axis < 0 ? axis + data.rank : axis
         guard data.dimensions.indices.contains(axis) else { return nil }

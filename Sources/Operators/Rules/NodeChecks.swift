@@ -27,7 +27,7 @@ extension Node {
     }
 
     /// The input at `index`, which must be there.
-    func input(_ inputs: [OperatorInput?], _ index: Int) throws -> OperatorInput {
+    package func input(_ inputs: [OperatorInput?], _ index: Int) throws -> OperatorInput {
         guard index < inputs.count, let input = inputs[index] else {
             throw GraphError(.invalidInput, at: self, expected: "input \(index)", found: "none")
         }
@@ -67,7 +67,7 @@ extension Node {
     }
 
     /// The integers of a constant input; nil where the input is absent.
-    func constantInts(_ inputs: [OperatorInput?], _ index: Int) throws -> [Int]? {
+    package func constantInts(_ inputs: [OperatorInput?], _ index: Int) throws -> [Int]? {
         guard let value = try constant(inputs, index) else { return nil }
         switch value.elementType {
         case .int64: return value.elements(as: Int64.self).map { Int($0) }
@@ -81,7 +81,7 @@ extension Node {
 
     /// Counts an axis from the front.
     /// - Parameter inclusive: `rank` itself is legal too (Flatten).
-    func resolveAxis(_ axis: Int, rank: Int, inclusive: Bool = false) throws -> Int {
+    package func resolveAxis(_ axis: Int, rank: Int, inclusive: Bool = false) throws -> Int {
         let upper = inclusive ? rank : rank - 1
         guard axis >= -rank, axis <= upper else {
             throw GraphError(.invalidAttribute, at: self, expected: "axis in \(-rank)...\(upper)", found: "\(axis)")
@@ -90,7 +90,7 @@ extension Node {
     }
 
     /// Counts axes from the front, sorted; refuses repetitions.
-    func resolveAxes(_ axes: [Int], rank: Int) throws -> [Int] {
+    package func resolveAxes(_ axes: [Int], rank: Int) throws -> [Int] {
         let resolved = try axes.map { try resolveAxis($0, rank: rank) }.sorted()
         guard Set(resolved).count == resolved.count else {
             throw GraphError(.invalidAttribute, at: self, expected: "axes that differ", found: "\(axes)")

@@ -13,7 +13,7 @@ public struct NormNormalization: Operator {
 
     public static let opTypes = ["LpNormalization", "RMSNormalization", "MeanVarianceNormalization"]
 
-    let node: Node
+    package let node: Node
     /// What elements are divided by.
     public let kind: Kind
 

@@ -5,8 +5,8 @@ import Tensors
 public struct OneHot: Operator {
     public static let opTypes = ["OneHot"]
 
-    let node: Node
-    let axis: Int
+    package let node: Node
+    package let axis: Int
 
     public init(node: Node, opsetVersion: Int) throws {
         try node.checkArity(inputs: 3...3)

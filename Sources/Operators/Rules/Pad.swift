@@ -7,7 +7,7 @@ public struct Pad: Operator {
 
     public static let opTypes = ["Pad"]
 
-    let node: Node
+    package let node: Node
     /// Where the elements that are added come from.
     public let mode: Mode
     private let attributePads: [Int]?

@@ -4,9 +4,9 @@ import Tensors
 public struct Ranking: Operator {
     public static let opTypes = ["TopK"]
 
-    let node: Node
-    let axis: Int
-    let takesLargest: Bool
+    package let node: Node
+    package let axis: Int
+    package let takesLargest: Bool
     private let attributeCount: Int?
 
     public init(node: Node, opsetVersion: Int) throws {

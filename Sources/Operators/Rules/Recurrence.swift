@@ -10,20 +10,20 @@ import Tensors
 public struct Recurrence: Operator {
     public static let opTypes = ["LSTM", "GRU", "RNN"]
 
-    let node: Node
+    package let node: Node
     let hidden: Int
     /// Of each direction: whether it runs backwards.
-    let directions: [Bool]
+    package let directions: [Bool]
     /// Of each direction: the functions of its gates, then those of its states.
-    let activations: [[RecurrentActivation]]
+    package let activations: [[RecurrentActivation]]
     /// What enters an activation is limited to this; nil where it is not.
-    let clip: Float?
-    let isBatchFirst: Bool
+    package let clip: Float?
+    package let isBatchFirst: Bool
     /// How gates and state make the next state.
-    let kind: RecurrentCells.Kind
+    package let kind: RecurrentCells.Kind
 
     /// Rows of W for each hidden unit.
-    var gates: Int { kind.gates }
+    package var gates: Int { kind.gates }
 
     public init(node: Node, opsetVersion: Int) throws {
         let isLSTM = node.opType == "LSTM"

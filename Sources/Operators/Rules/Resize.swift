@@ -12,10 +12,10 @@ public struct Resize: Operator {
     public static let opTypes = ["Resize", "Upsample"]
 
     let node: Node
-    let kernel: AxisResampling.Kernel
-    let transformation: String
-    let excludesOutside, antialiases: Bool
-    let fill: Float
+    package let kernel: AxisResampling.Kernel
+    package let transformation: String
+    package let excludesOutside, antialiases: Bool
+    package let fill: Float
     private let axes: [Int]?
     private let proportions: Proportions
     private let attributeScales: [Float]?
@@ -74,15 +74,15 @@ public struct Resize: Operator {
     private static let limit = 1 << 20
 
     /// An axis that is resampled.
-    struct Axis {
-        var axis, input, output: Int
-        var scale: Double
+    package struct Axis {
+        package var axis, input, output: Int
+        package var scale: Double
         /// First and last place, as parts of the input; of tf_crop_and_resize.
-        var region: (start: Double, end: Double)
+        package var region: (start: Double, end: Double)
     }
 
     /// The axes that are resampled, in order.
-    func resampledAxes(inputs: [OperatorInput?]) throws -> [Axis] {
+    package func resampledAxes(inputs: [OperatorInput?]) throws -> [Axis] {
         let shape = try node.input(inputs, 0).type.shape
         let named = try (axes ?? Array(0..<shape.rank)).map { try node.resolveAxis($0, rank: shape.rank) }
         func numbers(_ index: Int?) throws -> [Double]? {

@@ -4,9 +4,9 @@ import Tensors
 public struct ReverseSequence: Operator {
     public static let opTypes = ["ReverseSequence"]
 
-    let node: Node
-    let batchAxis: Int
-    let timeAxis: Int
+    package let node: Node
+    package let batchAxis: Int
+    package let timeAxis: Int
 
     public init(node: Node, opsetVersion: Int) throws {
         try node.checkArity(inputs: 2...2)

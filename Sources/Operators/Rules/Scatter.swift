@@ -10,12 +10,12 @@ public struct Scatter: Operator {
 
     public static let opTypes = ["ScatterElements", "Scatter", "ScatterND"]
 
-    let node: Node
-    let axis: Int
+    package let node: Node
+    package let axis: Int
     /// What becomes of an element that an update goes to.
     public let reduction: Reduction
 
-    var isOfElements: Bool { node.opType != "ScatterND" }
+    package var isOfElements: Bool { node.opType != "ScatterND" }
 
     public init(node: Node, opsetVersion: Int) throws {
         try node.checkArity(inputs: 3...3)
@@ -50,7 +50,7 @@ public struct Scatter: Operator {
     }
 
     /// Which element of the data each of the updates goes to, in their order.
-    func targets(inputs: [OperatorInput?]) throws -> [Int] {
+    package func targets(inputs: [OperatorInput?]) throws -> [Int] {
         let (data, indices) = (try node.input(inputs, 0).type.shape, try node.input(inputs, 1))
         let picks = try node.constantInts(inputs, 1) ?? []
         guard isOfElements else {

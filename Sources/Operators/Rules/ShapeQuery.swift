@@ -4,7 +4,7 @@ import Tensors
 public struct ShapeQuery: Operator {
     public static let opTypes = ["Shape", "Size"]
 
-    let node: Node
+    package let node: Node
     /// The first axis that Shape gives, and the one after the last; both may count from the end and are clamped.
     private let start: Int
     private let end: Int

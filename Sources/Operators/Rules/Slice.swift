@@ -45,7 +45,7 @@ public struct Slice: Operator {
     }
 
     /// The bounds along an axis as they are given, before they are clamped to the extent; nil where none are.
-    func givenBounds(along axis: Int, inputs: [OperatorInput?]) throws -> (start: Int, end: Int)? {
+    package func givenBounds(along axis: Int, inputs: [OperatorInput?]) throws -> (start: Int, end: Int)? {
         let rank = try node.input(inputs, 0).type.shape.rank
         let bounds = try bounds(inputs: inputs)
         for (index, bound) in zip(bounds.starts, bounds.ends).enumerated() {

@@ -4,8 +4,8 @@ import Tensors
 public struct Triangle: Operator {
     public static let opTypes = ["Trilu"]
 
-    let node: Node
-    let isUpper: Bool
+    package let node: Node
+    package let isUpper: Bool
 
     public init(node: Node, opsetVersion: Int) throws {
         try node.checkArity(inputs: 1...2)

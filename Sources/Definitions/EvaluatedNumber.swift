@@ -1,3 +1,4 @@
+import Operators
 import Tensors
 
 /// An element type that elementwise functions are computed with. A result of nil says that the function is not defined for the

@@ -1,3 +1,4 @@
+import Operators
 import Tensors
 
 /// Where the samples of a batch lie in a value: along one axis, of extent `outer * samples * inner`. Sample s has the elements

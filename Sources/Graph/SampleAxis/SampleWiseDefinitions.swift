@@ -1,3 +1,4 @@
+import Operators
 import Tensors
 
 // Operators that are computed by their definitions.

@@ -1,3 +1,4 @@
+import Operators
 import Tensors
 
 /// A node's input as the search for the samples sees it.
@@ -222,7 +223,7 @@ extension Slice: SampleWiseOperator {
     package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
         guard let position = inputs.ofFirst, let shape = inputs.first??.shape else { return nil }
         let range = try ranges(inputs: inputs.values)[position.axis]
-        guard range == AxisRange(start: 0, count: shape[position.axis], step: 1) else { return nil }
+        guard range.start == 0, range.step == 1, range.count == shape[position.axis] else { return nil }
         // A bound that happens to be beyond these samples is not beyond any number of them.
         guard let (start, end) = try givenBounds(along: position.axis, inputs: inputs.values) else { return position }
         guard start == 0, end >= Int(Int32.max) || (inputs.count > 2 && inputs[2]?.isFixed == false) else { return nil }
