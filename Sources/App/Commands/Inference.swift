@@ -72,27 +72,16 @@ public enum Inference {
                 .inputMismatch, tensor: empty.name, expected: "at least one element",
                 found: fed[empty.name].map { "\($0.shape)" } ?? "none")
         }
-        let graph = simulated.bindingParameters(fed)
-        if let bound = simulated.inputs.map(\.name).first(where: { !graph.isInput($0) && activations[$0] != nil }) {
-            throw GraphError(
-                .unknownParameter, tensor: bound, expected: "no encoding, as it says a shape, a place or a bound",
-                found: "one")
-        }
-        for name in graph.constants.keys { fed[name] = nil }
         let quantizers = try activations.mapValues { try FakeQuantizer($0) }
-        if let tiles = try tiles(of: graph, fed) { return try compute(tiles, fed, quantizers) }
-        let model = SharedModel(graph)
-        let plan = try ModelLane(model, taps: Set(activations.keys))
+        if let tiles = try tiles(of: simulated, fed) { return try compute(tiles, fed, quantizers) }
+        let plan = try ModelLane(SharedModel(simulated), taps: Set(activations.keys))
             .run(whole: fed, tap: { quantizers.apply(to: $0) })
-        let types = try model.specialized(fed.mapValues(\.shape)).types
-        return graph.outputs.compactMap { output in
-            types[output.name].map { type in
-                let place = plan.typedOutput(output.name)
-                let storage = TensorStorage(byteCount: place.bytes.count) {
-                    $0.copyMemory(from: UnsafeRawBufferPointer(place.bytes))
-                }
-                return (output.name, Tensor(shape: type.shape, elementType: type.elementType, storage: storage))
+        return simulated.outputs.map { output in
+            let place = plan.typedOutput(output.name)
+            let storage = TensorStorage(byteCount: place.bytes.count) {
+                $0.copyMemory(from: UnsafeRawBufferPointer(place.bytes))
             }
+            return (output.name, Tensor(shape: place.type.shape, elementType: place.type.elementType, storage: storage))
         }
     }
 

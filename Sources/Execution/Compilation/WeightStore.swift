@@ -26,15 +26,31 @@ public final class WeightStore: Sendable {
     }
 
     private let entries = Mutex<[Key: Entry]>([:])
+    /// The store that has the constants which outlast this one, and which they are.
+    private let parent: WeightStore?
+    private let shared: Set<Tensor.Identity>
 
     /// An empty store.
-    public init() {}
+    public init() { (parent, shared) = (nil, []) }
+
+    /// A store for graphs that have some constants in common with those of another store.
+    init(over parent: WeightStore, sharing constants: [Tensor]) {
+        (self.parent, shared) = (parent, Set(constants.map(\.identity)))
+    }
+
+    private init(parent: WeightStore?, shared: Set<Tensor.Identity>) { (self.parent, self.shared) = (parent, shared) }
+
+    /// An empty store over the same one.
+    func forOneRun() -> WeightStore { WeightStore(parent: parent, shared: shared) }
 
     /// The memory that is stored for the constant in a layout, or what `make` gives, which is then stored. Two lanes may make
     /// the same memory at the same time; the first to finish is kept.
     func storage(
         of constant: Tensor, variant: String, as layout: MemoryDescriptor, make: () throws -> TensorStorage
     ) rethrows -> TensorStorage {
+        if let parent, shared.contains(constant.identity) {
+            return try parent.storage(of: constant, variant: variant, as: layout, make: make)
+        }
         let key = Key(constant, variant: variant, layout: layout)
         if let stored = entries.withLock({ $0[key] }) { return stored.storage }
         let made = Entry(storage: try make(), constant: constant)

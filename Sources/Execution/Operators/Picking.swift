@@ -52,6 +52,11 @@ extension Gather: PickingOperator {
 }
 
 extension Pad: PickingOperator {
+    /// Where the value that fills up is known.
+    func isExecutable(_ unit: Unit, in graph: SpecializedGraph) -> Bool {
+        unit.node.inputs.count < 3 || unit.node.inputs[2].isEmpty || graph.constants[unit.node.inputs[2]] != nil
+    }
+
     func build(_ unit: Unit, in plan: PlanBuilder) throws {
         let inputs = plan.operatorInputs(unit)
         let shape = try plan.shape(unit.outputs[0])

@@ -3,8 +3,8 @@ import Graph
 import Operators
 import Tensors
 
-/// A graph compiled for one set of input shapes: oneDNN primitives in order, over one arena. Belongs to the thread that
-/// made it, and computes on that thread alone.
+/// A graph compiled for one set of input shapes: oneDNN primitives in order, over one arena, and what remains of the graph once
+/// they are computed. Belongs to the thread that made it, and computes on that thread alone.
 public final class Plan {
     /// A value on its way through a plan, as its producer left it.
     public struct Tap {
@@ -33,6 +33,9 @@ public final class Plan {
     private let inputs: [(name: String, elements: UnsafeMutableBufferPointer<Float>)]
     private let typedInputs: [(name: String, place: TypedPlace)]
     private let outputs: [String: TypedPlace]
+    private let continuation: Continuation?
+    /// Outputs of the continuation in the last run.
+    private var later: [String: Tensor] = [:]
 
     /// - Parameter taps: values that each run shows to the caller. Names of constants, and of values that the graph does not
     ///   have, are ignored.
@@ -56,6 +59,7 @@ public final class Plan {
         inputs = fed.map { ($0, program.logicalElements($1)) }
         typedInputs = typed.map { ($0, place($1)) }
         outputs = Dictionary(results.map { ($0, place($1)) }) { $1 }
+        continuation = graph.remainder.map { Continuation($0, weights: weights, taps: taps) }
     }
 
     /// Computes the graph once. Must be called on the thread that made the plan.
@@ -77,6 +81,18 @@ public final class Plan {
         try program.run { event in
             if case .tap(let value) = event { try tap(value) }
         }
+        if let continuation {
+            later = try continuation.run(continuation.inputs.reduce(into: [:]) { $0[$1] = copy(of: $1) }, tap: tap)
+        }
+    }
+
+    /// A graph output after a run, in memory of its own.
+    func copy(of output: String) -> Tensor {
+        let place = typedOutput(output)
+        let storage = TensorStorage(byteCount: place.bytes.count) {
+            $0.copyMemory(from: UnsafeRawBufferPointer(place.bytes))
+        }
+        return Tensor(shape: place.type.shape, elementType: place.type.elementType, storage: storage)
     }
 
     /// The elements of a graph output of float32 after a run, row-major. Valid until the next run and as long as the plan lives.
@@ -88,8 +104,12 @@ public final class Plan {
 
     /// A graph output of any type after a run. Valid until the next run and as long as the plan lives.
     public func typedOutput(_ name: String) -> TypedPlace {
-        guard let place = outputs[name] else { preconditionFailure("the plan's graph has no output \(name)") }
-        return place
+        if let place = outputs[name] { return place }
+        guard let tensor = later[name] else { preconditionFailure("the plan's graph has no output \(name)") }
+        let bytes = tensor.borrowed.bytes
+        return TypedPlace(
+            type: ValueType(tensor.elementType, tensor.shape),
+            bytes: UnsafeMutableRawBufferPointer(mutating: bytes))
     }
 
     /// oneDNN's implementation names in order, for profiles.

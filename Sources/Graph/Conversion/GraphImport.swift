@@ -53,7 +53,7 @@ extension Graph {
     }
 
     private static func checkSupport(_ proto: ONNXGraphProto) throws {
-        let unsupported = proto.node.map {
+        let unsupported = proto.allNodes.map {
             Node(name: $0.name, opType: $0.opType, domain: $0.domain, inputs: [], outputs: [])
         }.filter { !KnownOperators.supports($0) }
         guard unsupported.isEmpty else {
@@ -84,7 +84,7 @@ extension Graph {
     /// - Throws: `GraphError(.cycle)` naming a node on a cycle. Undefined names are left to `validate`.
     mutating func sortTopologically() throws {
         let uses = ValueUses(self)
-        var waiting = nodes.map { node in Set(node.inputs.compactMap { uses.producers[$0] }).count }
+        var waiting = nodes.map { node in Set(node.uses.compactMap { uses.producers[$0] }).count }
         var ready = IndexQueue(waiting.indices.filter { waiting[$0] == 0 })
         var order: [Int] = []
         while let next = ready.popFirst() {
@@ -114,7 +114,14 @@ extension Node {
 extension ValueUses {
     /// Whether `producer` counts among the producers of the node's inputs (a name that two nodes make has one producer).
     fileprivate func produces(_ producer: Int, anyInputOf node: Node) -> Bool {
-        node.inputs.contains { producers[$0] == producer }
+        node.uses.contains { producers[$0] == producer }
+    }
+}
+
+extension ONNXGraphProto {
+    /// Its nodes, and those of the graphs in them.
+    fileprivate var allNodes: [ONNXNodeProto] {
+        node + node.flatMap(\.attribute).filter { $0.hasG }.flatMap(\.g.allNodes)
     }
 }
 

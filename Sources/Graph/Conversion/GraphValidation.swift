@@ -12,6 +12,7 @@ extension Graph {
         let uses = ValueUses(self)
         for node in nodes {
             _ = try KnownOperators.make(node: node.withoutUnusedOutputs(uses), opsetVersion: opsetVersion)
+            try node.validateSubgraphs(opsetVersion: opsetVersion)
         }
     }
 
@@ -26,7 +27,7 @@ extension Graph {
             guard nodeNames.insert(node.name).inserted else {
                 throw GraphError(.duplicateValue, at: node, expected: "node names that differ", found: node.name)
             }
-            for name in node.inputs where !name.isEmpty && !defined.contains(name) {
+            for name in node.uses where !defined.contains(name) {
                 throw GraphError(made.contains(name) ? .cycle : .undefinedValue, at: node, tensor: name)
             }
             for name in node.outputs where !name.isEmpty && !defined.insert(name).inserted {
@@ -44,6 +45,31 @@ extension Graph {
 }
 
 extension Node {
+    /// Checks that names in the graphs of the node are made before they are used, once each, and that their operators are legal.
+    fileprivate func validateSubgraphs(opsetVersion: Int) throws {
+        for body in subgraphs.values {
+            var missing = body.ownValues
+            missing.subtract(body.inputs)
+            missing.subtract(body.constants.keys)
+            guard Set(body.inputs).count == body.inputs.count else {
+                throw GraphError(.duplicateValue, at: self, expected: "inputs that differ", found: "\(body.inputs)")
+            }
+            for node in body.nodes {
+                if let early = node.uses.first(where: missing.contains) {
+                    throw GraphError(.cycle, at: node, tensor: early)
+                }
+                for name in node.outputs where !name.isEmpty {
+                    guard missing.remove(name) != nil else { throw GraphError(.duplicateValue, at: node, tensor: name) }
+                }
+                guard KnownOperators.supports(node) else {
+                    throw GraphError(.unsupportedOperators, at: node, found: node.qualifiedType)
+                }
+                _ = try KnownOperators.make(node: node, opsetVersion: opsetVersion)
+                try node.validateSubgraphs(opsetVersion: opsetVersion)
+            }
+        }
+    }
+
     /// The node with the empty name for outputs after the first that nobody uses. Files of old opsets name the mask of a
     /// Dropout, for example, although it is not wanted.
     func withoutUnusedOutputs(_ uses: ValueUses) -> Node {

@@ -44,6 +44,7 @@ private struct OpsetRaising {
 
     mutating func add(_ original: Node) {
         var node = original
+        for (key, body) in node.subgraphs { node.attributes[key] = .graph(raise(body)) }
         switch node.opType {
         case "Slice" where passes(10): moveToInputs(["starts", "ends", "axes"], of: &node)
         case "Clip" where passes(11): moveToInputs(["min", "max"], of: &node)
@@ -68,6 +69,14 @@ private struct OpsetRaising {
         default: break
         }
         raised.nodes.append(node)
+    }
+
+    private func raise(_ body: Subgraph) -> Subgraph {
+        let outputs = body.outputs.map { ValueInfo(name: $0, elementType: .float32, dimensions: nil) }
+        let graph = Graph(
+            name: "", inputs: [], outputs: outputs, nodes: body.nodes, constants: body.constants, opsetVersion: from
+        ).raisingOpset(to: raised.opsetVersion)
+        return Subgraph(inputs: body.inputs, outputs: body.outputs, nodes: graph.nodes, constants: graph.constants)
     }
 
     /// Makes constants of attributes, inputs 1 and on of the node in this order.
@@ -130,7 +139,7 @@ extension Attribute {
         case .ints(let values): Tensor(shape: [values.count], values.map { Int64($0) })
         case .floats(let values): Tensor(shape: [values.count], values)
         case .tensor(let value): value
-        case .string, .strings: nil
+        case .string, .strings, .graph: nil
         }
     }
 }

@@ -25,7 +25,7 @@ extension Node {
     }
 
     /// Writes what the node says over what `original` says; documentation and unknown fields stay.
-    func proto(over original: ONNXNodeProto?, file: ONNXFile) -> ONNXNodeProto {
+    func proto(over original: ONNXNodeProto?, file: ONNXFile?) -> ONNXNodeProto {
         var proto = original ?? ONNXNodeProto()
         proto.name = name
         proto.opType = opType
@@ -38,7 +38,7 @@ extension Node {
         let added = attributes.keys.filter { known[$0] == nil }.sorted()
         proto.attribute = (names + added).compactMap { name in
             guard let value = attributes[name] else { return nil }
-            if let kept = known[name], (try? Attribute(kept, file: file)) == value { return kept }
+            if let file, let kept = known[name], (try? Attribute(kept, file: file)) == value { return kept }
             return value.proto(name: name)
         }
         return proto
@@ -46,7 +46,7 @@ extension Node {
 }
 
 extension Attribute {
-    /// Nil for kinds that no supported operator has: graphs, types, sparse tensors, lists of tensors.
+    /// Nil for kinds that no supported operator has: types, sparse tensors, lists of tensors.
     init?(_ proto: ONNXAttributeProto, file: ONNXFile) throws {
         // Files of IR version 1 have no type field; the field that is set tells.
         switch proto.hasType ? proto.type : Self.impliedType(proto) {
@@ -57,6 +57,7 @@ extension Attribute {
         case .floats: self = .floats(proto.floats)
         case .ints: self = .ints(proto.ints.map { Int($0) })
         case .strings: self = .strings(proto.strings.map { String(decoding: $0, as: UTF8.self) })
+        case .graph: self = .graph(try Subgraph(proto.g, file: file))
         default: return nil
         }
     }
@@ -66,6 +67,7 @@ extension Attribute {
         if proto.hasI { return .int }
         if proto.hasS { return .string }
         if proto.hasT { return .tensor }
+        if proto.hasG { return .graph }
         if !proto.floats.isEmpty { return .floats }
         if !proto.ints.isEmpty { return .ints }
         return proto.strings.isEmpty ? .undefined : .strings
@@ -82,7 +84,38 @@ extension Attribute {
         case .ints(let values): (proto.type, proto.ints) = (.ints, values.map { Int64($0) })
         case .floats(let values): (proto.type, proto.floats) = (.floats, values)
         case .strings(let values): (proto.type, proto.strings) = (.strings, values.map { Data($0.utf8) })
+        case .graph(let value): (proto.type, proto.g) = (.graph, value.proto(name: name))
         }
+        return proto
+    }
+}
+
+extension Subgraph {
+    init(_ proto: ONNXGraphProto, file: ONNXFile) throws {
+        self.init(
+            inputs: proto.input.map(\.name), outputs: proto.output.map(\.name), nodes: [], constants: [:])
+        for initializer in proto.initializer {
+            guard constants.updateValue(try file.tensor(initializer), forKey: initializer.name) == nil else {
+                throw GraphError(.duplicateValue, tensor: initializer.name)
+            }
+        }
+        inputs.removeAll { constants[$0] != nil }
+        nodes = try zip(proto.node, Graph.uniqueNames(proto.node)).map { try Node($0, name: $1, file: file) }
+    }
+
+    /// Without types of inputs and outputs: whoever runs it gives them.
+    fileprivate func proto(name: String) -> ONNXGraphProto {
+        func declaration(_ name: String) -> ONNXValueInfoProto {
+            var proto = ONNXValueInfoProto()
+            proto.name = name
+            return proto
+        }
+        var proto = ONNXGraphProto()
+        proto.name = name
+        proto.input = inputs.map(declaration)
+        proto.output = outputs.map(declaration)
+        proto.initializer = constants.sorted { $0.key < $1.key }.map { ONNXTensorProto($1, name: $0) }
+        proto.node = nodes.map { $0.proto(over: nil, file: nil) }
         return proto
     }
 }

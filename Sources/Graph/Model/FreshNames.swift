@@ -1,3 +1,5 @@
+import Operators
+
 /// Names for new values and nodes of a graph, unlike all that it has.
 public struct FreshNames: Sendable {
     private var values: Set<String>
@@ -7,7 +9,17 @@ public struct FreshNames: Sendable {
     public init(_ graph: Graph) {
         values = Set(graph.constants.keys).union(graph.inputs.map(\.name)).union(graph.nodes.flatMap(\.outputs))
         nodes = Set(graph.nodes.map(\.name))
+        for body in graph.nodes.flatMap(\.subgraphs.values) { add(body) }
     }
+
+    private mutating func add(_ body: Subgraph) {
+        values.formUnion(body.ownValues)
+        nodes.formUnion(body.nodes.map(\.name))
+        for inner in body.nodes.flatMap(\.subgraphs.values) { add(inner) }
+    }
+
+    /// All of them, of values and of nodes.
+    var all: Set<String> { values.union(nodes) }
 
     /// `base`, or with the first number that makes it unlike all others: `base_1`.
     public mutating func value(_ base: String) -> String { Self.fresh(base, &values) }

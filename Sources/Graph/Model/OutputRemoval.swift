@@ -17,7 +17,7 @@ extension Graph {
     private func ancestors(of values: [String]) -> Set<String> {
         var result = Set(values)
         for node in nodes.reversed() where !result.isDisjoint(with: node.outputs) {
-            result.formUnion(node.inputs)
+            result.formUnion(node.uses)
         }
         result.remove("")
         return result

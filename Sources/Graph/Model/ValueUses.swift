@@ -13,7 +13,7 @@ public struct ValueUses: Sendable {
         var consumers: [String: [Int]] = [:]
         for (index, node) in graph.nodes.enumerated() {
             for name in node.outputs where !name.isEmpty { producers[name] = index }
-            for name in Set(node.inputs) where !name.isEmpty { consumers[name, default: []].append(index) }
+            for name in Set(node.uses) { consumers[name, default: []].append(index) }
         }
         self.producers = producers
         self.consumers = consumers
@@ -35,7 +35,7 @@ public struct ValueUses: Sendable {
 extension Graph {
     /// Indices of the nodes that use the value. For many questions about one graph, make a `ValueUses`.
     public func consumers(of value: String) -> [Int] {
-        nodes.indices.filter { nodes[$0].inputs.contains(value) }
+        nodes.indices.filter { nodes[$0].uses.contains(value) }
     }
 
     /// Index of the node that makes the value; nil for inputs and constants.

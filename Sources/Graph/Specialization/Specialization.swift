@@ -8,39 +8,25 @@ extension Graph {
     /// - Throws: `GraphError`: inputShapeMismatch for shapes that do not fit the declarations, and what the operators
     ///   find wrong, naming the node.
     public func specialized(inputShapes: [String: Shape]) throws -> SpecializedGraph {
-        let types = try inputTypes(inputShapes)
-        var specialization = Specialization(graph: self, inputTypes: types)
-        try specialization.add(usefulNodes())
-        return specialization.result(for: self)
+        try specialized(inputShapes: inputShapes, postpones: false)
     }
 
-    /// The graph with inputs made constants where operators must know them before they compute: those that say extents, places or
-    /// bounds. The graph itself where there are none.
-    /// - Parameter values: of all inputs.
-    package func bindingParameters(_ values: [String: Tensor]) -> Graph {
-        var bound = self
-        // Each round binds an input, or ends.
-        while true {
-            let fed = values.filter { bound.isInput($0.key) }
-            do {
-                _ = try bound.specialized(inputShapes: fed.mapValues(\.shape))
-                return bound
-            } catch let error as GraphError where error.code == .unknownParameter {
-                let parameters = bound.inputs.filter { input in
-                    input.name == error.tensor || input.elementType != .float32 || fed[input.name]?.count == 1
-                }.map(\.name).filter { fed[$0] != nil }
-                guard !parameters.isEmpty else { return bound }
-                bound.inputs.removeAll { parameters.contains($0.name) }
-                for name in parameters { bound.constants[name] = values[name] }
-            } catch {
-                // Whoever computes the graph says what else is wrong.
-                return bound
-            }
-        }
+    /// The graph for given input shapes as far as shapes go: nodes that ask for a value which the samples give, such as a
+    /// condition or the places of what is not zero, are left in its `remainder`.
+    /// - Throws: as `specialized` does, but for values that are not known.
+    public func stagedSpecialization(inputShapes: [String: Shape]) throws -> SpecializedGraph {
+        try specialized(inputShapes: inputShapes, postpones: true)
+    }
+
+    private func specialized(inputShapes: [String: Shape], postpones: Bool) throws -> SpecializedGraph {
+        let types = try inputTypes(inputShapes)
+        var specialization = Specialization(graph: self, inputTypes: types)
+        try specialization.add(usefulNodes(), postpones: postpones)
+        return try specialization.result()
     }
 
     /// The graph with all nodes computed whose inputs are constants (weights that are filled in, transposed or cast, for
-    /// example); shapes need not be known. Names and everything else stay.
+    /// example), and branches of If in its place whose condition is a constant; shapes need not be known. Names and everything else stay.
     /// - Throws: `GraphError` naming the node.
     public func foldingConstants() throws -> Graph {
         let uses = ValueUses(self)
@@ -48,8 +34,14 @@ extension Graph {
         var specialization = Specialization(graph: self, inputTypes: [:])
         folded.nodes = []
         var left: [Node] = []
-        for node in nodes {
-            let trimmed = node.withoutUnusedOutputs(uses)
+        // Nodes of a branch that is taken whatever the samples are come in the place of their If.
+        var pending = nodes.reversed().map { (node: $0, isOwn: true) }
+        while let (node, isOwn) = pending.popLast() {
+            if let branch = try specialization.takenBranch(node) {
+                pending += branch.reversed().map { ($0, false) }
+                continue
+            }
+            let trimmed = isOwn ? node.withoutUnusedOutputs(uses) : node
             if !node.inputs.isEmpty, node.inputs.allSatisfy({ $0.isEmpty || specialization.constants[$0] != nil }),
                 try specialization.fold(trimmed)
             {
@@ -71,7 +63,7 @@ extension Graph {
         var useful: [Node] = []
         let uses = ValueUses(self)
         for node in nodes.reversed() where !needed.isDisjoint(with: node.outputs) {
-            needed.formUnion(node.inputs.filter { !$0.isEmpty })
+            needed.formUnion(node.uses)
             useful.append(node.withoutUnusedOutputs(uses))
         }
         return useful.reversed()
@@ -100,6 +92,18 @@ extension Graph {
             types[input.name] = type
         }
         return types
+    }
+}
+
+extension SpecializedGraph.Remainder {
+    /// The remainder for the values of its inputs, which may leave a remainder of its own.
+    /// - Parameter values: of all inputs.
+    /// - Throws: `GraphError`.
+    public func specialized(_ values: [String: Tensor]) throws -> SpecializedGraph {
+        var bound = graph
+        bound.inputs.removeAll { parameters.contains($0.name) }
+        for name in parameters { bound.constants[name] = values[name] }
+        return try bound.stagedSpecialization(inputShapes: [:])
     }
 }
 

@@ -6,45 +6,123 @@ import Tensors
 struct Specialization {
     /// A folded value larger than this is refused: a few bytes of a file could otherwise ask for any amount of memory.
     static let maximumFoldedBytes = 1 << 32
+    /// More nodes that others stand for are refused, for the same reason.
+    private static let maximumExpandedNodes = 1_000_000
 
+    private let graph: Graph
     private(set) var constants: [String: Tensor]
     private var types: [String: ValueType]
     private var steps: [SpecializedGraph.Step] = []
-    private let opsetVersion: Int
-    /// Why each node was left out that cannot be computed with the inputs that it has here.
+    /// The values of each sequence, in order.
+    private var sequences: [String: [String]] = [:]
+    /// Why each node was left out that is not computed with inputs of these types.
     private var refused: [GraphError] = []
+    /// What postponed nodes ask for.
+    private var unknown: [GraphError] = []
+    /// Nodes that ask for a value which the samples give, and those that need what these make, in order.
+    private var postponed: [Node] = []
+    /// What they make.
+    private var late: Set<String> = []
+    private var expandedNodes = 0
+    private lazy var names = ExpansionNames(FreshNames(graph).all)
 
     init(graph: Graph, inputTypes: [String: ValueType]) {
+        self.graph = graph
         constants = graph.constants
         types = inputTypes.merging(graph.constants.mapValues { ValueType($0.elementType, $0.shape) }) { $1 }
-        opsetVersion = graph.opsetVersion
     }
 
-    /// Folds the nodes or adds them as steps, in order.
+    private var opsetVersion: Int { graph.opsetVersion }
+
+    /// Folds the nodes, expands them or adds them as steps, in order.
+    /// - Parameter postpones: whether nodes may be left for later that ask for a value which the samples give.
     /// - Throws: `GraphError`; where nodes are not computed with their inputs, one that lists the op types of all of them.
-    mutating func add(_ nodes: [Node]) throws {
-        for node in nodes {
-            do {
-                try add(node)
-            } catch let error as GraphError where [.unsupportedOperators, .unknownParameter].contains(error.code) {
-                refused.append(error)
-            } catch  where !refused.isEmpty {
-                // What else is wrong may come of the nodes that were left out.
-            }
-        }
-        guard var error = refused.first else { return }
-        if refused.count > 1 {
-            error.found = Set(refused.compactMap(\.opType)).sorted().joined(separator: ", ")
+    mutating func add(_ nodes: [Node], postpones: Bool) throws {
+        // What a node stands for comes in its place: a loop may be as deep as it has turns.
+        var pending = Array(nodes.reversed())
+        while let node = pending.popLast() { pending += try addOrLeave(node).reversed() }
+        let left = refused.isEmpty && !postpones ? unknown : refused
+        guard var error = left.first else { return }
+        if left.count > 1 {
+            error.found = Set(left.compactMap(\.opType)).sorted().joined(separator: ", ")
         }
         throw error
     }
 
-    private mutating func add(_ node: Node) throws {
+    /// - Returns: the nodes that it stands for, where it is expanded.
+    private mutating func addOrLeave(_ node: Node) throws -> [Node] {
+        do {
+            return try add(node)
+        } catch let error as GraphError where error.code == .unknownParameter {
+            if let value = error.tensor, !late.contains(value) { unknown.append(error) }
+            postpone(node)
+        } catch let error as GraphError where error.code == .unsupportedOperators {
+            refused.append(error)
+        } catch  where !refused.isEmpty {
+            // What else is wrong may come of the nodes that were left out.
+        }
+        return []
+    }
+
+    private mutating func postpone(_ node: Node) {
+        postponed.append(node)
+        late.formUnion(node.outputs)
+        late.remove("")
+    }
+
+    private mutating func add(_ node: Node) throws -> [Node] {
         try naming(node) {
             let meaning = try KnownOperators.make(node: node, opsetVersion: opsetVersion)
-            let inputs = try operands(of: node)
-            if try fold(node, meaning, inputs) { return }
-            try addStep(node, meaning, inputs)
+            if let expanded = meaning as? any ExpandedOperator { return try expand(node, expanded) }
+            if node.opType == "Identity", let values = sequences[node.inputs[0]] {
+                sequences[node.outputs[0]] = values
+            } else if node.inputs.contains(where: late.contains) {
+                postpone(node)
+            } else {
+                let inputs = try operands(of: node)
+                if try !fold(node, meaning, inputs) { try addStep(node, meaning, inputs) }
+            }
+            return []
+        }
+    }
+
+    /// - Returns: the nodes that the node stands for.
+    private mutating func expand(_ node: Node, _ meaning: any ExpandedOperator) throws -> [Node] {
+        let inputs = try node.inputs.map { name -> ExpandedInput? in
+            if name.isEmpty { return nil }
+            if let values = sequences[name] { return .sequence(values) }
+            if late.contains(name) { return .later(name) }
+            return .tensor(try operand(name, of: node))
+        }
+        var scope = ExpansionScope(prefix: node.name, names: names)
+        let expansion = try meaning.expansion(inputs, in: &scope)
+        expandedNodes += expansion.nodes.count
+        guard expandedNodes <= Self.maximumExpandedNodes else {
+            throw GraphError(
+                .unsupportedOperators, at: node, expected: "at most \(Self.maximumExpandedNodes) nodes in all turns",
+                found: "more")
+        }
+        for (name, constant) in expansion.constants {
+            constants[name] = constant
+            types[name] = ValueType(constant.elementType, constant.shape)
+        }
+        sequences.merge(expansion.sequences) { $1 }
+        return expansion.nodes
+    }
+
+    /// The nodes of an If whose condition is a constant; nil for all other nodes.
+    mutating func takenBranch(_ node: Node) throws -> [Node]? {
+        guard node.opType == "If", node.inputs.count == 1, constants[node.inputs[0]] != nil else { return nil }
+        return try naming(node) {
+            let meaning = try KnownOperators.make(node: node, opsetVersion: opsetVersion)
+            guard let branch = meaning as? Branch else { return nil }
+            var scope = ExpansionScope(prefix: node.name, names: names)
+            let expansion = try branch.expansion([.tensor(operand(node.inputs[0], of: node))], in: &scope)
+            for (name, constant) in expansion.constants {
+                constants[name] = constant
+                types[name] = ValueType(constant.elementType, constant.shape)
+            }
+            return expansion.nodes
         }
     }
 
@@ -99,11 +177,17 @@ struct Specialization {
     }
 
     private func operands(of node: Node) throws -> [OperatorInput?] {
-        try node.inputs.map { name in
-            if name.isEmpty { return nil }
-            guard let type = types[name] else { throw GraphError(.undefinedValue, at: node, tensor: name) }
-            return OperatorInput(name: name, type: type, constant: constants[name])
+        try node.inputs.map { $0.isEmpty ? nil : try operand($0, of: node) }
+    }
+
+    private func operand(_ name: String, of node: Node) throws -> OperatorInput {
+        guard let type = types[name] else {
+            guard sequences[name] == nil else {
+                throw GraphError(.invalidInput, at: node, tensor: name, expected: "a tensor", found: "a sequence")
+            }
+            throw GraphError(.undefinedValue, at: node, tensor: name)
         }
+        return OperatorInput(name: name, type: type, constant: constants[name])
     }
 
     /// Adds the node to errors that do not name one.
@@ -118,9 +202,16 @@ struct Specialization {
     }
 
     /// Without steps and constants that no output depends on any more, now that shapes are known.
-    func result(for graph: Graph) -> SpecializedGraph {
+    func result() throws -> SpecializedGraph {
+        if let output = graph.outputs.first(where: { sequences[$0.name] != nil }) {
+            throw GraphError(
+                .unsupportedElementType, tensor: output.name, expected: "outputs that are tensors",
+                found: "a sequence")
+        }
         let inputs = graph.inputs.map(\.name)
-        let outputs = graph.outputs.map(\.name)
+        let remainder = postponed.isEmpty ? nil : try remainder()
+        var outputs = graph.outputs.map(\.name).filter { !late.contains($0) }
+        outputs += (remainder?.graph.inputs ?? []).map(\.name).filter { !outputs.contains($0) }
         var needed = Set(outputs)
         var kept: [SpecializedGraph.Step] = []
         for step in steps.reversed() where !needed.isDisjoint(with: step.node.outputs) {
@@ -131,6 +222,39 @@ struct Specialization {
         return SpecializedGraph(
             inputs: inputs, outputs: outputs, steps: kept.reversed(),
             constants: constants.filter { needed.contains($0.key) },
-            types: types.filter { needed.contains($0.key) || inputs.contains($0.key) || made.contains($0.key) })
+            types: types.filter { needed.contains($0.key) || inputs.contains($0.key) || made.contains($0.key) },
+            remainder: remainder)
+    }
+
+    /// The postponed nodes as a graph, whose inputs are what the steps give to it.
+    private func remainder() throws -> SpecializedGraph.Remainder {
+        var nodes: [Node] = []
+        var listed: Set<String> = []
+        for name in postponed.flatMap(\.uses) where sequences[name] != nil && listed.insert(name).inserted {
+            let values = sequences[name] ?? []
+            nodes.append(
+                Node(
+                    name: "sequence \(name)", opType: values.isEmpty ? "SequenceEmpty" : "SequenceConstruct",
+                    inputs: values, outputs: [name]))
+        }
+        nodes += postponed
+        var rest = Graph(
+            name: graph.name, inputs: [], outputs: graph.outputs.filter { late.contains($0.name) }, nodes: nodes,
+            constants: [:], opsetVersion: opsetVersion)
+        var known = late.union(listed)
+        for name in nodes.flatMap(\.uses) where known.insert(name).inserted {
+            if let constant = constants[name] {
+                rest.constants[name] = constant
+            } else if let type = types[name] {
+                rest.inputs.append(
+                    ValueInfo(
+                        name: name, elementType: type.elementType, dimensions: type.shape.dimensions.map { .fixed($0) })
+                )
+            }
+        }
+        let asked = Set(unknown.compactMap(\.tensor))
+        let parameters = rest.inputs.map(\.name).filter(asked.contains)
+        if parameters.isEmpty, let error = unknown.first { throw error }
+        return .init(graph: rest, parameters: parameters)
     }
 }

@@ -38,4 +38,5 @@ public enum Attribute: Sendable, Equatable {
     case ints([Int])
     case floats([Float])
     case strings([String])
+    indirect case graph(Subgraph)
 }

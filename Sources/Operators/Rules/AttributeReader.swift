@@ -101,6 +101,14 @@ struct AttributeReader {
         }
     }
 
+    mutating func graph(_ name: String) throws -> Subgraph {
+        switch take(name) {
+        case nil: throw GraphError(.invalidAttribute, at: node, expected: "\(name): graph", found: "none")
+        case .graph(let value)?: return value
+        case let other?: throw mismatch(name, "graph", other)
+        }
+    }
+
     /// Accepts an attribute that does not matter here.
     mutating func ignore(_ names: String...) {
         unread.subtract(names)
@@ -127,6 +135,7 @@ extension Attribute {
         case .ints: "ints"
         case .floats: "floats"
         case .strings: "strings"
+        case .graph: "graph"
         }
     }
 }

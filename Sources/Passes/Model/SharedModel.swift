@@ -25,7 +25,7 @@ package final class SharedModel: Sendable {
     /// - Throws: `GraphError` for shapes that do not fit the graph.
     package func specialized(_ inputShapes: [String: Shape]) throws -> SpecializedGraph {
         if let known = specialized.withLock({ $0[inputShapes] }) { return known }
-        let made = try graph.specialized(inputShapes: inputShapes)
+        let made = try graph.stagedSpecialization(inputShapes: inputShapes)
         return specialized.withLock { specialized in
             if let known = specialized[inputShapes] { return known }
             if specialized.count >= Self.limit { specialized.removeAll() }

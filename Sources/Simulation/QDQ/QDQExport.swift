@@ -77,8 +77,8 @@ private struct QDQBuilder {
         }
         for node in source.nodes {
             let bias = quantizedBias(of: node)
-            for name in node.inputs { try addConstant(name) }
-            var rewritten = node
+            for name in node.uses { try addConstant(name) }
+            var rewritten = node.renamingCaptures(replacements)
             rewritten.inputs = node.inputs.map { replacements[$0] ?? $0 }
             if let bias { rewritten.inputs[2] = bias }
             // An output keeps its name, and what is rounded to become it gets another.
