@@ -8,14 +8,15 @@ import Tensors
 import TestSupport
 import Testing
 
-/// ONNX's own node tests, those that Tests/Golden/NodeTests has, as they are: every input is fed.
+/// ONNX's own node tests, those that Tests/Golden/NodeTests has, and networks of operators that are computed by their
+/// definitions, those of Tests/Golden/Definitions, as they are: every input is fed.
 @Suite struct NodeTests {
-    private static let folder = goldenFolder("NodeTests")
+    private static let folder = goldenFolder("NodeTests").deletingLastPathComponent()
 
-    static let names: [String] = {
-        let files = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-        return files.filter { $0.hasSuffix(".onnx") }.map { String($0.dropLast(5)) }.sorted()
-    }()
+    static let names: [String] = ["NodeTests", "Definitions"].flatMap { group in
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: goldenFolder(group).path)) ?? []
+        return files.filter { $0.hasSuffix(".onnx") }.map { "\(group)/\($0.dropLast(5))" }.sorted()
+    }
 
     /// - Returns: whether all of its operators are known.
     private static func isKnown(_ name: String) throws -> Bool {

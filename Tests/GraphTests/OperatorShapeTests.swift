@@ -50,8 +50,9 @@ import Testing
         for golden in try GoldenCase<[String: GoldenArray]>.read("folding.json") {
             seen.formUnion(try golden.graph().nodes.map(\.opType))
         }
-        let models = try FileManager.default.contentsOfDirectory(
-            at: goldenFolder("NodeTests"), includingPropertiesForKeys: nil)
+        let models = try ["Definitions", "NodeTests"].flatMap {
+            try FileManager.default.contentsOfDirectory(at: goldenFolder($0), includingPropertiesForKeys: nil)
+        }
         for model in models where model.pathExtension == "onnx" {
             seen.formUnion(try ONNXModelProto(serializedBytes: Data(contentsOf: model)).graph.node.map(\.opType))
         }

@@ -82,6 +82,7 @@ extension RulePickingOperator {
 
 extension BlockRearrangement: RulePickingOperator {}
 extension IndexedGather: RulePickingOperator {}
+extension MaxUnpooling: RulePickingOperator {}
 extension ReverseSequence: RulePickingOperator {}
 extension Triangle: RulePickingOperator {}
 

@@ -1,4 +1,5 @@
-/// The operators that are known, by ONNX op type: the one place beside its own file where the rule of an operator stands.
+/// The operators that are known, by ONNX op type: the one place beside its own file where the rule of an operator
+/// stands.
 public enum KnownOperators {
     /// Swift cannot list the conforming types by itself.
     private static let all: [any Operator.Type] = [
@@ -7,10 +8,11 @@ public enum KnownOperators {
         ElementTest.self, ElementwiseBinary.self, ElementwiseUnary.self, ElementwiseVariadic.self, Expand.self,
         ExtremePlace.self, FilledConstant.self, Gather.self, GeneralMatrixProduct.self, GlobalPooling.self,
         GroupedNormalization.self, Hardmax.self, IdentityMatrix.self, IndexedGather.self, LayerNormalization.self,
-        LinearQuantization.self, LocalResponseNormalization.self, MatrixProduct.self, NormNormalization.self,
-        NumberRange.self, OneHot.self, Pad.self, Pooling.self, Ranking.self, Recurrence.self, Reduce.self,
-        Reshaping.self, Resize.self, ReverseSequence.self, Scatter.self, Selection.self, ShapeQuery.self, Slice.self,
-        Softmax.self, Split.self, Tile.self, Transpose.self, TransposedConvolution.self, Triangle.self,
+        LinearQuantization.self, LocalResponseNormalization.self, MatrixProduct.self, MaxUnpooling.self,
+        NormNormalization.self, NormPooling.self, NumberRange.self, OneHot.self, Pad.self, Pooling.self, Ranking.self,
+        Recurrence.self, Reduce.self, Reshaping.self, Resize.self, ReverseSequence.self, Scatter.self, Selection.self,
+        ShapeQuery.self, Slice.self, Softmax.self, Split.self, Tile.self, Transpose.self, TransposedConvolution.self,
+        Triangle.self,
     ]
 
     private static let byType: [String: any Operator.Type] = {
