@@ -81,6 +81,7 @@ extension RulePickingOperator {
 }
 
 extension BlockRearrangement: RulePickingOperator {}
+extension CenterCropPad: RulePickingOperator {}
 extension IndexedGather: RulePickingOperator {}
 extension MaxUnpooling: RulePickingOperator {}
 extension ReverseSequence: RulePickingOperator {}

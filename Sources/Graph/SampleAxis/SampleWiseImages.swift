@@ -14,9 +14,44 @@ extension [SampleInput?] {
     }
 }
 
+extension GridSampling: SampleWiseOperator {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        inputs.together(0, 1)
+    }
+}
+
+extension AffineGrid: SampleWiseOperator {
+    package var extentInputs: Range<Int> { 1..<2 }
+
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        inputs.together(0)
+    }
+}
+
+extension DeformableConvolution: SampleWiseOperator {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        inputs.together(0, 2, 4)
+    }
+}
+
+extension ColumnsToImage: BatchedOperator {}
+
 extension NormPooling: SampleWiseOperator {
     /// Channels are treated alike as well.
     package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
         inputs.ofFirst.flatMap { $0.axis < 2 ? $0 : nil }
+    }
+}
+
+extension CenterCropPad: SampleWiseOperator {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
+        let axes = try resolvedAxes(rank: outputs[0].rank)
+        return inputs.ofFirst.flatMap { axes.contains($0.axis) ? nil : $0 }
+    }
+}
+
+extension Determinant: SampleWiseOperator {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        inputs.ofFirst.flatMap { $0.axis < outputs[0].rank ? $0 : nil }
     }
 }

@@ -3,16 +3,17 @@
 public enum KnownOperators {
     /// Swift cannot list the conforming types by itself.
     private static let all: [any Operator.Type] = [
-        Accumulation.self, BatchNormalization.self, BitwiseFunction.self, BlockRearrangement.self, Cast.self,
-        CastLike.self, Clip.self, Comparison.self, Concat.self, ConstantValue.self, Convolution.self, Einsum.self,
+        Accumulation.self, AffineGrid.self, BatchNormalization.self, BitwiseFunction.self, BlockRearrangement.self,
+        Cast.self, CastLike.self, CenterCropPad.self, Clip.self, ColumnsToImage.self, Comparison.self, Concat.self,
+        ConstantValue.self, Convolution.self, DeformableConvolution.self, Determinant.self, Einsum.self,
         ElementTest.self, ElementwiseBinary.self, ElementwiseUnary.self, ElementwiseVariadic.self, Expand.self,
         ExtremePlace.self, FilledConstant.self, Gather.self, GeneralMatrixProduct.self, GlobalPooling.self,
-        GroupedNormalization.self, Hardmax.self, IdentityMatrix.self, IndexedGather.self, LayerNormalization.self,
-        LinearQuantization.self, LocalResponseNormalization.self, MatrixProduct.self, MaxUnpooling.self,
-        NormNormalization.self, NormPooling.self, NumberRange.self, OneHot.self, Pad.self, Pooling.self, Ranking.self,
-        Recurrence.self, Reduce.self, Reshaping.self, Resize.self, ReverseSequence.self, Scatter.self, Selection.self,
-        ShapeQuery.self, Slice.self, Softmax.self, Split.self, Tile.self, Transpose.self, TransposedConvolution.self,
-        Triangle.self,
+        GridSampling.self, GroupedNormalization.self, Hardmax.self, IdentityMatrix.self, IndexedGather.self,
+        LayerNormalization.self, LinearQuantization.self, LocalResponseNormalization.self, MatrixProduct.self,
+        MaxUnpooling.self, NormNormalization.self, NormPooling.self, NumberRange.self, OneHot.self, Pad.self,
+        Pooling.self, Ranking.self, Recurrence.self, Reduce.self, RegionPooling.self, Reshaping.self, Resize.self,
+        ReverseSequence.self, Scatter.self, Selection.self, ShapeQuery.self, Slice.self, Softmax.self, Split.self,
+        Tile.self, Transpose.self, TransposedConvolution.self, Triangle.self,
     ]
 
     private static let byType: [String: any Operator.Type] = {
