@@ -82,6 +82,7 @@ extension RulePickingOperator {
 
 extension BlockRearrangement: RulePickingOperator {}
 extension CenterCropPad: RulePickingOperator {}
+extension Compression: RulePickingOperator {}
 extension IndexedGather: RulePickingOperator {}
 extension MaxUnpooling: RulePickingOperator {}
 extension ReverseSequence: RulePickingOperator {}

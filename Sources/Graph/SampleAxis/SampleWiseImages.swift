@@ -50,6 +50,14 @@ extension CenterCropPad: SampleWiseOperator {
     }
 }
 
+extension Compression: SampleWiseOperator {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
+        guard let axis else { return nil }
+        let taken = try node.resolveAxis(axis, rank: outputs[0].rank)
+        return inputs.ofFirst.flatMap { $0.axis == taken ? nil : $0 }
+    }
+}
+
 extension Determinant: SampleWiseOperator {
     package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
         inputs.ofFirst.flatMap { $0.axis < outputs[0].rank ? $0 : nil }

@@ -4,16 +4,17 @@ public enum KnownOperators {
     /// Swift cannot list the conforming types by itself.
     private static let all: [any Operator.Type] = [
         Accumulation.self, AffineGrid.self, BatchNormalization.self, BitwiseFunction.self, BlockRearrangement.self,
-        Cast.self, CastLike.self, CenterCropPad.self, Clip.self, ColumnsToImage.self, Comparison.self, Concat.self,
-        ConstantValue.self, Convolution.self, DeformableConvolution.self, Determinant.self, Einsum.self,
-        ElementTest.self, ElementwiseBinary.self, ElementwiseUnary.self, ElementwiseVariadic.self, Expand.self,
-        ExtremePlace.self, FilledConstant.self, Gather.self, GeneralMatrixProduct.self, GlobalPooling.self,
-        GridSampling.self, GroupedNormalization.self, Hardmax.self, IdentityMatrix.self, IndexedGather.self,
-        LayerNormalization.self, LinearQuantization.self, LocalResponseNormalization.self, MatrixProduct.self,
-        MaxUnpooling.self, NormNormalization.self, NormPooling.self, NumberRange.self, OneHot.self, Pad.self,
+        Cast.self, CastLike.self, CenterCropPad.self, Clip.self, ColumnsToImage.self, Comparison.self,
+        Compression.self, Concat.self, ConstantValue.self, Convolution.self, DeformableConvolution.self,
+        Determinant.self, Einsum.self, ElementTest.self, ElementwiseBinary.self, ElementwiseUnary.self,
+        ElementwiseVariadic.self, Expand.self, ExtremePlace.self, FilledConstant.self, Gather.self,
+        GeneralMatrixProduct.self, GlobalPooling.self, GridSampling.self, GroupedNormalization.self, Hardmax.self,
+        IdentityMatrix.self, IndexedGather.self, LayerNormalization.self, LinearQuantization.self,
+        LocalResponseNormalization.self, MatrixProduct.self, MaxUnpooling.self, NonMaximumSuppression.self,
+        NonZeroPlaces.self, NormNormalization.self, NormPooling.self, NumberRange.self, OneHot.self, Pad.self,
         Pooling.self, Ranking.self, Recurrence.self, Reduce.self, RegionPooling.self, Reshaping.self, Resize.self,
         ReverseSequence.self, Scatter.self, Selection.self, ShapeQuery.self, Slice.self, Softmax.self, Split.self,
-        Tile.self, Transpose.self, TransposedConvolution.self, Triangle.self,
+        Tile.self, Transpose.self, TransposedConvolution.self, Triangle.self, UniqueElements.self,
     ]
 
     private static let byType: [String: any Operator.Type] = {
