@@ -63,3 +63,17 @@ extension Determinant: SampleWiseOperator {
         inputs.ofFirst.flatMap { $0.axis < outputs[0].rank ? $0 : nil }
     }
 }
+
+extension DiscreteFourierTransform: SampleWiseOperator {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
+        let own = isShortTime ? 1 : try form(inputs: inputs.values).axis
+        let last = (inputs.first??.shape.rank ?? 0) - 1
+        return inputs.ofFirst.flatMap { [own, last].contains($0.axis) ? nil : $0 }
+    }
+}
+
+extension SequenceCounts: SampleWiseOperator {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        inputs.ofFirst.flatMap { outputs[0].rank == 2 && $0.axis == 0 ? $0 : nil }
+    }
+}
