@@ -4,18 +4,18 @@ public enum KnownOperators {
     /// Swift cannot list the conforming types by itself.
     private static let all: [any Operator.Type] = [
         Accumulation.self, AffineGrid.self, BatchNormalization.self, BitwiseFunction.self, BlockRearrangement.self,
-        Cast.self, CastLike.self, CenterCropPad.self, Clip.self, ColumnsToImage.self, Comparison.self,
-        Compression.self, Concat.self, ConstantValue.self, Convolution.self, DeformableConvolution.self,
-        Determinant.self, DiscreteFourierTransform.self, Einsum.self, ElementTest.self, ElementwiseBinary.self,
-        ElementwiseUnary.self, ElementwiseVariadic.self, Expand.self, ExtremePlace.self, FilledConstant.self,
-        Gather.self, GeneralMatrixProduct.self, GlobalPooling.self, GridSampling.self, GroupedNormalization.self,
-        Hardmax.self, IdentityMatrix.self, IndexedGather.self, LayerNormalization.self, LinearQuantization.self,
-        LocalResponseNormalization.self, MatrixProduct.self, MaxUnpooling.self, MelWeightMatrix.self,
-        NonMaximumSuppression.self, NonZeroPlaces.self, NormNormalization.self, NormPooling.self, NumberRange.self,
-        OneHot.self, Pad.self, Pooling.self, Ranking.self, Recurrence.self, Reduce.self, RegionPooling.self,
-        Reshaping.self, Resize.self, ReverseSequence.self, Scatter.self, Selection.self, SequenceCounts.self,
-        ShapeQuery.self, Slice.self, Softmax.self, Split.self, Tile.self, Transpose.self, TransposedConvolution.self,
-        Triangle.self, UniqueElements.self, WindowFunction.self,
+        Cast.self, CastLike.self, CenterCropPad.self, ClassificationLoss.self, Clip.self, ColumnsToImage.self,
+        Comparison.self, Compression.self, Concat.self, ConstantValue.self, Convolution.self,
+        DeformableConvolution.self, Determinant.self, DiscreteFourierTransform.self, Einsum.self, ElementTest.self,
+        ElementwiseBinary.self, ElementwiseUnary.self, ElementwiseVariadic.self, Expand.self, ExtremePlace.self,
+        FilledConstant.self, Gather.self, GeneralMatrixProduct.self, GlobalPooling.self, GridSampling.self,
+        GroupedNormalization.self, Hardmax.self, IdentityMatrix.self, IndexedGather.self, LayerNormalization.self,
+        LinearQuantization.self, LocalResponseNormalization.self, MatrixProduct.self, MaxUnpooling.self,
+        MelWeightMatrix.self, NonMaximumSuppression.self, NonZeroPlaces.self, NormNormalization.self,
+        NormPooling.self, NumberRange.self, OneHot.self, Pad.self, Pooling.self, Ranking.self, Recurrence.self,
+        Reduce.self, RegionPooling.self, Reshaping.self, Resize.self, ReverseSequence.self, Scatter.self,
+        Selection.self, SequenceCounts.self, ShapeQuery.self, Slice.self, Softmax.self, Split.self, Tile.self,
+        Transpose.self, TransposedConvolution.self, Triangle.self, UniqueElements.self, WindowFunction.self,
     ]
 
     private static let byType: [String: any Operator.Type] = {
