@@ -39,6 +39,42 @@ extension LayerNormalization: EvaluatedOperator {
     }
 }
 
+extension BatchNormalization: EvaluatedOperator {
+    package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+        let operands = inputs.constants.map { $0.converted(to: .float64).elements(as: Double.self) }
+        let shape = types[0].shape
+        let channels = shape.rank > 1 ? shape[1] : 1
+        let pixels = shape.dimensions.dropFirst(2).reduce(1, *)
+        let factors = (0..<channels).map { operands[1][$0] / (operands[4][$0] + Double(epsilon)).squareRoot() }
+        let values = operands[0].enumerated().map { index, value in
+            let channel = index / pixels % channels
+            return (value - operands[3][channel]) * factors[channel] + operands[2][channel]
+        }
+        return [Tensor(shape: shape, values).converted(to: types[0].elementType)]
+    }
+}
+
+extension LocalResponseNormalization: EvaluatedOperator {
+    package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+        let data = inputs.constants[0]
+        let rows = AxisRows(data.shape, axis: 1)
+        let elements = data.converted(to: .float64).elements(as: Double.self)
+        var results = elements
+        for row in 0..<rows.count {
+            for channel in 0..<rows.extent {
+                let near = max(channel - (size - 1) / 2, 0)...min(channel + size / 2, rows.extent - 1)
+                let sum = near.reduce(0.0) { sum, other in
+                    let value = elements[rows.place(row: row, other)]
+                    return sum + value * value
+                }
+                let scale = Double(bias) + Double(alpha) / Double(size) * sum
+                results[rows.place(row: row, channel)] /= power(scale, Double(beta))
+            }
+        }
+        return [Tensor(shape: data.shape, results).converted(to: types[0].elementType)]
+    }
+}
+
 extension GroupedNormalization: EvaluatedOperator {
     package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
         let (data, scale, shift) = (inputs.constants[0], inputs.constants[1], inputs.constants[2])

@@ -130,6 +130,11 @@ extension Tensor {
     /// The numbers as float32.
     package var floats: [Float] { converted(to: .float32).elements(as: Float.self) }
 
+    /// Which elements are not zero; NaN is not.
+    package var truths: [Bool] {
+        converted(to: .bool).withUnsafeBytes { bytes in bytes.map { $0 != 0 } }
+    }
+
     /// Truth values.
     package init(shape: Shape, _ values: [Bool]) {
         let storage = TensorStorage(byteCount: values.count) { $0.copyBytes(from: values.map { $0 ? 1 : 0 }) }

@@ -50,7 +50,7 @@ import Testing
         for golden in try GoldenCase<[String: GoldenArray]>.read("folding.json") {
             seen.formUnion(try golden.graph().nodes.map(\.opType))
         }
-        let models = try ["ControlFlow", "NodeTests"].flatMap {
+        let models = try ["ControlFlow", "Definitions", "NodeTests"].flatMap {
             try FileManager.default.contentsOfDirectory(at: goldenFolder($0), includingPropertiesForKeys: nil)
         }
         for model in models where model.pathExtension == "onnx" {

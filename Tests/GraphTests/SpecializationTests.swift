@@ -64,6 +64,24 @@ import Testing
         #expect(error.code == .unknownParameter && error.node == "range" && error.tensor == "x")
     }
 
+    /// Extents that depend on elements ask for the elements.
+    @Test(arguments: ["NonZero", "Unique", "Compress", "NonMaxSuppression"])
+    func whatExtentsDependOnIsNamed(_ opType: String) throws {
+        var builder = ModelBuilder()
+        let others = opType == "NonMaxSuppression" ? ["scores"] : opType == "Compress" ? ["flags"] : []
+        builder.input("x", "1", "2", "4")
+        if opType == "Compress" {
+            builder.input("v", "2")
+            builder.node("Greater", ["v", "v"], ["flags"])
+        }
+        if opType == "NonMaxSuppression" { builder.input("scores", "1", "3", "2") }
+        builder.output("y", "?", "?")
+        builder.node(opType, ["x"] + others, ["y"], name: "n")
+        let error = try #require(throws: GraphError.self) { try builder.graph().specialized(inputShapes: [:]) }
+        #expect(error.code == .unknownParameter && error.node == "n")
+        #expect(error.tensor == (opType == "Compress" ? "flags" : "x"))
+    }
+
     @Test func aCastToTheSameTypeMovesNothing() throws {
         var builder = ModelBuilder()
         builder.input("x", "4")

@@ -86,7 +86,10 @@ extension RulePickingOperator {
 }
 
 extension BlockRearrangement: RulePickingOperator {}
+extension CenterCropPad: RulePickingOperator {}
+extension Compression: RulePickingOperator {}
 extension IndexedGather: RulePickingOperator {}
+extension MaxUnpooling: RulePickingOperator {}
 extension ReverseSequence: RulePickingOperator {}
 extension Triangle: RulePickingOperator {}
 

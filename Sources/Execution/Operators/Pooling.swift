@@ -3,6 +3,11 @@ import Operators
 import Tensors
 
 extension Pooling: ExecutableOperator {
+    /// The primitive does not tell where maxima are.
+    func isExecutable(_ unit: Unit, in graph: SpecializedGraph) -> Bool {
+        !unit.node.outputs.dropFirst().contains { !$0.isEmpty }
+    }
+
     func build(_ unit: Unit, in plan: PlanBuilder) throws {
         let input = unit.node.inputs[0]
         let inputShape = try plan.shape(input)

@@ -11,7 +11,9 @@ extension Graph {
     /// - 13: Squeeze, Unsqueeze, ReduceSum and Split take their axes and extents as inputs; Softmax, LogSoftmax and Hardmax go along
     ///   one axis where they had taken all axes from it on;
     /// - 14: BatchNormalization has one output unless it trains;
-    /// - 18: the other reductions take their axes as an input, and Split says into how many parts it cuts.
+    /// - 16: RoiAlign says that it had not shifted places;
+    /// - 18: the other reductions take their axes as an input, and Split says into how many parts it cuts;
+    /// - 20: DFT takes its axis as an input, and GridSample has other names for what it was.
     ///
     /// The rest of the changes are further element types, optional inputs and attributes with defaults that mean what was.
     /// - Parameter version: where it is not later than the graph's, the graph is returned as it is. At most 28.
@@ -56,6 +58,16 @@ private struct OpsetRaising {
             if case .int(let count)? = node.attributes["k"] { node.attributes["k"] = .ints([count]) }
             moveToInputs(["k"], of: &node)
         case "Scatter" where passes(11): node.opType = "ScatterElements"
+        case "RoiAlign" where passes(16):
+            node.attributes["coordinate_transformation_mode"] = .string("output_half_pixel")
+        case "DFT" where passes(20):
+            node.attributes["axis"] = node.attributes["axis"] ?? .int(1)
+            // The length has been an input always.
+            moveToInputs(["dft_length", "axis"], of: &node)
+        case "GridSample" where passes(20):
+            if case .string(let mode)? = node.attributes["mode"], mode.hasPrefix("bi") {
+                node.attributes["mode"] = .string(String(mode.dropFirst(2)))
+            }
         case "Softmax", "LogSoftmax", "Hardmax":
             if passes(13), node.attributes["axis"] != .int(-1) { return addFlattened(node) }
         case "BatchNormalization" where passes(14):

@@ -154,3 +154,13 @@ extension OneHot: SampleWiseOperator {
         return inputs.ofFirst.map { $0.axis < axis ? $0 : $0.moved(to: $0.axis + 1) }
     }
 }
+
+extension ClassificationLoss: SampleWiseOperator {
+    /// Losses that are not added up, of labels that have the samples where the scores have them.
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        guard reduction == .none, let position = inputs.first??.position, position.axis == 0,
+            inputs.count > 1, inputs[1]?.position == position, inputs.dropFirst(2).allSatisfy({ $0?.position == nil })
+        else { return nil }
+        return position
+    }
+}

@@ -104,9 +104,9 @@ extension Convolution: BatchedOperator {}
 extension LocalResponseNormalization: BatchedOperator {}
 
 extension Pooling: SampleWiseOperator {
-    /// Channels are treated alike as well.
+    /// Channels are treated alike as well. The places of maxima are numbers among the elements of all samples.
     package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
-        inputs.ofFirst.flatMap { $0.axis < 2 ? $0 : nil }
+        outputs.count > 1 ? nil : inputs.ofFirst.flatMap { $0.axis < 2 ? $0 : nil }
     }
 }
 

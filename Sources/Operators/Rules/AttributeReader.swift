@@ -1,3 +1,4 @@
+import ONNX
 import Tensors
 
 /// Reads a node's attributes and refuses those that nobody asked for: an attribute that is not understood could change
@@ -107,6 +108,16 @@ struct AttributeReader {
         case .graph(let value)?: return value
         case let other?: throw mismatch(name, "graph", other)
         }
+    }
+
+    /// An element type by its code in ONNX; float32 by default.
+    mutating func numberType(_ name: String) throws -> ElementType {
+        let code = try int(name, default: 1)
+        guard let type = ElementType(onnxCode: code), ![.bool, .int4, .uint4].contains(type) else {
+            throw GraphError(
+                .unsupportedElementType, at: node, expected: "\(name): a type of numbers", found: "\(code)")
+        }
+        return type
     }
 
     /// Accepts an attribute that does not matter here.

@@ -129,6 +129,23 @@ extension Node {
         }
     }
 
+    /// A shape whose extents are named freely, by constants or attributes: a few bytes of a file must not ask for any
+    /// amount of memory.
+    /// - Throws: `GraphError` where there are more than 2^26 elements.
+    func moderateShape(_ extents: [Int], tensor: String?) throws -> Shape {
+        var count = 1
+        for extent in extents {
+            let (product, overflow) = count.multipliedReportingOverflow(by: extent)
+            guard extent >= 0, !overflow, product <= 1 << 26 else {
+                throw GraphError(
+                    .invalidInput, at: self, tensor: tensor, expected: "extents of at most \(1 << 26) elements",
+                    found: "\(extents)")
+            }
+            count = product
+        }
+        return Shape(extents)
+    }
+
     /// Checks that an input has one element for each channel.
     func checkPerChannel(_ inputs: [OperatorInput?], _ index: Int, channels: Int) throws {
         guard let input = optional(inputs, index) else { return }

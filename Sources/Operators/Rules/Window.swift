@@ -35,6 +35,13 @@ public struct Window: Sendable, Equatable {
         self.ceilMode = ceilMode
     }
 
+    /// One window over all of each channel of an input [batch, channels, spatial...].
+    package static func whole(of shape: Shape) -> Window {
+        let extents = Array(shape.dimensions.dropFirst(2))
+        let ones = extents.map { _ in 1 }
+        return Window(kernel: extents, strides: ones, dilations: ones, padding: .valid, ceilMode: false)
+    }
+
     /// Attributes beyond this are refused, so that the arithmetic below cannot overflow.
     package static let limit = Int(Int32.max)
 

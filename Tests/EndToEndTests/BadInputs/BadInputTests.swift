@@ -105,7 +105,7 @@ private let factor = Int(environment["QUANTSIM_BAD_INPUT_FACTOR"] ?? "") ?? 1
 
     @Test func models() throws {
         let job = try SpoiledJob()
-        let files = try ["Execution", "NodeTests"].flatMap { folder in
+        let files = try ["Definitions", "Execution", "NodeTests"].flatMap { folder in
             try FileManager.default.contentsOfDirectory(
                 at: Self.golden.appendingPathComponent(folder), includingPropertiesForKeys: nil
             ).filter { $0.pathExtension == "onnx" }.sorted { $0.path < $1.path }

@@ -700,6 +700,12 @@ def definitions():
     c.op("GatherND", c.input("input", (2, 3, 4), batch=False), c.constant(np.array([[[0, 1], [2, 3]], [[1, 1], [-1, 0]]])),
          batch_dims=1, out="output")
     c.finish("output")
+    c = Case("center_crop_pad", opset=18)
+    c.op("CenterCropPad", c.input("input", (2, 4, 5)), c.constant(np.array([7, 2])), axes=[2, 1], out="output")
+    c.finish("output")
+    c = Case("compress")
+    c.op("Compress", c.input("input", (2, 4, 3)), c.constant(np.array([True, False, True, True])), axis=1, out="output")
+    c.finish("output")
     c = Case("reverse_sequence")
     c.op("ReverseSequence", c.input("input", (3, 4, 2), batch=False), c.constant(np.array([1, 4, 3])), batch_axis=0, time_axis=1,
          out="output")

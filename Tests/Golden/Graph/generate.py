@@ -194,6 +194,33 @@ def operators():
     case("ReduceSum", [[2, 3, 4]], 13)
     case("ReduceSum", [[2, 3, 4]], 13, noop_with_empty_axes=1)
     case("ReduceMean", [[2, 3]], 13, axes=[2])
+    for x, grid, opset in [([2, 3, 4, 5], [2, 6, 7, 2], 16), ([1, 2, 3, 4, 5], [1, 2, 2, 2, 3], 20), ([2, 3, 4, 5], [1, 6, 7, 2], 16),
+                           ([2, 3, 4, 5], [2, 6, 7, 3], 16)]:
+        case("GridSample", [x, grid], opset)
+    case("AffineGrid", [[2, 2, 3]], 20, {"size": i64(2, 3, 4, 5)})
+    case("AffineGrid", [[2, 2, 3]], 20, {"size": i64(2, 3, 4, 5, 6)})
+    case("RoiAlign", [[2, 3, 8, 8], [5, 4]], 16, {"images": i64(0, 1, 1, 0, 0)}, output_height=2, output_width=3)
+    case("RoiAlign", [[2, 3, 8, 8], [5, 5]], 16, {"images": i64(0, 1, 1, 0, 0)})
+    case("MaxRoiPool", [[2, 3, 8, 8], [4, 5]], pooled_shape=[2, 3])
+    case("MaxRoiPool", [[2, 3, 8, 8], [4, 4]], pooled_shape=[2, 3])
+    case("Col2Im", [[2, 18, 9]], 18, {"image": i64(5, 5), "block": i64(3, 3)})
+    case("Col2Im", [[2, 18, 8]], 18, {"image": i64(5, 5), "block": i64(3, 3)})
+    case("CenterCropPad", [[5, 6]], 18, {"shape": i64(3, 9)})
+    case("CenterCropPad", [[5, 6, 2]], 18, {"shape": i64(4)}, axes=[-2])
+    case("LpPool", [[2, 3, 9, 8]], 18, kernel_shape=[3, 2], strides=[2, 2], pads=[1, 0, 1, 1], ceil_mode=1)
+    case("LpPool", [[2, 3, 9]], 11, kernel_shape=[3, 2])
+    case("GlobalLpPool", [[2, 3, 9, 8]], p=3)
+    case("MaxPool", [[2, 3, 9, 8]], outputs=2, kernel_shape=[2, 2], strides=[2, 1])
+    case("Det", [[2, 3, 3]])
+    case("Det", [[2, 3, 2]])
+    case("Compress", [[3, 4]], constants={"condition": np.array([True, False, True])}, axis=0)
+    case("Compress", [[3, 4]], constants={"condition": np.array([True, False, True, True])}, axis=0)
+    case("Compress", [[3, 4]], constants={"condition": np.array([False, True, True])})
+    case("DFT", [[2, 9, 1]], onesided=1)
+    case("DFT", [[2, 9, 2]], 20, {"length": np.int64(12), "axis": np.int64(-2)}, inverse=1)
+    case("DFT", [[2, 9, 3]])
+    case("STFT", [[2, 40, 1]], constants={"step": np.int64(5), "-": 0, "length": np.int64(16)})
+    case("STFT", [[2, 40, 1]], constants={"step": np.int64(5), "-": 0, "length": np.int64(48)})
 
 
 FOLDING = []

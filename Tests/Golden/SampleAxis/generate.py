@@ -236,3 +236,37 @@ def _(m): m.op("Transpose", m.op("LayerNormalization", m.op("Transpose", "x", pe
 def _(m):
     batch = m.op("Slice", m.op("Shape", "x"), i(0), i(1))
     m.op("Slice", "x", i(0), m.op("Min", batch, i(100)), i(0), out="y")
+
+
+@build("sampled_by_own_grid", [2, 4, 5], opset=20)
+def _(m): m.op("GridSample", "x", m.op("Transpose", "x", perm=[0, 2, 3, 1]), out="y")
+
+
+@build("affine_grid", [2, 3], opset=20)
+def _(m):
+    batch = m.op("Slice", m.op("Shape", "x"), i(0), i(1))
+    m.op("AffineGrid", "x", m.op("Concat", batch, i(1, 3, 4), axis=0), out="y")
+
+
+@build("norm_pooled", [2, 4, 5])
+def _(m): m.op("LpPool", "x", kernel_shape=[2, 2], out="y")
+
+
+@build("center_cropped", [4, 5], opset=18)
+def _(m): m.op("CenterCropPad", "x", i(3, 7), axes=[1, 2], out="y")
+
+
+@build("spectrum", [6, 2])
+def _(m): m.op("DFT", "x", axis=1, out="y")
+
+
+@build("spectrum_over_batch", [6, 2])
+def _(m): m.op("DFT", "x", axis=0, out="y")
+
+
+@build("determinants", [3, 3])
+def _(m): m.op("Det", "x", out="y")
+
+
+@build("regions_of_first", [2, 6, 6], opset=16)
+def _(m): m.op("RoiAlign", "x", np.array([[0, 0, 4, 4]] * 5, np.float32), i(0, 0, 0, 0, 0), output_height=2, output_width=2, out="y")
