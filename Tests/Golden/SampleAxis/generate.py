@@ -236,3 +236,21 @@ def _(m): m.op("Transpose", m.op("LayerNormalization", m.op("Transpose", "x", pe
 def _(m):
     batch = m.op("Slice", m.op("Shape", "x"), i(0), i(1))
     m.op("Slice", "x", i(0), m.op("Min", batch, i(100)), i(0), out="y")
+
+
+@build("embedding", [6])
+def _(m):
+    ids = m.op("Cast", m.op("Abs", m.op("Mul", "x", np.array(2, np.float32))), to=TensorProto.INT64)
+    m.op("Softmax", m.op("Gather", f(16, 3), ids, axis=0), axis=-1, out="y")
+
+
+@build("picked_columns", [6])
+def _(m):
+    ids = m.op("Cast", m.op("Abs", m.op("Mul", "x", np.array(2, np.float32))), to=TensorProto.INT64)
+    m.op("Transpose", m.op("Gather", f(3, 16), ids, axis=1), perm=[1, 2, 0], out="y")
+
+
+@build("picked_columns_first", [3])
+def _(m):
+    ids = m.op("Cast", m.op("Abs", m.op("Mul", "x", np.array(2, np.float32))), to=TensorProto.INT64)
+    m.op("Gather", f(5, 16), ids, axis=1, out="y")
