@@ -86,13 +86,7 @@ public enum Inference {
             .run(whole: fed, tap: { quantizers.apply(to: $0) })
         let types = try model.specialized(fed.mapValues(\.shape)).types
         return graph.outputs.compactMap { output in
-            types[output.name].map { type in
-                let place = plan.typedOutput(output.name)
-                let storage = TensorStorage(byteCount: place.bytes.count) {
-                    $0.copyMemory(from: UnsafeRawBufferPointer(place.bytes))
-                }
-                return (output.name, Tensor(shape: type.shape, elementType: type.elementType, storage: storage))
-            }
+            types[output.name].map { _ in (output.name, Tensor(plan.typedOutput(output.name))) }
         }
     }
 
@@ -153,8 +147,9 @@ public enum Inference {
     ) throws -> [(name: String, tensor: Tensor)] {
         let lane = ModelLane(SharedModel(tiles.graph), taps: Set(quantizers.keys))
         var parts: [String: [Float]] = [:]
+        let runs = stride(from: 0, to: tiles.count, by: tiles.tile).map { $0..<min($0 + tiles.tile, tiles.count) }
         try lane.run(
-            inputs, count: tiles.count, tile: tiles.tile, tap: { quantizers.apply(to: $0) },
+            SampleGroup(count: tiles.count, inputs: inputs), tiles: runs, tap: { quantizers.apply(to: $0) },
             outputs: { _, plan in
                 for output in tiles.outputs { parts[output.name, default: []] += plan.output(output.name) }
             })
