@@ -72,7 +72,7 @@ let package = Package(
             "Passes",
             [
                 "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "ONNX", "Operators", "Quantization",
-                "Simulation", "Support", "Tensors", "Training",
+                "Simulation", "Support", "TensorFunctions", "Tensors", "Training",
             ]),
         module("JobFile", ["Datasets", "Quantization", "Simulation", "Support", "Training", "Yams"]),
         module("Reports", ["JobFile", "Quantization", "Simulation", "Support", "Tensors"]),

@@ -106,7 +106,7 @@ public struct DatasetSource: Sendable {
 
     private static func kind(of path: String) throws -> Kind {
         if isFolder(path) { return .folder }
-        if ImageFile.isNamedAsImage(path) { return .image }
+        if SampleFile.isNamedAsImage(path) { return .image }
         let lowercased = path.lowercased()
         if lowercased.hasSuffix(".npz") { return .npz }
         if lowercased.hasSuffix(".tar") { return .tar }

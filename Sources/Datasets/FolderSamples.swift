@@ -1,9 +1,9 @@
 import Foundation
 
-/// The images of a folder. Those directly in it come first and have no label; then those of each sub-folder, whose
-/// place among the classes, or among the sub-folders in sorted order where none are given, is the label. Sub-folders are
-/// searched all the way down. Names are sorted by their UTF-8 bytes, which is the order of code points; hidden entries are
-/// passed over. Holds the names of one sub-folder at a time.
+/// The images of a folder, or the `.npz` files where it has no images, each a sample. Those directly in it come first and have no
+/// label; then those of each sub-folder, whose place among the classes, or among the sub-folders in sorted order where none are
+/// given, is the label. Sub-folders are searched all the way down. Names are sorted by their UTF-8 bytes, which is the order of
+/// code points; hidden entries are passed over. Holds the names of one sub-folder at a time.
 final class FolderSamples: SampleStream {
     /// Deeper folders are surely a loop of links.
     private static let maximumDepth = 16
@@ -51,7 +51,7 @@ final class FolderSamples: SampleStream {
 
     func next() throws -> Sample? {
         guard let (name, label) = try nextName() else { return nil }
-        return try ImageFile.sample(path: root + "/" + name, key: name, source: root, label: label)
+        return try SampleFile.sample(path: root + "/" + name, key: name, source: root, label: label)
     }
 
     /// The next image's path relative to the folder, and its label; nil after the last.
@@ -90,14 +90,16 @@ final class FolderSamples: SampleStream {
             + folders.flatMap { try self.images(in: folder + "/" + $0, of: root, depth: depth + 1) }
     }
 
-    /// Files that are no images, at or below the folder, by their extensions.
+    /// Files that are no samples, at or below the folder, by their extensions.
     static func passedOver(path: String, depth: Int = 0) throws -> [String: Int] {
         var counts: [String: Int] = [:]
         guard depth < maximumDepth else { return counts }
-        for name in try FileManager.default.contentsOfDirectory(atPath: path) where !name.hasPrefix(".") {
+        let names = try FileManager.default.contentsOfDirectory(atPath: path).filter { !$0.hasPrefix(".") }
+        let hasImages = names.contains(where: SampleFile.isNamedAsImage)
+        for name in names {
             if isFolder(path + "/" + name) {
                 counts.merge(try passedOver(path: path + "/" + name, depth: depth + 1), uniquingKeysWith: +)
-            } else if !ImageFile.isNamedAsImage(name) {
+            } else if !(hasImages ? SampleFile.isNamedAsImage(name) : SampleFile.isNamedAsArrays(name)) {
                 let suffix = name.lastIndex(of: ".").map { String(name[$0...]) } ?? "no extension"
                 counts[suffix, default: 0] += 1
             }
@@ -105,50 +107,28 @@ final class FolderSamples: SampleStream {
         return counts
     }
 
-    /// The names of images and of folders, each sorted.
+    /// The names of images, or of `.npz` files where there are no images, and of folders, each sorted.
     private static func entries(of path: String) throws -> (images: [String], folders: [String]) {
         guard let directory = opendir(path) else { throw BufferedFile.systemError(path) }
         defer { closedir(directory) }
         var images: [String] = []
+        var arrays: [String] = []
         var folders: [String] = []
         while let entry = readdir(directory) {
             let name = withUnsafeBytes(of: &entry.pointee.d_name) {
                 String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
             }
             if name.hasPrefix(".") { continue }
-            if ImageFile.isNamedAsImage(name) {
+            if SampleFile.isNamedAsImage(name) {
                 images.append(name)
             } else if isFolder(path + "/" + name) {
                 folders.append(name)
+            } else if SampleFile.isNamedAsArrays(name) {
+                arrays.append(name)
             }
         }
-        return (images.sorted(by: precedesByBytes), folders.sorted(by: precedesByBytes))
-    }
-}
-
-/// A file that is one image.
-enum ImageFile {
-    static func isNamedAsImage(_ name: String) -> Bool {
-        guard let dot = name.lastIndex(of: ".") else { return false }
-        return ["jpg", "jpeg", "png"].contains(name[name.index(after: dot)...].lowercased())
-    }
-
-    /// The file as a sample. A file that has gone or cannot be read is a bad sample: the others are not affected.
-    static func sample(path: String, key: String, source: String, label: Int?) throws -> Sample {
-        let data: Data
-        do {
-            let file = try BufferedFile(path: path)
-            guard file.size <= SampleLimits.bytes else {
-                throw DatasetError(
-                    .sampleTooLarge, expected: "\(SampleLimits.bytes) bytes", found: "\(file.size) bytes")
-            }
-            data = try file.bytes(at: 0, count: file.size)
-        } catch let error as DatasetError {
-            var error = error.at(file: source, key: key)
-            if !error.isBadSample { error.code = .missingContent }
-            throw error
-        }
-        return Sample(key: key, source: source, content: .image(data), label: label)
+        let samples = images.isEmpty ? arrays : images
+        return (samples.sorted(by: precedesByBytes), folders.sorted(by: precedesByBytes))
     }
 }
 
@@ -162,7 +142,7 @@ final class ImageFileSamples: SampleStream {
     func next() throws -> Sample? {
         guard try skip(1) == 1 else { return nil }
         let name = path.split(separator: "/").last.map(String.init) ?? path
-        return try ImageFile.sample(path: path, key: name, source: path, label: nil)
+        return try SampleFile.sample(path: path, key: name, source: path, label: nil)
     }
 
     func skip(_ count: Int) throws -> Int {

@@ -66,4 +66,19 @@ struct RGBImage {
         let byteCount = 3 * width * height
         if pixels.count < byteCount { pixels = [UInt8](repeating: 0, count: byteCount) }
     }
+
+    /// Keeps the middle of the image, in place; of an odd number of pixels that go, the odd one goes below or to the right.
+    /// - Parameters: pixels, at most as many as there are.
+    mutating func crop(height: Int, width: Int) {
+        guard height != self.height || width != self.width else { return }
+        let (top, left, old) = ((self.height - height) / 2, (self.width - width) / 2, self.width)
+        pixels.withUnsafeMutableBufferPointer { pixels in
+            guard let start = pixels.baseAddress else { return }
+            // Rows only move towards the beginning, each behind the one before.
+            for row in 0..<height {
+                (start + 3 * row * width).update(from: start + 3 * ((row + top) * old + left), count: 3 * width)
+            }
+        }
+        (self.width, self.height) = (width, height)
+    }
 }

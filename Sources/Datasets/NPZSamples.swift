@@ -27,7 +27,7 @@ final class NPZSamples: SampleStream {
 /// What the arrays of an `.npz` file are to a sample. An array named `labels`, `label` or `y` (the first of these there
 /// is) holds the labels, one integer per sample, and is no input.
 struct NPZSampleForm {
-    private static let labelNames = ["labels", "label", "y"]
+    static let labelNames = ["labels", "label", "y"]
 
     private let path: String
     private let arrays: [NPZRowReader.Array]
@@ -61,7 +61,7 @@ struct NPZSampleForm {
         var label: Int?
         for (position, (array, tensor)) in zip(arrays, row).enumerated() {
             if position == labelIndex {
-                label = try integer(tensor, key: key)
+                label = try tensor.label(of: key, in: path)
             } else {
                 inputs[array.name] = tensor
             }
@@ -70,27 +70,5 @@ struct NPZSampleForm {
             throw DatasetError(.missingContent, file: path, key: key, expected: "arrays", found: "labels")
         }
         return Sample(key: key, source: path, content: .arrays(inputs), label: label)
-    }
-
-    private func integer(_ tensor: Tensor, key: String) throws -> Int {
-        func value<Element: FixedWidthInteger>(_: Element.Type) throws -> Int {
-            let element = tensor.withUnsafeBytes { $0.loadUnaligned(as: Element.self) }
-            guard let label = Int(exactly: element) else {
-                throw DatasetError(.invalidLabel, file: path, key: key, expected: "<= \(Int.max)", found: "\(element)")
-            }
-            return label
-        }
-        return switch tensor.elementType {
-        case .int8: try value(Int8.self)
-        case .int16: try value(Int16.self)
-        case .int32: try value(Int32.self)
-        case .int64: try value(Int64.self)
-        case .uint8: try value(UInt8.self)
-        case .uint16: try value(UInt16.self)
-        case .uint32: try value(UInt32.self)
-        case .uint64: try value(UInt64.self)
-        case .float16, .bfloat16, .float32, .float64, .bool, .int4, .uint4:
-            throw DatasetError(.malformedLabels, file: path, key: key, found: tensor.elementType.rawValue)
-        }
     }
 }

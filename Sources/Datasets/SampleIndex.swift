@@ -122,7 +122,7 @@ public final class SampleAccess {
             return sample
         case .folder(let names):
             let (name, label) = names[place.index]
-            return try ImageFile.sample(path: file.path + "/" + name, key: name, source: file.path, label: label)
+            return try SampleFile.sample(path: file.path + "/" + name, key: name, source: file.path, label: label)
         case .image:
             guard let sample = try ImageFileSamples(path: file.path).next() else { throw Self.changed(file) }
             return sample

@@ -3,7 +3,8 @@ import Tensors
 
 /// The samples of a WebDataset tar shard: consecutive members whose paths agree up to the first dot of the last
 /// component. `jpg`, `jpeg` and `png` are the image, `cls` is the label (an integer in ASCII), `NAME.npy` is the array
-/// `NAME` (`npy` alone is the array `npy`). Other files are passed over, and arrays beside an image too.
+/// `NAME` (`npy` alone is the array `npy`), `npz` has several arrays of the sample. Other files are passed over, and arrays beside
+/// an image too.
 final class TarSamples: SampleStream {
     private let reader: TarReader
     /// The first member of the next sample, which was read to see that the last sample had ended.
@@ -78,7 +79,7 @@ final class TarSamples: SampleStream {
 /// A tar member as a part of a sample.
 private struct Field {
     enum Meaning: Equatable {
-        case image, label
+        case image, label, archive
         case array(String)
     }
 
@@ -98,6 +99,7 @@ private struct Field {
         case "jpg", "jpeg", "png": meaning = .image
         case "cls": meaning = .label
         case "npy": meaning = .array("npy")
+        case "npz": meaning = .archive
         case let suffix where suffix.hasSuffix(".npy"):
             meaning = .array(String(path[path.index(after: dot)...].dropLast(4)))
         default: return nil
@@ -118,6 +120,7 @@ private struct PartialSample {
     private var image: Data?
     private var label: Data?
     private var arrays: [String: Data] = [:]
+    private var archive: Data?
     private var fault: DatasetError?
 
     init(key: String, source: String) {
@@ -144,23 +147,32 @@ private struct PartialSample {
         switch field.meaning {
         case .image: image = contents
         case .label: label = contents
+        case .archive: archive = contents
         case .array(let name): arrays[name] = contents
         }
     }
 
     func finished() throws -> Sample {
         if let fault { throw fault }
-        let content: Sample.Content
-        if let image {
-            content = .image(image)
-        } else if !arrays.isEmpty {
-            content = .arrays(try decodedArrays())
-        } else {
+        let given = try label.map(integer)
+        if let image { return Sample(key: key, source: source, content: .image(image), label: given) }
+        guard !arrays.isEmpty || archive != nil else {
             throw DatasetError(
-                .missingContent, file: source, key: key, expected: "jpg, jpeg, png, npy",
+                .missingContent, file: source, key: key, expected: "jpg, jpeg, png, npy, npz",
                 found: suffixes.sorted().joined(separator: ", "))
         }
-        return Sample(key: key, source: source, content: content, label: try label.map(integer))
+        let (together, own) = try decodedArchive()
+        let content = Sample.Content.arrays(together.merging(try decodedArrays()) { $1 })
+        return Sample(key: key, source: source, content: content, label: given ?? own)
+    }
+
+    private func decodedArchive() throws -> (arrays: [String: Tensor], label: Int?) {
+        guard let archive else { return ([:], nil) }
+        let found = try SampleFile.arrays(ofArchive: archive, key: key, source: source)
+        if let name = found.arrays.keys.filter({ arrays[$0] != nil }).min() {
+            throw DatasetError(.ambiguousContent, file: source, key: key, found: "\(name) in npz and as \(name).npy")
+        }
+        return found
     }
 
     private func decodedArrays() throws -> [String: Tensor] {

@@ -52,25 +52,6 @@ extension JobFile {
         }
     }
 
-    /// What images become before they enter the model.
-    public struct Image: Equatable, Sendable, Encodable {
-        /// Pixels: height, width.
-        public var size: [Int]
-        /// Per channel (red, green, blue), of pixels divided by 255.
-        public var mean: [Double]
-        /// Per channel, above 0; of pixels divided by 255.
-        public var std: [Double]
-
-        enum CodingKeys: String, CodingKey, CaseIterable {
-            case size, mean, std
-        }
-
-        /// Pixels.
-        public var height: Int { size[0] }
-        /// Pixels.
-        public var width: Int { size[1] }
-    }
-
     /// What happens at a sample that cannot be decoded: the job ends, or it is counted and passed over.
     public enum BadSamplePolicy: String, CaseIterable, Sendable, Encodable {
         case stop, skip
@@ -108,19 +89,5 @@ extension Augmentation {
         self.init(
             cropPadding: try section[.cropPadding]?.integer(in: 0...4096) ?? 0,
             horizontalFlip: try section[.horizontalFlip]?.boolean() ?? false)
-    }
-}
-
-extension JobFile.Image {
-    /// All three are required: preprocessing that differs from the model's training spoils accuracy without an error.
-    init(_ value: YAMLValue) throws {
-        let section = try YAMLSection(value, keys: CodingKeys.self)
-        size = try section.required(.size).list(count: 2, of: "pixel counts (height, width)").map {
-            try $0.integer(in: 1...16_384)
-        }
-        mean = try section.required(.mean).list(count: 3, of: "numbers (red, green, blue)").map { try $0.number() }
-        std = try section.required(.std).list(count: 3, of: "numbers (red, green, blue)").map {
-            try $0.number("a number above 0") { $0 > 0 }
-        }
     }
 }

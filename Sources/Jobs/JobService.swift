@@ -71,7 +71,7 @@ package struct JobService {
         instructionSet = try job.pinnedInstructionSet()
         try ComputeLibrary.pin(instructionSet)
         let preparation = try ModelPreparation(job, source: sources.calibration, training: sources.training)
-        try job.checkSamples(of: sources.all, fit: preparation.inputs)
+        let samples = try SampleChecks(job, of: sources.all, fit: preparation)
         let folder = try OutputFolder(creating: output)
         lock = try FolderLock(output)
 
@@ -99,7 +99,7 @@ package struct JobService {
         }
         pipeline = Pipeline(
             runner: PassRunner(job: job, coordinator: coordinator, progress: surroundings.progress),
-            preparation: preparation, sources: sources, checkpoints: checkpoints, output: folder)
+            preparation: preparation, notes: samples.notes, sources: sources, checkpoints: checkpoints, output: folder)
     }
 
     /// Runs all stages and writes the report.

@@ -8,6 +8,8 @@ import Reports
 struct Pipeline {
     let runner: PassRunner
     let preparation: ModelPreparation
+    /// On the samples, for people.
+    let notes: [String]
     let sources: Sources
     let checkpoints: TrainingCheckpoints?
     let output: OutputFolder
@@ -36,6 +38,7 @@ struct Pipeline {
     func run() throws -> Outcome {
         var outcome = Outcome()
         for taken in preparation.encodingsTaken { runner.progress.message(taken.text) }
+        notes.forEach(runner.progress.message)
         for (name, source) in [
             ("calibration", sources.calibration), ("training", sources.training), ("evaluation", sources.evaluation),
         ] {

@@ -1,5 +1,5 @@
 /// What an element of a tensor is.
-public enum ElementType: String, Sendable, CaseIterable {
+public enum ElementType: String, Sendable, CaseIterable, Codable {
     case float32, float64, float16, bfloat16
     case int8, int16, int32, int64
     case uint8, uint16, uint32, uint64

@@ -16,10 +16,29 @@ public enum NPZ {
     /// Reads all arrays, in the order of the archive.
     /// - Throws: `TensorFileError` that names the file, and the array where there is one.
     public static func read(_ url: URL) throws -> [(name: String, tensor: Tensor)] {
-        let archive = try ZIPArchive(path: url.path)
-        return try arrayMembers(of: archive).map { name, member in
+        try arrays(of: ZIPArchive(path: url.path))
+    }
+
+    /// Reads all arrays of a file in memory, in the order of the archive.
+    /// - Parameter limit: bytes that all members together may have.
+    /// - Throws: `TensorFileError` without a file, `.tooLarge` before anything is inflated.
+    public static func decode(_ data: Data, limit: Int) throws -> [(name: String, tensor: Tensor)] {
+        let archive = try ZIPArchive(data)
+        var byteCount = 0
+        for member in try archive.members() {
+            byteCount = byteCount.addingReportingOverflow(member.byteCount).partialValue
+            guard member.byteCount <= limit, byteCount <= limit else {
+                throw TensorFileError(
+                    .tooLarge, member: member.name, expected: "<= \(limit) bytes", found: "\(member.byteCount)")
+            }
+        }
+        return try arrays(of: archive)
+    }
+
+    private static func arrays(of archive: ZIPArchive) throws -> [(name: String, tensor: Tensor)] {
+        try arrayMembers(of: archive).map { name, member in
             let reader = try archive.open(member)
-            let header = try header(of: reader, file: url.path, name: name)
+            let header = try header(of: reader, file: archive.path, name: name)
             let tensor = try NPY.tensor(header) { try reader.read(into: $0) }
             try reader.finish()
             return (name, tensor)

@@ -34,6 +34,8 @@ public struct TensorFileError: Error, Equatable, Sendable {
         case differentSampleCounts
         /// A column-major (`fortran_order`) array of rank 2 or more cannot be read a sample at a time.
         case columnMajorSamples
+        /// Members that would take more memory than the caller allows.
+        case tooLarge
     }
 
     /// What is wrong.

@@ -16,6 +16,8 @@ final class ZIPArchive {
 
     let path: String
     private let handle: OpaquePointer
+    /// What an archive in memory reads from.
+    private let memory: TensorStorage?
 
     init(path: String) throws {
         do throws(UnreadableFile) {
@@ -34,6 +36,28 @@ final class ZIPArchive {
         }
         self.path = path
         self.handle = handle
+        memory = nil
+    }
+
+    /// An archive in memory.
+    /// - Throws: `TensorFileError(.notZIP)` without a file.
+    init(_ data: Data) throws {
+        // A copy that stays where it is, as libzip reads from it until the handle goes.
+        let memory = TensorStorage(byteCount: data.count) { $0.copyBytes(from: data) }
+        var error = zip_error_t()
+        zip_error_init(&error)
+        defer { zip_error_fini(&error) }
+        guard
+            let source = zip_source_buffer_create(
+                memory.bytes.baseAddress, UInt64(memory.bytes.count), 0, &error)
+        else { throw TensorFileError(.notZIP, found: String(cString: zip_error_strerror(&error))) }
+        guard let handle = zip_open_from_source(source, ZIP_RDONLY, &error) else {
+            zip_source_free(source)
+            throw TensorFileError(.notZIP, found: String(cString: zip_error_strerror(&error)))
+        }
+        path = ""
+        self.handle = handle
+        self.memory = memory
     }
 
     deinit { zip_discard(handle) }

@@ -75,7 +75,9 @@ import TestSupport
         let whole = withExtendedLifetime(plan) { Array(plan.output("y")) }
         var tiles: [Float] = []
         try ModelLane(model, taps: []).run(
-            ["x": x], count: count, tile: 4, outputs: { _, plan in tiles += plan.output("y") })
+            SampleGroup(count: count, inputs: ["x": x]),
+            tiles: stride(from: 0, to: count, by: 4).map { $0..<min($0 + 4, count) },
+            outputs: { _, plan in tiles += plan.output("y") })
         try #require(tiles.count == whole.count)
         let largest = whole.map(\.magnitude).max() ?? 0
         for (own, other) in zip(tiles, whole) { #expect(abs(own - other) <= 1e-5 * max(largest, 1)) }

@@ -11,7 +11,7 @@ import Testing
         _ preprocessing: ImagePreprocessing, _ choice: Augmentation.Choice?, _ decoder: ImageDecoder
     ) throws -> [Float] {
         let image = try Data(contentsOf: golden.appendingPathComponent("rgb_444.jpg"))
-        var output = [Float](repeating: .nan, count: preprocessing.elementCount)
+        var output = [Float](repeating: .nan, count: try #require(preprocessing.sizing.sizes?.first).elementCount)
         try output.withUnsafeMutableBufferPointer {
             try preprocessing.decode(image, into: $0, using: decoder, augmentedBy: choice)
         }

@@ -11,7 +11,7 @@ import Testing
 
     private static func decode(_ name: String, _ preprocessing: ImagePreprocessing) throws -> [Float] {
         let data = try Data(contentsOf: golden.appendingPathComponent(name))
-        var output = [Float](repeating: .nan, count: preprocessing.elementCount)
+        var output = [Float](repeating: .nan, count: try #require(preprocessing.sizing.sizes?.first).elementCount)
         try output.withUnsafeMutableBufferPointer { try preprocessing.decode(data, into: $0) }
         return output
     }
@@ -93,7 +93,7 @@ import Testing
         for (size, mean) in [(8, 0.5), (29, 0.5), (8, 0.25), (8, 0.5), (50, 0.5), (4, 0.25)] as [(Int, Float)] {
             let preprocessing = try ImagePreprocessing(
                 height: size, width: size + 8, mean: [mean, mean, mean], std: Self.std)
-            var output = [Float](repeating: .nan, count: preprocessing.elementCount)
+            var output = [Float](repeating: .nan, count: try #require(preprocessing.sizing.sizes?.first).elementCount)
             try output.withUnsafeMutableBufferPointer { try preprocessing.decode(data, into: $0, using: decoder) }
             #expect(try output == Self.decode("rgb_444.jpg", preprocessing))
         }
@@ -101,13 +101,10 @@ import Testing
 
     @Test func `a bad sample is named`() throws {
         let preprocessing = try ImagePreprocessing(height: 4, width: 4, mean: Self.mean, std: Self.std)
-        var output = [Float](repeating: 0, count: preprocessing.elementCount)
         for content in [Sample.Content.image(Data("?".utf8)), .arrays([:])] {
             let sample = Sample(key: "k", source: "s.tar", content: content)
             let error = try #require(throws: DatasetError.self) {
-                try output.withUnsafeMutableBufferPointer {
-                    try preprocessing.decode(sample, into: $0, using: ImageDecoder())
-                }
+                _ = try preprocessing.open(sample, using: ImageDecoder())
             }
             #expect(error.file == "s.tar" && error.key == "k" && error.isBadSample)
         }
@@ -117,14 +114,18 @@ import Testing
         let good = try ImagePreprocessing(height: 4, width: 5, mean: Self.mean, std: Self.std)
         let data = try JSONEncoder().encode(good)
         #expect(try JSONDecoder().decode(ImagePreprocessing.self, from: data) == good)
-        let wrong: [(key: String, json: String)] = [
-            ("height", #"{"height": 0, "width": 5, "mean": [0, 0, 0], "std": [1, 1, 1]}"#),
-            ("width", #"{"height": 4, "width": 40000, "mean": [0, 0, 0], "std": [1, 1, 1]}"#),
-            ("size", #"{"height": 32000, "width": 32000, "mean": [0, 0, 0], "std": [1, 1, 1]}"#),
-            ("mean", #"{"height": 4, "width": 5, "mean": [0, 0], "std": [1, 1, 1]}"#),
-            ("std", #"{"height": 4, "width": 5, "mean": [0, 0, 0], "std": [1, 0, 1]}"#),
+        let stretched = #"{"stretched": {"height": 4, "width": 5}}"#
+        let wrong: [(key: String, sizing: String, rest: String)] = [
+            ("height", #"{"stretched": {"height": 0, "width": 5}}"#, #""mean": [0, 0, 0], "std": [1, 1, 1]"#),
+            ("width", #"{"stretched": {"height": 4, "width": 40000}}"#, #""mean": [0, 0, 0], "std": [1, 1, 1]"#),
+            ("size", #"{"stretched": {"height": 32000, "width": 32000}}"#, #""mean": [0, 0, 0], "std": [1, 1, 1]"#),
+            ("multiple_of", #"{"kept": {"multipleOf": 0}}"#, #""mean": [0, 0, 0], "std": [1, 1, 1]"#),
+            ("buckets", #"{"buckets": {"_0": []}}"#, #""mean": [0, 0, 0], "std": [1, 1, 1]"#),
+            ("mean", stretched, #""mean": [0, 0], "std": [1, 1, 1]"#),
+            ("std", stretched, #""mean": [0, 0, 0], "std": [1, 0, 1]"#),
         ]
-        for (key, json) in wrong {
+        for (key, sizing, rest) in wrong {
+            let json = "{\"sizing\": \(sizing), \(rest)}"
             let error = try #require(throws: DatasetError.self) {
                 try JSONDecoder().decode(ImagePreprocessing.self, from: Data(json.utf8))
             }

@@ -116,7 +116,8 @@ import Testing
             errors
                 == [
                     DatasetError(.invalidLabel, file: file, key: "a", expected: "integer", found: "zero"),
-                    DatasetError(.missingContent, file: file, key: "b", expected: "jpg, jpeg, png, npy", found: "cls"),
+                    DatasetError(
+                        .missingContent, file: file, key: "b", expected: "jpg, jpeg, png, npy, npz", found: "cls"),
                     DatasetError(.ambiguousContent, file: file, key: "c", found: "png"),
                     DatasetError(.ambiguousContent, file: file, key: "d", found: "jpg"),
                     DatasetError(.corruptArray, file: file, key: "e", expected: "8", found: "npy: truncated 8"),

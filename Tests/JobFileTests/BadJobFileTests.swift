@@ -146,6 +146,21 @@ struct BadJob: CustomTestStringConvertible, Sendable {
                 found: "a list of 1"),
             ", line 4, dataset.image.size: expected a list of 2 pixel counts (height, width), found a list of 1"),
         BadJob(
+            fourthLine: "  image: {size: kep, mean: [0, 0, 0], std: [1, 1, 1]}",
+            JobError(
+                .unknownChoice, key: "dataset.image.size", expected: "keep", found: "\"kep\"", suggestion: "keep"),
+            ", line 4, dataset.image.size: expected keep, found \"kep\", did you mean \"keep\"?"),
+        BadJob(
+            fourthLine: "  image: {size: [32, 32], multiple_of: 8, mean: [0, 0, 0], std: [1, 1, 1]}",
+            JobError(
+                .conflictingKeys, key: "dataset.image.multiple_of", expected: "size: keep, which it is for", found: "8"),
+            ", line 4, dataset.image.multiple_of: expected size: keep, which it is for, found 8"),
+        BadJob(
+            fourthLine: "  image: {size: {buckets: [[8, 8], [8, 8]]}, mean: [0, 0, 0], std: [1, 1, 1]}",
+            JobError(
+                .outOfRange, key: "dataset.image.size.buckets", expected: "1 to 256 different sizes", found: "2"),
+            ", line 4, dataset.image.size.buckets: expected 1 to 256 different sizes, found 2"),
+        BadJob(
             fourthLine: "  image: {size: [32, 32], mean: [0, x, 0], std: [1, 1, 1]}",
             JobError(.wrongType, key: "dataset.image.mean[1]", expected: "a number", found: "\"x\""),
             ", line 4, dataset.image.mean[1]: expected a number, found \"x\""),

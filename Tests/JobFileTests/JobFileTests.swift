@@ -1,4 +1,5 @@
 import App
+import Datasets
 import Foundation
 import JobFile
 import Quantization
@@ -43,6 +44,24 @@ import Training
 
     static let minimal = SmallJob.minimal
 
+    @Test(arguments: [
+        ("[32, 48]", ImageSizing.stretched(height: 32, width: 48), "[32,48]"),
+        ("keep", .kept(multipleOf: 1), "\"keep\""), ("keep, multiple_of: 32", .kept(multipleOf: 32), "\"keep\""),
+        (
+            "{buckets: [[256, 192], [192, 256]]}",
+            .buckets([.init(height: 256, width: 192), .init(height: 192, width: 256)]),
+            "{\"buckets\":[[256,192],[192,256]]}"
+        ),
+    ]) func imagesHaveSizes(_ text: String, _ sizing: ImageSizing, _ written: String) throws {
+        let job = try JobFile(
+            decoding: Self.full.replacingOccurrences(of: "size: [32, 48]", with: "size: \(text)"), file: "job.yml")
+        #expect(job.dataset.image?.sizing == sizing)
+        // The report repeats the job in its keys.
+        let json = String(decoding: try JSONEncoder().encode(job.dataset.image), as: UTF8.self)
+        #expect(json.contains("\"size\":\(written)"), "\(json)")
+        #expect(json.contains("multiple_of") == text.hasPrefix("keep"))
+    }
+
     @Test func everyKeyIsRead() throws {
         let job = try JobFile(decoding: Self.full, file: "jobs/job.yml")
         #expect(job.model == "resnet20.onnx")
@@ -53,7 +72,7 @@ import Training
         #expect(job.dataset.evaluation?.path == "cifar10/test-*.tar")
         #expect(job.dataset.evaluation?.samples == nil)
         let image = try #require(job.dataset.image)
-        #expect((image.height, image.width) == (32, 48))
+        #expect(image.sizing == .stretched(height: 32, width: 48))
         #expect(image.mean == [0.485, 0.456, 0.406])
         #expect(image.std == [0.229, 0.224, 0.225])
         #expect(job.dataset.batch == 16)

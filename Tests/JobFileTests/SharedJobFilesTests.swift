@@ -1,3 +1,4 @@
+import Datasets
 import Foundation
 import JobFile
 import Testing
@@ -24,7 +25,7 @@ import Testing
         #expect(job.model == "resnet20_cifar10.onnx")
         #expect(FileManager.default.fileExists(atPath: job.url(for: job.model).path))
         #expect(job.dataset.batch == 50)
-        #expect(job.dataset.image?.size == [32, 32])
+        #expect(job.dataset.image?.sizing == .stretched(height: 32, width: 32))
         #expect(job.postTraining == [.foldBatchNorms])
     }
 

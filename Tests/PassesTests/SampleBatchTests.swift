@@ -21,7 +21,16 @@ import TestSupport
     }
 
     private func error(_ samples: [Sample], _ specification: PassSpecification, classes: Int? = nil) -> DatasetError? {
-        #expect(throws: DatasetError.self) { try SampleBatch(decoding: samples, as: specification, classes: classes) }
+        #expect(throws: DatasetError.self) { try batch(samples, specification, classes: classes) }
+    }
+
+    /// All samples of a shard, in one part.
+    private func batch(
+        _ samples: [Sample], _ specification: PassSpecification, classes: Int? = nil
+    ) throws -> SampleBatch {
+        var parts: [SampleBatch] = []
+        try SampleDecoding(specification, classes: classes).batches(of: samples).forEach { parts.append($0) }
+        return try #require(parts.count == 1 ? parts.first : nil)
     }
 
     @Test func arraysBecomeFloatsWithTheSamplesFirst() throws {
@@ -33,14 +42,15 @@ import TestSupport
                     "unused": Tensor(shape: [1], [Int64(0)]),
                 ], label: 2 - index)
         }
-        let batch = try SampleBatch(decoding: samples, as: specification(["a": [2], "b": [1, 1]]))
+        let batch = try batch(samples, specification(["a": [2], "b": [1, 1]]))
+        let group = try #require(batch.groups.count == 1 ? batch.groups.first : nil)
         #expect(batch.count == 3 && batch.skipped == 0)
         #expect(batch.labels == [2, 1, 0])
-        #expect(batch.inputs.keys.sorted() == ["a", "b"])
-        #expect(batch.inputs["a"]?.shape == [3, 2])
-        #expect(batch.inputs["a"]?.elements(as: Float.self) == [0, 200, 1, 200, 2, 200])
-        #expect(batch.inputs["b"]?.shape == [3, 1, 1])
-        #expect(batch.inputs["b"]?.elements(as: Float.self) == [0.5, 1.5, 2.5])
+        #expect(group.inputs.keys.sorted() == ["a", "b"])
+        #expect(group.inputs["a"]?.shape == [3, 2])
+        #expect(group.inputs["a"]?.elements(as: Float.self) == [0, 200, 1, 200, 2, 200])
+        #expect(group.inputs["b"]?.shape == [3, 1, 1])
+        #expect(group.inputs["b"]?.elements(as: Float.self) == [0.5, 1.5, 2.5])
     }
 
     @Test func everyElementTypeIsConverted() throws {
@@ -50,17 +60,16 @@ import TestSupport
             Tensor(shape: [2], [Float(-3), 7]),
         ]
         for tensor in tensors {
-            let batch = try SampleBatch(decoding: [sample(0, ["a": tensor])], as: specification(["a": [2]]))
-            #expect(batch.inputs["a"]?.elements(as: Float.self) == [-3, 7], "\(tensor.elementType)")
+            let batch = try batch([sample(0, ["a": tensor])], specification(["a": [2]]))
+            #expect(batch.groups.first?.inputs["a"]?.elements(as: Float.self) == [-3, 7], "\(tensor.elementType)")
         }
     }
 
     @Test func partsWithoutLabelsHaveNone() throws {
         let array = ["a": Tensor(shape: [1], [Float(1)])]
-        let batch = try SampleBatch(
-            decoding: [sample(0, array, label: 4), sample(1, array)], as: specification(["a": [1]]), classes: 5)
-        #expect(batch.labels.isEmpty && batch.count == 2)
-        #expect(try SampleBatch(decoding: [], as: specification(["a": [1]])).count == 0)
+        let found = try batch([sample(0, array, label: 4), sample(1, array)], specification(["a": [1]]), classes: 5)
+        #expect(found.labels.isEmpty && found.count == 2)
+        #expect(try batch([], specification(["a": [1]])).count == 0)
     }
 
     @Test func whatDoesNotFitIsNamed() {
@@ -84,18 +93,16 @@ import TestSupport
         let cut = Sample(key: "cut", source: "t.tar", content: .image(try Data(contentsOf: file).prefix(300)), label: 0)
         let strange = Sample(key: "label", source: "t.tar", content: good.content, label: 2)
         let preprocessing = try ImagePreprocessing(height: 4, width: 5, mean: [0, 0, 0], std: [1, 1, 1])
-        func batch(_ samples: [Sample]) throws -> SampleBatch {
-            try SampleBatch(
-                decoding: samples, as: specification(["x": [3, 4, 5]], preprocessing: preprocessing, skips: true),
-                classes: 2)
-        }
-        let clean = try batch([good, good])
-        let mixed = try batch([cut, good, strange, cut, good, Sample(key: "", source: "", content: .image(Data()))])
+        let skipping = specification(["x": [3, 4, 5]], preprocessing: preprocessing, skips: true)
+        let clean = try batch([good, good], skipping, classes: 2)
+        let samples = [cut, good, strange, cut, good, Sample(key: "", source: "", content: .image(Data()))]
+        let mixed = try batch(samples, skipping, classes: 2)
         #expect(mixed.count == 2 && mixed.skipped == 4)
         #expect(mixed.labels == [1, 1])
-        #expect(mixed.inputs["x"]?.shape == [2, 3, 4, 5])
-        #expect(mixed.inputs["x"]?.elements(as: Float.self) == clean.inputs["x"]?.elements(as: Float.self))
-        #expect(try batch([cut]).inputs["x"]?.shape == [0, 3, 4, 5])
+        let (own, expected) = (mixed.groups.first?.inputs["x"], clean.groups.first?.inputs["x"])
+        #expect(own?.shape == [2, 3, 4, 5] && mixed.groups.count == 1)
+        #expect(own == expected)
+        #expect(try batch([cut], skipping, classes: 2).groups.isEmpty)
         let stopping = specification(["x": [3, 4, 5]], preprocessing: preprocessing)
         #expect(error([good, cut], stopping)?.key == "cut")
     }

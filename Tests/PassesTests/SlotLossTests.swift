@@ -19,6 +19,8 @@ import Training
     private struct Layer {
         let places: Int
         var hasLoss = false
+        /// Whether the model takes any number of places.
+        var isOpen = false
 
         /// Without the axis of samples.
         var input: [Int] { places == 1 ? [channels] : [channels, 2, places / 2] }
@@ -28,11 +30,11 @@ import Training
         func model(_ values: [Float]) throws -> Data {
             var model = ModelBuilder()
             let size = channels * classes
-            model.input("x", ["n"] + input.map(String.init))
+            model.input("x", ["n"] + (isOpen ? ["\(channels)", "h", "w"] : input.map(String.init)))
             model.constant("weight", Tensor(shape: Shape(weight), Array(values[..<size])))
             model.constant("bias", Tensor(shape: [classes], Array(values[size...])))
             model.node(places == 1 ? "Gemm" : "Conv", ["x", "weight", "bias"], ["output"])
-            model.output("output", ["n"] + output.map(String.init))
+            model.output("output", ["n"] + (isOpen ? ["\(classes)", "h", "w"] : output.map(String.init)))
             if hasLoss {
                 model.input("targets", ["n"] + output.map(String.init))
                 model.node("Sub", ["output", "targets"], ["difference"])
@@ -125,7 +127,10 @@ import Training
                 "bias": Tensor(shape: [Self.classes], Array(trained[size...])),
             ])
         let model = try layer.model(original)
-        var inputs = [PassSpecification.Input(name: "x", dimensions: layer.input, preprocessing: nil)]
+        let open: [PassSpecification.Extent]? = layer.isOpen ? [.any, .any, .any] : nil
+        var inputs = [
+            PassSpecification.Input(name: "x", dimensions: layer.input, extents: open, preprocessing: nil)
+        ]
         if layer.hasLoss {
             inputs.append(PassSpecification.Input(name: "targets", dimensions: layer.output, preprocessing: nil))
         }
@@ -227,11 +232,45 @@ import Training
         let layer = Layer(places: places)
         let (data, values, original) = (Batch(layer), Self.values(7), Self.values(8))
         let slots = try slots(
-            layer, .distillation(temperature: temperature, classes: Self.classes, stride: places), original: original,
+            layer, .distillation(temperature: temperature, axis: 1), original: original,
             trained: values, samples(layer, data, targets: nil))
         let teacher = data.x.flatMap(\.self).map { layer.outputs(original.map(Double.init), $0) }
         expect(
             slots, areOf: Self.divergence(temperature, places: places), layer, at: values, data, targets: teacher)
+    }
+
+    /// Samples of different shapes in one slot are what they are in slots of their own, whatever they are compared with.
+    @Test(arguments: [true, false]) func `shapes are added up`(_ hasTargets: Bool) throws {
+        let layer = Layer(places: 4, isOpen: true)
+        let targets = PassSpecification.Input(
+            name: "output", dimensions: layer.output, extents: [.any, .any, .any], preprocessing: nil)
+        let loss =
+            hasTargets
+            ? TrainingTask.Loss.meanSquaredError(targets: targets) : .distillation(temperature: 2, axis: 1)
+        var random = CounterRandom(key: 91, 0)
+        let samples = [4, 2, 4, 6, 2, 4].enumerated().map { index, places in
+            func array(_ channels: Int) -> Tensor {
+                Tensor(
+                    shape: [channels, 2, places / 2],
+                    (0..<channels * places).map { _ in 2 * uniform(&random) - 1 })
+            }
+            let arrays = ["x": array(Self.channels), "output": array(Self.classes)]
+            return Sample(key: "\(index)", source: "x.tar", content: .arrays(arrays))
+        }
+        func run(_ slots: [[Sample]]) throws -> [SlotResult] {
+            try self.slots(layer, loss, original: Self.values(8), trained: Self.values(7), slots)
+        }
+        let together = try run([samples])[0]
+        let apart = try run(samples.map { [$0] })
+        #expect(together.samples == 6)
+        let scale = together.lossAndGradient.map(\.magnitude).max() ?? 0
+        #expect(scale > 0.01)
+        for index in together.lossAndGradient.indices {
+            let sum = apart.reduce(0.0) { $0 + Double($1.lossAndGradient[index]) }
+            #expect(abs(Double(together.lossAndGradient[index]) - sum) <= 2e-6 * Double(scale), "\(index)")
+        }
+        // The slot is a function of its samples alone.
+        #expect(try run([samples])[0] == together)
     }
 
     /// A graph that computes the squared error itself: the same, although a slot has lost a sample.
@@ -264,7 +303,7 @@ import Training
         let data = Batch(layer)
         let values = [Float](repeating: 0, count: 12) + [0, 0, 1, 0]
         let slots = try slots(
-            layer, .distillation(temperature: 1, classes: Self.classes, stride: 1), original: Self.values(8),
+            layer, .distillation(temperature: 1, axis: 1), original: Self.values(8),
             trained: values, samples(layer, data, targets: nil, label: label))
         #expect(slots[0].labelled == labelled)
         #expect(slots[0].correct == labelled)

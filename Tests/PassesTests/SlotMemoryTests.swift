@@ -29,7 +29,7 @@ import Testing
         let training = try training()
         let executor = try training.executor(isReduced: false)
         let memory = LaneMemory()
-        for samples in [8, 7, 8, 6, 8, 5, 8, 4, 8, 3, 8, 2, 8, 1, 8, 7] {
+        for samples in (1...SlotMemory.planLimit + 2).flatMap({ [8, $0] }) {
             let result = try SmallTraining.compute(executor, payload(samples: samples), shard: 0, keeping: memory)
             #expect(try result == SmallTraining.compute(executor, payload(samples: samples), shard: 0))
         }

@@ -76,13 +76,7 @@ public enum Inference {
         if let tiles = try tiles(of: simulated, fed) { return try compute(tiles, fed, quantizers) }
         let plan = try ModelLane(SharedModel(simulated), taps: Set(activations.keys))
             .run(whole: fed, tap: { quantizers.apply(to: $0) })
-        return simulated.outputs.map { output in
-            let place = plan.typedOutput(output.name)
-            let storage = TensorStorage(byteCount: place.bytes.count) {
-                $0.copyMemory(from: UnsafeRawBufferPointer(place.bytes))
-            }
-            return (output.name, Tensor(shape: place.type.shape, elementType: place.type.elementType, storage: storage))
-        }
+        return simulated.outputs.map { ($0.name, Tensor(plan.typedOutput($0.name))) }
     }
 
     /// An array as an input takes it: any number as float32, an integer as one of a type that holds it.
@@ -142,8 +136,9 @@ public enum Inference {
     ) throws -> [(name: String, tensor: Tensor)] {
         let lane = ModelLane(SharedModel(tiles.graph), taps: Set(quantizers.keys))
         var parts: [String: [Float]] = [:]
+        let runs = stride(from: 0, to: tiles.count, by: tiles.tile).map { $0..<min($0 + tiles.tile, tiles.count) }
         try lane.run(
-            inputs, count: tiles.count, tile: tiles.tile, tap: { quantizers.apply(to: $0) },
+            SampleGroup(count: tiles.count, inputs: inputs), tiles: runs, tap: { quantizers.apply(to: $0) },
             outputs: { _, plan in
                 for output in tiles.outputs { parts[output.name, default: []] += plan.output(output.name) }
             })

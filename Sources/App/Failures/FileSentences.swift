@@ -49,6 +49,7 @@ extension TensorFileError {
         case .noSampleAxis: "an array without an axis of samples"
         case .differentSampleCounts: "arrays with different numbers of samples"
         case .columnMajorSamples: "a column-major array cannot be read by samples"
+        case .tooLarge: "the arrays are too large"
         }
     }
 }
@@ -89,7 +90,7 @@ extension DatasetError {
         case .unsupportedImage: "unsupported image"
         case .sampleTooLarge: "the sample is too large"
         case .missingContent: "the sample has nothing for the model"
-        case .ambiguousContent: "the sample has more than one image"
+        case .ambiguousContent: "the sample has one thing twice"
         case .invalidLabel: "invalid label"
         case .labelOutOfRange: "label out of range"
         case .corruptArray: "corrupt array"

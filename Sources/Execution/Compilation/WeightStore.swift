@@ -61,6 +61,13 @@ public final class WeightStore: Sendable {
         }
     }
 
+    /// Lets go of what was made of constants; plans that compute with it keep it.
+    package func forget(_ constants: [Tensor]) {
+        guard !constants.isEmpty else { return }
+        let identities = Set(constants.map(\.identity))
+        entries.withLock { $0 = $0.filter { !identities.contains($0.key.constant) } }
+    }
+
     /// Bytes held, layout padding included; the constants themselves are not counted.
     public var byteCount: Int {
         entries.withLock { $0.values.reduce(0) { $0 + $1.storage.bytes.count } }

@@ -48,6 +48,7 @@ struct BackwardPass {
         }
         for name in tape.parameters.subtracting(seen).sorted() { finished[name] = try finish(name) }
         for name in plan.graph.inputs {
+            guard plan.graph.types[name]?.elementType == .float32 else { continue }
             if inputGradients { finished[name] = try builder.result(name) } else { try builder.finish(name) }
         }
         self.seeds = seeds

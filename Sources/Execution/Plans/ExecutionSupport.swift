@@ -14,16 +14,4 @@ public enum ExecutionSupport {
             throw GraphError(.unsupportedOperators, found: missing.sorted().joined(separator: ", "))
         }
     }
-
-    /// Refuses inputs of other types than float32, before an operator that takes one complains of something else.
-    /// - Throws: `GraphError(.unsupportedElementType)` naming the first such input, a node that takes it, and the others.
-    public static func checkInputs(of graph: Graph) throws {
-        let others = graph.inputs.filter { $0.elementType != .float32 }
-        guard let first = others.first else { return }
-        let user = graph.nodes.first { $0.inputs.contains(first.name) }
-        let further = others.dropFirst().map { ", as well as \($0.name) of \($0.elementType.rawValue)" }.joined()
-        throw GraphError(
-            .unsupportedElementType, node: user?.name, opType: user?.opType, tensor: first.name,
-            expected: "model inputs of float32", found: "an input of \(first.elementType.rawValue)\(further)")
-    }
 }

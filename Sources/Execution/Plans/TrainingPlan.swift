@@ -1,4 +1,5 @@
 import Graph
+import Operators
 import Tensors
 
 /// A graph with its gradients, compiled for one set of input shapes: the forward pass, the caller's loss, the backward pass,
@@ -8,8 +9,9 @@ public final class TrainingPlan {
     /// Bytes of the memory that values and gradients share.
     public var arenaByteCount: Int { program.arenaByteCount }
     private let program: Program
-    /// In the graph's order.
+    /// Those of float32 and all others, in the graph's order.
     private let inputs: [(name: String, elements: UnsafeMutableBufferPointer<Float>)]
+    private let typedInputs: [(name: String, place: Plan.TypedPlace)]
     private let outputs: [String: UnsafeBufferPointer<Float>]
     private let outputGradients: [String: UnsafeMutableBufferPointer<Float>]
     private let gradients: [String: UnsafeBufferPointer<Float>]
@@ -38,9 +40,16 @@ public final class TrainingPlan {
                 .inputMismatch, tensor: name, expected: "a float32 constant of the graph",
                 found: graph.constants[name]?.elementType.rawValue ?? "none")
         }
+        if let node = graph.remainder?.graph.nodes.first {
+            throw ExecutionError(
+                .unsupportedForm, node: node.name, opType: node.opType,
+                expected: "what shapes decide, where gradients are computed", found: "what values decide")
+        }
         var fed = graph
         for name in parameters { fed.constants[name] = nil }
-        let wanted = parameters.union(inputGradients ? Set(graph.inputs) : []).union(gradientTaps.intersection(taps))
+        let isFloat = { (name: String) in graph.types[name].map { $0.elementType == .float32 } ?? true }
+        let floatInputs = graph.inputs.filter(isFloat)
+        let wanted = parameters.union(inputGradients ? Set(floatInputs) : []).union(gradientTaps.intersection(taps))
         let needed = Self.dependents(of: wanted, in: fed)
         let units = fed.steps.map { Unit(node: $0.node, operator: $0.operator, outputs: $0.node.outputs) }
         let kept = units.filter { unit in
@@ -52,17 +61,19 @@ public final class TrainingPlan {
         let builder = PlanBuilder(
             graph: fed, units: units, weights: weights, taps: taps, tape: tape, engine: try Engine())
 
-        let entries = try graph.inputs.map { ($0, try builder.defineInput($0)) }
+        let entries = try floatInputs.map { ($0, try builder.defineInput($0)) }
+        let typed = try graph.inputs.filter { !isFloat($0) }.map { ($0, try builder.defineTyped($0)) }
         for unit in units { try builder.add(unit) }
         var results: [String: Operand] = [:]
-        for output in graph.outputs { results[output] = try builder.plainOperand(output) }
+        for output in graph.outputs where isFloat(output) { results[output] = try builder.plainOperand(output) }
         let backward = try BackwardPass(
             behind: builder, tape, units, needed: needed, results: results, inputGradients: inputGradients)
         let program = try Program(
-            builder, entries: entries.map(\.1.buffer),
+            builder, entries: entries.map(\.1.buffer) + typed.map(\.1.buffer),
             results: (Array(results.values) + Array(backward.gradients.values)).map(\.buffer))
         self.program = program
         inputs = entries.map { ($0, program.logicalElements($1)) }
+        typedInputs = typed.map { ($0, Plan.TypedPlace(type: $1.type, bytes: program.bytes($1))) }
         outputs = results.mapValues { UnsafeBufferPointer(program.logicalElements($0)) }
         outputGradients = backward.seeds.mapValues { program.logicalElements($0) }
         gradients = backward.gradients.mapValues { UnsafeBufferPointer(program.logicalElements($0)) }
@@ -70,7 +81,8 @@ public final class TrainingPlan {
 
     /// Computes the graph and its gradients once. Must be called on the thread that made the plan.
     /// - Parameters:
-    ///   - feed: writes the elements of each input, row-major, into its place.
+    ///   - feed: writes the elements of each input of float32, row-major, into its place.
+    ///   - typed: does so for inputs of other types.
     ///   - parameter: writes the elements of each parameter, row-major; called in the order of first use.
     ///   - tap: receives each tapped value right after it is computed.
     ///   - statistics: receives what each of the `batchStatistics` has found, in the order of the forward pass.
@@ -83,6 +95,10 @@ public final class TrainingPlan {
     /// - Throws: `ExecutionError` `.inputMismatch` where an input or a parameter is not written.
     public func run(
         feed: (String, UnsafeMutableBufferPointer<Float>) throws -> Void,
+        typed: (String, Plan.TypedPlace) throws -> Void = { name, place in
+            throw ExecutionError(
+                .inputMismatch, tensor: name, expected: "elements of \(place.type.elementType)", found: "none")
+        },
         parameter: (String, UnsafeMutableBufferPointer<Float>) throws -> Void,
         tap: (Plan.Tap) throws -> Void = { _ in },
         statistics: (BatchStatistics) throws -> Void = { _ in },
@@ -92,6 +108,7 @@ public final class TrainingPlan {
     ) throws {
         program.checkThread()
         for (name, elements) in inputs { try Self.write(name, elements, feed) }
+        for (name, place) in typedInputs { try typed(name, place) }
         try program.run { event in
             switch event {
             case .parameter(let name, let elements): try Self.write(name, elements, parameter)
@@ -106,7 +123,7 @@ public final class TrainingPlan {
         }
     }
 
-    /// The elements of a graph output, row-major, from the loss on. Valid until the next run and as long as the plan lives.
+    /// The elements of a graph output of float32, row-major, from the loss on. Valid until the next run and as long as the plan lives.
     public func output(_ name: String) -> UnsafeBufferPointer<Float> {
         guard let elements = outputs[name] else { preconditionFailure("the plan's graph has no output \(name)") }
         return elements

@@ -241,12 +241,12 @@ extension Pad: SampleWiseOperator {
 }
 
 extension Gather: SampleWiseOperator {
-    /// The entries must be the same for any number of samples.
+    /// The entries must be the same for any number of samples, or the data, as the table of an embedding.
     package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
-        guard let position = inputs.ofFirst, inputs.count == 2, let data = inputs[0], let picked = inputs[1] else {
-            return nil
-        }
+        guard inputs.count == 2, let data = inputs[0], let picked = inputs[1] else { return nil }
         let axis = resolvedAxis(rank: data.shape.rank)
+        if data.position == nil, let position = picked.position { return position.moved(to: axis + position.axis) }
+        guard let position = inputs.ofFirst else { return nil }
         guard position.axis != axis else { return nil }
         return position.axis < axis ? position : position.moved(to: position.axis - 1 + picked.shape.rank)
     }

@@ -28,7 +28,7 @@ struct CostEstimate {
     ) throws {
         let pass = PassSpecification(
             model: Data(), inputs: preparation.inputs, output: preparation.output, parameters: [:],
-            tile: preparation.tile, skipsBadSamples: job.dataset.onBadSample == .skip)
+            tile: preparation.tile, batch: job.dataset.batch, skipsBadSamples: job.dataset.onBadSample == .skip)
         let graph = try preparation.graph.forTiles(preparation.inputs, batch: preparation.tile)
         let model = SharedModel(graph)
         let plan = try Plan(model.specialized(pass.tileShapes), weights: model.weights)
@@ -37,9 +37,10 @@ struct CostEstimate {
         let shards = try SampleShards(
             calibration, inputElements: pass.inputElements, batch: job.dataset.batch,
             skipsBadSamples: pass.skipsBadSamples)
-        samples = min(shards.shardSize, shards.sampleCount) * pass.inputElements * MemoryLayout<Float>.size
+        samples = min(shards.shardSize, shards.sampleCount) * pass.inputs.byteCount
 
         let lane = ModelLane(model, taps: [])
+        let (decoding, tiles) = (SampleDecoding(pass), SampleTiles(graph, pass))
         let stream = try calibration.open()
         var (timed, spent) = (0, 0.0)
         while spent < Self.seconds {
@@ -47,8 +48,9 @@ struct CostEstimate {
             let began = Date()
             while batch.count < pass.tile, let sample = try job.nextSample(of: stream) { batch.append(sample) }
             guard !batch.isEmpty else { break }
-            let decoded = try SampleBatch(decoding: batch, as: pass)
-            if decoded.count > 0 { try lane.run(decoded.inputs, count: decoded.count, tile: pass.tile) }
+            try decoding.batches(of: batch).forEach { part in
+                for group in part.groups { try lane.run(group, tiles: tiles.tiles(of: group)) }
+            }
             // The first tile compiles the plan of the lane, which a run does once.
             if timed > 0 || batch.count < pass.tile { spent += Date().timeIntervalSince(began) }
             timed += batch.count

@@ -43,8 +43,11 @@ package struct JobCheck {
             attempt { check in
                 try ComputeLibrary.pin(try job.pinnedInstructionSet())
                 let preparation = try ModelPreparation(job, source: calibration, training: training)
-                try job.checkSamples(
-                    of: [calibration, training, evaluation].compactMap(\.self), fit: preparation.inputs)
+                let samples = try SampleChecks(
+                    job, of: [calibration, training, evaluation].compactMap(\.self), fit: preparation)
+                if !samples.notes.isEmpty {
+                    check.sections.append(Section(title: "samples into the model", lines: samples.notes))
+                }
                 check.sections.append(Section(title: "quantizers", lines: Self.quantizers(preparation)))
                 let estimate = try CostEstimate(
                     job, preparation, calibration: calibration, training: training, evaluation: evaluation)
@@ -77,7 +80,6 @@ package struct JobCheck {
             for output in graph.outputs {
                 check.sections[0].lines.append("output \(output.name): \(output.declaration)")
             }
-            try attributingErrors(to: url.path) { try ExecutionSupport.checkInputs(of: graph) }
         }
     }
 

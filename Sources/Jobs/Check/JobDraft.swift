@@ -4,6 +4,7 @@ import Graph
 import JobFile
 import ONNX
 import Support
+import Tensors
 
 /// A commented job file for a model and its data, as text.
 package struct JobDraft {
@@ -19,7 +20,7 @@ package struct JobDraft {
     /// - Throws: the reading error of the model; `DatasetError` where the data is none, or holds no sample.
     package init(model: URL, data: String?, folder: URL) throws {
         let graph = try attributingErrors(to: model.path) { try Graph(importing: ONNXFile.read(model)) }
-        let found = try data.map { try Found(path: $0, folder: folder) }
+        let found = try data.map { try Found(path: $0, for: graph, folder: folder) }
         isIncomplete = found == nil
         text = Self.text(model: Self.path(model, from: folder), graph, found)
     }
@@ -33,12 +34,14 @@ package struct JobDraft {
         var isImages: Bool
         var hasLabels: Bool
 
-        init(path given: String, folder: URL) throws {
+        init(path given: String, for graph: Graph, folder: URL) throws {
             var place = URL(fileURLWithPath: given).standardizedFileURL.path
             if FileKind(at: place) == .folder {
                 let names = try FileManager.default.contentsOfDirectory(atPath: place).sorted()
                 if let suffix = [".tar", ".npz"].first(where: { suffix in names.contains { $0.hasSuffix(suffix) } }) {
-                    place += "/*\(suffix)"
+                    let first = names.first { $0.hasSuffix(suffix) } ?? ""
+                    // A folder of files that are a sample each is named itself.
+                    if suffix == ".tar" || Self.holdsRows("\(place)/\(first)", for: graph) { place += "/*\(suffix)" }
                 } else if names.contains("train"),
                     let other = ["val", "validation", "valid", "test"].first(where: names.contains)
                 {
@@ -54,6 +57,16 @@ package struct JobDraft {
             if case .image = first.content { isImages = true } else { isImages = false }
             hasLabels = first.label != nil
             path = JobDraft.path(URL(fileURLWithPath: place), from: folder)
+        }
+
+        /// Whether the arrays of an `.npz` have as many axes as the model's inputs, the first of samples, and not those of one sample.
+        private static func holdsRows(_ path: String, for graph: Graph) -> Bool {
+            guard let rows = try? NPZRowReader(URL(fileURLWithPath: path)) else { return false }
+            return graph.inputs.allSatisfy { input in
+                guard let array = rows.arrays.first(where: { $0.name == input.name }), let declared = input.dimensions
+                else { return true }
+                return array.rowShape.rank + 1 >= declared.count
+            }
         }
     }
 
@@ -86,14 +99,24 @@ package struct JobDraft {
             lines.append("  # Accuracy before and after, where samples have labels:")
             lines.append("  # evaluation: {path: \(path)}")
         }
-        if data?.isImages ?? true {
+        if data?.isImages ?? Self.takesImages(graph) {
             let (height, width, isKnown) = imageSize(of: graph)
             lines += [
                 "  # Of images: height and width\(isKnown ? " as the model takes them" : ", which the model leaves open");"
-                    + " then pixels/255, minus mean, divided by std.",
+                    + " then pixels/255, minus mean, divided by std."
+            ]
+            if !isKnown {
+                lines.append(
+                    "  # size: keep leaves images as they are; {buckets: [[224, 224], [192, 256]]} takes the nearest shape."
+                )
+            }
+            lines += [
                 "  # CHECK mean and std: they must be those of the model's training. These are ImageNet's.",
                 "  image: {size: [\(height), \(width)], mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]}",
             ]
+        } else {
+            let inputs = graph.inputs.map { "\($0.name) (\($0.elementType.rawValue) \($0.declaration))" }
+            lines.append("  # Arrays of the samples, by the model's inputs: \(inputs.joined(separator: ", "))")
         }
         lines += [
             "  batch: 32                # samples per forward pass, at most",
@@ -108,6 +131,12 @@ package struct JobDraft {
             "export: {encodings: [\"1.0.0\"]}",
         ]
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// Whether the model's one input may be of images.
+    private static func takesImages(_ graph: Graph) -> Bool {
+        guard graph.inputs.count == 1, let input = graph.inputs.first else { return false }
+        return input.elementType.isFloatingPoint && input.dimensions?.count ?? 4 == 4
     }
 
     private static func imageSize(of graph: Graph) -> (height: Int, width: Int, isKnown: Bool) {

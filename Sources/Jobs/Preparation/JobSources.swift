@@ -1,5 +1,6 @@
 import Datasets
 import JobFile
+import Tensors
 
 extension JobFile {
     /// - Throws: `DatasetError` where the path matches nothing, `JobError` where what it matches holds no sample.
@@ -74,6 +75,43 @@ extension JobFile {
     /// The first good sample; nil where there is none.
     func firstSample(of source: DatasetSource) throws -> Sample? {
         try source.firstSample(skippingBad: dataset.onBadSample == .skip)
+    }
+
+    /// What tells that samples of a source have different shapes, as far as headers or the first samples show; nil where nothing does.
+    func differentShapes(in source: DatasetSource) throws -> String? {
+        if let image = dataset.image {
+            guard image.sizing.sizes?.count != 1 else { return nil }
+            return "images of different sizes, as dataset.image.size says"
+        }
+        var first: [String: Shape]?
+        func differ(_ shapes: [String: Shape], _ name: String) -> String? {
+            guard let known = first else {
+                first = shapes
+                return nil
+            }
+            let differing = shapes.keys.sorted().first { known[$0] != nil && known[$0] != shapes[$0] }
+            return differing.map { array in
+                "\(array) of \(known[array] ?? []) and, in \(name), of \(shapes[array] ?? [])"
+            }
+        }
+        if source.kind == .npz {
+            for file in source.files {
+                let shapes = try NPZRowReader(file).arrays.map { ($0.name, $0.rowShape) }
+                if let found = differ(Dictionary(shapes) { first, _ in first }, file.lastPathComponent) { return found }
+            }
+            return nil
+        }
+        let stream = try source.open()
+        for _ in 0..<256 {
+            do {
+                guard let sample = try stream.next() else { return nil }
+                guard case .arrays(let arrays) = sample.content else { continue }
+                if let found = differ(arrays.mapValues(\.shape), "sample \"\(sample.key)\"") { return found }
+            } catch let error as DatasetError where error.isBadSample && dataset.onBadSample == .skip {
+                continue
+            }
+        }
+        return nil
     }
 
     /// The samples to evaluate with, where the job does.

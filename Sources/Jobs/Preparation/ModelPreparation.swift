@@ -23,7 +23,7 @@ struct ModelPreparation: Sendable {
     let inputs: [PassSpecification.Input]
     /// The graph output that is evaluated: the first.
     let output: String
-    /// Samples per forward pass.
+    /// Samples per forward pass, of those like the first.
     let tile: Int
     private(set) var placement: QuantizerPlacement
     /// Of the encodings files that the job names.
@@ -44,14 +44,15 @@ struct ModelPreparation: Sendable {
         ) {
             let whole = try job.wholeGraph(file)
             let graph = try job.withoutLoss(whole)
-            try ExecutionSupport.checkInputs(of: graph)
             try job.checkBatchNorms(of: graph)
             let inputs = try job.inputs(of: graph, from: source)
             let computed = try graph.forTiles(inputs, batch: job.dataset.batch)
-            let single = try computed.specialized(inputShapes: inputs.shapes(samples: 1))
+            let single = try computed.stagedSpecialization(inputShapes: inputs.shapes(samples: 1))
             try ExecutionSupport.check(single)
-            let tile = computed.fixedBatch ?? TileSize.samples(for: single, batch: job.dataset.batch)
-            _ = try computed.specialized(inputShapes: inputs.shapes(samples: tile))
+            let tile =
+                inputs.haveSampleAxis
+                ? computed.fixedBatch ?? TileSize.samples(for: single, batch: job.dataset.batch) : 1
+            _ = try computed.stagedSpecialization(inputShapes: inputs.shapes(samples: tile))
             let (placement, taken) = try job.placement(on: graph)
             try job.checkVersions(of: placement)
             return (

@@ -30,25 +30,24 @@ struct TrainingLoss: Sendable {
         guard let training = job.training, let output = model.outputs.first?.name else {
             preconditionFailure("the loss of a job that does not train")
         }
-        guard let first = try job.firstSample(of: source) else {
-            throw job.error(
-                .outOfRange, key: "dataset.training", expected: "at least one sample that can be read", found: "none")
-        }
+        guard let first = try job.firstSample(of: source) else { throw job.noSample("dataset.training") }
         var loss: String?
         if case .output(let name) = training.loss { loss = name }
         self.inputs = loss == nil ? inputs : try Self.inputs(of: whole, beside: inputs, in: first)
         let slotSize = training.globalBatch / training.slots
+        try Self.checkSlots(job, self.inputs, size: slotSize, source)
         let trained = try (loss == nil ? model : whole).forTiles(self.inputs, batch: slotSize, loss: loss)
         let slot = try trained.specialized(inputShapes: self.inputs.shapes(samples: slotSize))
         artifact = loss == nil ? nil : try trained.exported(over: file).encoded()
         let shape = slot.types[output]?.shape.dimensions ?? []
         switch training.loss {
         case .crossEntropy: task = .crossEntropy
-        case .mse: task = .meanSquaredError(targets: try Self.targets(output, Array(shape.dropFirst()), in: first))
+        case .mse:
+            let mayVary = self.inputs.contains(where: \.mayVary)
+            task = .meanSquaredError(
+                targets: try Self.targets(output, Array(shape.dropFirst()), mayVary: mayVary, in: first))
         case .distillation(let temperature, let axis):
-            let axis = try Self.axis(axis, of: output, shape, job)
-            task = .distillation(
-                temperature: temperature, classes: shape[axis], stride: shape[(axis + 1)...].reduce(1, *))
+            task = .distillation(temperature: temperature, axis: try Self.axis(axis, of: output, shape, job))
         case .output(let name):
             try ExecutionSupport.check(slot)
             let type = slot.types[name]
@@ -67,26 +66,48 @@ struct TrainingLoss: Sendable {
     ) throws -> [PassSpecification.Input] {
         try graph.inputs.map { input in
             if let known = known.first(where: { $0.name == input.name }) { return known }
-            guard case .arrays(let arrays) = sample.content, let array = arrays[input.name] else {
+            guard case .arrays(let arrays) = sample.content else {
                 throw DatasetError(
                     .missingContent, file: sample.source, key: sample.key, expected: "an array named \(input.name)",
-                    found: sample.contentNames)
+                    found: "an image")
             }
-            return PassSpecification.Input(name: input.name, dimensions: array.shape.dimensions, preprocessing: nil)
+            return try graph.arrayInput(input, in: arrays, of: sample)
         }
+    }
+
+    /// Whether a slot can be computed as it is: together, and with the statistics of all its samples where batch norms train on them.
+    private static func checkSlots(
+        _ job: JobFile, _ inputs: [PassSpecification.Input], size: Int, _ source: DatasetSource
+    ) throws {
+        if let whole = inputs.first(where: { !$0.hasSampleAxis }), size > 1 {
+            throw job.error(
+                .conflictingKeys, key: "training.slots",
+                expected: "as many as training.global_batch, as input \(whole.name) has no axis of samples",
+                found: "slots of \(size) samples")
+        }
+        guard job.training?.batchNorms == .kept, inputs.contains(where: \.mayVary),
+            let found = try job.differentShapes(in: source)
+        else { return }
+        throw job.error(
+            .conflictingKeys, key: "training.batch_norms",
+            expected:
+                "folded or frozen, or training samples of one shape: kept batch norms take the statistics of a slot",
+            found: found)
     }
 
     /// The samples' arrays that are named as the output; nil where they have none.
     private static func targets(
-        _ output: String, _ dimensions: [Int], in sample: Sample
+        _ output: String, _ dimensions: [Int], mayVary: Bool, in sample: Sample
     ) throws -> PassSpecification.Input? {
         guard case .arrays(let arrays) = sample.content, let array = arrays[output] else { return nil }
-        guard array.shape.dimensions == dimensions else {
+        guard mayVary ? array.shape.rank == dimensions.count : array.shape.dimensions == dimensions else {
             throw DatasetError(
                 .corruptArray, file: sample.source, key: sample.key,
                 expected: "targets \(output) of shape \(Shape(dimensions))", found: "\(array.shape)")
         }
-        return PassSpecification.Input(name: output, dimensions: dimensions, preprocessing: nil)
+        return PassSpecification.Input(
+            name: output, dimensions: dimensions, extents: mayVary ? dimensions.map { _ in .any } : nil,
+            preprocessing: nil)
     }
 
     private static func axis(_ axis: Int, of output: String, _ shape: [Int], _ job: JobFile) throws -> Int {
@@ -98,15 +119,5 @@ struct TrainingLoss: Sendable {
                 found: "an output \(output) of shape \(Shape(shape))")
         }
         return resolved
-    }
-}
-
-extension Sample {
-    /// What the sample holds, for errors.
-    fileprivate var contentNames: String {
-        switch content {
-        case .image: "an image"
-        case .arrays(let arrays): arrays.keys.sorted().joined(separator: ", ")
-        }
     }
 }

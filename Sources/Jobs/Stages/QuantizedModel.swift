@@ -53,7 +53,8 @@ struct QuantizedModel {
     func pass(_ job: JobFile, parameters: [String: TensorEncodings]) -> PassSpecification {
         PassSpecification(
             model: artifact.bytes, inputs: preparation.inputs, output: preparation.output, parameters: parameters,
-            tile: preparation.tile, skipsBadSamples: job.dataset.onBadSample == .skip, probe: probe)
+            tile: preparation.tile, batch: job.dataset.batch, skipsBadSamples: job.dataset.onBadSample == .skip,
+            probe: probe)
     }
 
     func fp32Evaluation(_ job: JobFile) -> Evaluation { Evaluation(pass(job, parameters: [:]), activations: [:]) }

@@ -35,13 +35,14 @@ struct TrainingLoop {
         stepCount = training.stepCount(stepsPerEpoch: composer.stepsPerEpoch)
         plan = try ReplicaPlan(preparation, training, activations: activations)
         let trained = Set(plan.parameters.map(\.name))
+        let slotBatch = composer.positions(step: 0, slot: 0).count
         task = TrainingTask(
             PassSpecification(
                 model: model.bytes, inputs: loss.inputs, output: preparation.output,
                 parameters: preparation.constantEncodings(activations).filter { !trained.contains($0.key) },
-                tile: preparation.tile, skipsBadSamples: job.dataset.onBadSample == .skip),
+                tile: preparation.tile, batch: slotBatch, skipsBadSamples: job.dataset.onBadSample == .skip),
             replica: plan, loss: loss.task, globalBatch: training.globalBatch,
-            slotBatch: composer.positions(step: 0, slot: 0).count, seed: UInt64(training.seed),
+            slotBatch: slotBatch, seed: UInt64(training.seed),
             augmentation: job.dataset.training?.augment, precision: training.precision)
     }
 

@@ -9,15 +9,17 @@ import Quantization
 struct AnalysisExecutor: ShardExecutor {
     struct Prepared: Sendable {
         var block: Int
-        var batch: SampleBatch
+        var samples: SampleBatches
     }
 
     private let models: AnalysisModels
+    private let tiles: SampleTiles
     /// Scores per sample, where labels count.
     private let classes: Int?
 
     init(_ models: AnalysisModels) throws {
         self.models = models
+        tiles = SampleTiles(models.reference.graph, models.task.pass)
         classes = models.task.countsLabels ? try models.reference.classes(of: models.task.pass) : nil
     }
 
@@ -27,10 +29,12 @@ struct AnalysisExecutor: ShardExecutor {
         }
         let samples = try ShardPayload(decoding: parts.samples).samples
         return Prepared(
-            block: parts.block, batch: try SampleBatch(decoding: samples, as: models.task.pass, classes: classes))
+            block: parts.block, samples: try SampleDecoding(models.task.pass, classes: classes).batches(of: samples))
     }
 
-    func makeLane(keeping memory: LaneMemory) throws -> AnalysisLane { try AnalysisLane(models, classes: classes) }
+    func makeLane(keeping memory: LaneMemory) throws -> AnalysisLane {
+        try AnalysisLane(models, tiles, classes: classes)
+    }
 }
 
 /// Compares a block of variants with the FP32 model, over the samples of one shard at a time. Belongs to one thread.
@@ -39,84 +43,82 @@ final class AnalysisLane: ShardLane {
     private static let keptElements = 4 << 20
 
     private let models: AnalysisModels
+    private let tiles: SampleTiles
     private let classes: Int?
     private let quantizers: [String: FakeQuantizer]
     /// All variants are computed with the same taps, so that they differ in nothing but what is rounded.
     private let taps: Set<String>
     private let reference: ModelLane
 
-    private var pass: PassSpecification { models.task.pass }
+    private var output: String { models.task.pass.output }
 
-    init(_ models: AnalysisModels, classes: Int?) throws {
-        self.models = models
-        self.classes = classes
+    init(_ models: AnalysisModels, _ tiles: SampleTiles, classes: Int?) throws {
+        (self.models, self.tiles, self.classes) = (models, tiles, classes)
         quantizers = try models.task.activations.mapValues { try FakeQuantizer($0) }
         taps = Set(quantizers.keys)
         reference = ModelLane(models.reference, taps: taps)
     }
 
     func compute(_ prepared: AnalysisExecutor.Prepared) throws -> Data {
-        try analyze(prepared.batch, block: prepared.block)
-    }
-
-    private func analyze(_ batch: SampleBatch, block: Int) throws -> Data {
         var result = AnalysisResult()
-        let variants = models.task.variants(ofBlock: block)
-        for index in variants.indices {
-            var own = AnalysisResult.Variant()
-            own.counts.samples = batch.count
-            own.counts.skipped = batch.skipped
-            own.counts.badNames = batch.badNames
-            result.variants[index] = own
-        }
-        let perSample = max(try models.reference.classes(of: pass), 1)
-        let tiles = max(Self.keptElements / (perSample * pass.tile), 1)
-        for start in stride(from: 0, to: batch.count, by: tiles * pass.tile) {
-            let samples = start..<min(start + tiles * pass.tile, batch.count)
-            let outputs = try self.outputs(of: samples, in: batch)
-            for (index, variant) in zip(variants.indices, variants) {
-                try compare(variant, with: outputs, samples, batch, into: &result.variants[index, default: .init()])
-            }
-            if variants.contains(.quantized) {
-                let quantized = ModelLane(models.model(.quantized), taps: taps)
-                try LayerComparison(reference: reference, other: quantized, quantizers)
-                    .compare(batch, samples, tile: pass.tile, into: &result.layers)
-            }
+        let variants = models.task.variants(ofBlock: prepared.block)
+        try prepared.samples.forEach { batch in
+            for index in variants.indices { result.variants[index, default: .init()].counts.add(batch) }
+            for group in batch.groups { try analyze(group, variants, into: &result) }
         }
         return result.encoded()
     }
 
-    /// Of the FP32 model, by tile.
-    private func outputs(of samples: Range<Int>, in batch: SampleBatch) throws -> [[Float]] {
+    private func analyze(
+        _ group: SampleGroup, _ variants: ArraySlice<AnalysisVariant>, into result: inout AnalysisResult
+    ) throws {
+        // So many tiles at a time that the outputs of the FP32 model take little memory.
+        var rest = try tiles.tiles(of: group)[...]
+        while !rest.isEmpty {
+            let (own, outputs) = try outputs(of: group, rest)
+            rest = rest.dropFirst(own.count)
+            for (index, variant) in zip(variants.indices, variants) {
+                try compare(variant, with: outputs, group, own, into: &result.variants[index, default: .init()])
+            }
+            if variants.contains(.quantized) {
+                let quantized = ModelLane(models.model(.quantized), taps: taps)
+                try LayerComparison(reference: reference, other: quantized, quantizers)
+                    .compare(group, own, into: &result.layers)
+            }
+        }
+    }
+
+    /// Of the FP32 model, by tile: of the first one, and of others as long as these are not too many elements.
+    private func outputs(
+        of group: SampleGroup, _ tiles: ArraySlice<Range<Int>>
+    ) throws -> (tiles: ArraySlice<Range<Int>>, outputs: [[Float]]) {
         var outputs: [[Float]] = []
-        try reference.run(
-            batch.inputs, count: batch.count, samples: samples, tile: pass.tile,
-            outputs: { [output = pass.output] _, plan in outputs.append(Array(plan.output(output))) })
-        return outputs
+        var count = 0
+        for tile in tiles {
+            guard outputs.isEmpty || count < Self.keptElements else { break }
+            try reference.run(group, tiles: [tile], outputs: { _, plan in outputs.append(plan.floats(of: output)) })
+            count += outputs.last?.count ?? 0
+        }
+        return (tiles.prefix(outputs.count), outputs)
     }
 
     private func compare(
-        _ variant: AnalysisVariant, with reference: [[Float]], _ samples: Range<Int>, _ batch: SampleBatch,
+        _ variant: AnalysisVariant, with reference: [[Float]], _ group: SampleGroup, _ tiles: ArraySlice<Range<Int>>,
         into result: inout AnalysisResult.Variant
     ) throws {
         var tile = 0
         func take(_ samples: Range<Int>, _ output: UnsafeBufferPointer<Float>) {
             reference[tile].withUnsafeBufferPointer { result.output.add(output, comparedWith: $0) }
             tile += 1
-            if let classes, !batch.labels.isEmpty, output.count == samples.count * classes {
+            if let classes, !group.labels.isEmpty, output.count == samples.count * classes {
                 for (row, sample) in samples.enumerated() {
                     let scores = UnsafeBufferPointer(rebasing: output[row * classes..<(row + 1) * classes])
-                    result.counts.count(scores: scores, label: batch.labels[sample])
+                    result.counts.count(scores: scores, label: group.labels[sample])
                 }
             }
         }
         guard variant != .fp32 else {
-            var start = samples.lowerBound
-            for output in reference {
-                let end = min(start + pass.tile, samples.upperBound)
-                output.withUnsafeBufferPointer { take(start..<end, $0) }
-                start = end
-            }
+            for (samples, output) in zip(tiles, reference) { output.withUnsafeBufferPointer { take(samples, $0) } }
             return
         }
         let tensors = models.task.tensors(in: variant)
@@ -124,8 +126,7 @@ final class AnalysisLane: ShardLane {
         let model = models.model(variant)
         let lane = model === models.reference ? self.reference : ModelLane(model, taps: taps)
         try lane.run(
-            batch.inputs, count: batch.count, samples: samples, tile: pass.tile,
-            tap: { own.apply(to: $0) },
-            outputs: { [output = pass.output] samples, plan in take(samples, plan.output(output)) })
+            group, tiles: tiles, tap: { own.apply(to: $0) },
+            outputs: { samples, plan in plan.withFloats(of: output) { take(samples, $0) } })
     }
 }

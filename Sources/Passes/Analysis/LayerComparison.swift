@@ -18,17 +18,17 @@ struct LayerComparison {
         self.quantizers = quantizers
     }
 
+    /// - Parameter tiles: samples of the group that go through the models together.
     func compare(
-        _ batch: SampleBatch, _ samples: Range<Int>, tile: Int, into layers: inout [String: NoiseStatistics]
+        _ group: SampleGroup, _ tiles: ArraySlice<Range<Int>>, into layers: inout [String: NoiseStatistics]
     ) throws {
-        for start in stride(from: samples.lowerBound, to: samples.upperBound, by: tile) {
-            let own = start..<min(start + tile, samples.upperBound)
+        for tile in tiles {
             var done: Set<String> = []
             while true {
-                let kept = try referenceValues(batch, own, tile, except: done)
+                let kept = try referenceValues(group, tile, except: done)
                 guard !kept.isEmpty else { break }
                 try other.run(
-                    batch.inputs, count: batch.count, samples: own, tile: tile,
+                    group, tiles: [tile],
                     tap: { tap in
                         quantizers.apply(to: tap)
                         guard let expected = kept[tap.name] else { return }
@@ -40,12 +40,12 @@ struct LayerComparison {
     }
 
     private func referenceValues(
-        _ batch: SampleBatch, _ samples: Range<Int>, _ tile: Int, except done: Set<String>
+        _ group: SampleGroup, _ tile: Range<Int>, except done: Set<String>
     ) throws -> [String: (elements: [Float], layout: [UInt8])] {
         var kept: [String: (elements: [Float], layout: [UInt8])] = [:]
         var count = 0
         try reference.run(
-            batch.inputs, count: batch.count, samples: samples, tile: tile,
+            group, tiles: [tile],
             tap: { tap in
                 guard !done.contains(tap.name), count < Self.keptElements else { return }
                 kept[tap.name] = (Array(tap.elements), tap.layout)

@@ -22,8 +22,7 @@ package struct Calibration: SampleWorkload {
 
     /// The model with its parameters rounded and its activations left alone.
     package func makeExecutor(_ worker: WorkerContext) throws -> any ShardExecutor {
-        CalibrationExecutor(
-            task: self, model: SharedModel(try worker.graph(pass.model).simulatingParameters(pass.parameters)))
+        CalibrationExecutor(self, SharedModel(try worker.graph(pass.model).simulatingParameters(pass.parameters)))
     }
 }
 
@@ -96,39 +95,54 @@ package struct CalibrationResult: Equatable, MergeableResult {
 }
 
 private struct CalibrationExecutor: ShardExecutor {
-    let task: Calibration
-    let model: SharedModel
+    private let task: Calibration
+    private let model: SharedModel
+    private let tiles: SampleTiles
 
-    func prepare(shard: Int, payload: Data) throws -> SampleBatch {
-        try SampleBatch(decoding: ShardPayload(decoding: payload).samples, as: task.pass)
+    init(_ task: Calibration, _ model: SharedModel) {
+        (self.task, self.model) = (task, model)
+        tiles = SampleTiles(model.graph, task.pass)
     }
 
-    func makeLane(keeping memory: LaneMemory) throws -> CalibrationLane { CalibrationLane(task, model) }
+    func prepare(shard: Int, payload: Data) throws -> SampleBatches {
+        try SampleDecoding(task.pass).batches(of: ShardPayload(decoding: payload).samples)
+    }
+
+    func makeLane(keeping memory: LaneMemory) throws -> CalibrationLane { CalibrationLane(task, model, tiles) }
 }
 
 /// Observes the activations of one shard at a time. Belongs to one thread.
 private final class CalibrationLane: ShardLane {
     private let lane: ModelLane
-    private let tile: Int
+    private let tiles: SampleTiles
     private let observers: [String: Observer]
 
-    init(_ task: Calibration, _ model: SharedModel) {
+    init(_ task: Calibration, _ model: SharedModel, _ tiles: SampleTiles) {
         lane = ModelLane(model, taps: Set(task.observed))
-        tile = task.pass.tile
+        self.tiles = tiles
         observers = Dictionary(uniqueKeysWithValues: task.observed.map { ($0, Observer()) })
     }
 
-    func compute(_ batch: SampleBatch) throws -> Data {
+    func compute(_ samples: SampleBatches) throws -> Data {
         for observer in observers.values { observer.reset() }
-        try lane.run(
-            batch.inputs, count: batch.count, tile: tile,
-            tap: { [observers] tap in
-                guard let start = tap.elements.baseAddress else { return }
-                observers[tap.name]?.observe(start, count: tap.elements.count, layoutZeros: tap.layoutZeros)
-            })
+        var (count, skipped, badNames, labels) = (0, 0, BadSampleNames(), [Int]())
+        try samples.forEach { batch in
+            for group in batch.groups {
+                try lane.run(
+                    group, tiles: tiles.tiles(of: group),
+                    tap: { [observers] tap in
+                        guard let start = tap.elements.baseAddress else { return }
+                        observers[tap.name]?.observe(start, count: tap.elements.count, layoutZeros: tap.layoutZeros)
+                    })
+            }
+            count += batch.count
+            skipped += batch.skipped
+            badNames.merge(batch.badNames)
+            labels += batch.labels
+        }
         return CalibrationResult(
-            samples: batch.count, skipped: batch.skipped, badNames: batch.badNames,
-            statistics: StatisticsSet(observers.mapValues { $0.statistics() }), labels: batch.labels
+            samples: count, skipped: skipped, badNames: badNames,
+            statistics: StatisticsSet(observers.mapValues { $0.statistics() }), labels: labels
         ).encoded()
     }
 }

@@ -35,83 +35,84 @@ package struct Agreement: SampleWorkload {
     /// The FP32 model, and the quantized one as it is evaluated.
     package func makeExecutor(_ worker: WorkerContext) throws -> any ShardExecutor {
         let graph = try Evaluation(pass, activations: activations).graph(worker)
-        return try AgreementExecutor(
-            self, reference: SharedModel(worker.graph(reference)), quantized: SharedModel(graph))
+        return AgreementExecutor(
+            self, reference: SharedModel(try worker.graph(reference)), quantized: SharedModel(graph))
     }
 }
 
 private struct AgreementExecutor: ShardExecutor {
-    let task: Agreement
-    let reference: SharedModel
-    let quantized: SharedModel
-    /// Scores per sample where a row of the output is scores of classes, further axes having an extent of one; else nil.
-    private let classes: Int?
+    private let task: Agreement
+    private let reference: SharedModel
+    private let quantized: SharedModel
+    private let tiles: SampleTiles
 
-    init(_ task: Agreement, reference: SharedModel, quantized: SharedModel) throws {
+    init(_ task: Agreement, reference: SharedModel, quantized: SharedModel) {
         (self.task, self.reference, self.quantized) = (task, reference, quantized)
-        let row = try reference.specialized(task.pass.tileShapes).types[task.pass.output]?.shape.dimensions.dropFirst()
-        classes = row.flatMap { row in
-            guard let count = row.first, count > 1, row.dropFirst().allSatisfy({ $0 == 1 }) else { return nil }
-            return count
-        }
+        // Of the quantized model, for both.
+        tiles = SampleTiles(quantized.graph, task.pass)
     }
 
-    func prepare(shard: Int, payload: Data) throws -> SampleBatch {
-        try SampleBatch(decoding: ShardPayload(decoding: payload).samples, as: task.pass, classes: nil)
+    func prepare(shard: Int, payload: Data) throws -> SampleBatches {
+        try SampleDecoding(task.pass).batches(of: ShardPayload(decoding: payload).samples)
     }
 
     func makeLane(keeping memory: LaneMemory) throws -> AgreementLane {
-        AgreementLane(
-            task, reference: ModelLane(reference, taps: []),
-            quantized: ModelLane(quantized, taps: Set(task.activations.keys)),
-            quantizers: try task.activations.mapValues { try FakeQuantizer($0) }, classes: classes)
+        AgreementLane(task, reference, quantized, tiles, try task.activations.mapValues { try FakeQuantizer($0) })
     }
 }
 
 /// Compares the outputs of one shard at a time, a tile after the other. Belongs to one thread.
 private final class AgreementLane: ShardLane {
-    private let task: Agreement
+    private let model: SharedModel
     private let reference: ModelLane
     private let quantized: ModelLane
+    private let tiles: SampleTiles
+    private let output: String
     private let quantizers: [String: FakeQuantizer]
-    private let classes: Int?
 
     init(
-        _ task: Agreement, reference: ModelLane, quantized: ModelLane, quantizers: [String: FakeQuantizer],
-        classes: Int?
+        _ task: Agreement, _ reference: SharedModel, _ quantized: SharedModel, _ tiles: SampleTiles,
+        _ quantizers: [String: FakeQuantizer]
     ) {
-        (self.task, self.reference, self.quantized) = (task, reference, quantized)
-        (self.quantizers, self.classes) = (quantizers, classes)
+        model = reference
+        self.reference = ModelLane(reference, taps: [])
+        self.quantized = ModelLane(quantized, taps: Set(task.activations.keys))
+        (self.tiles, self.quantizers) = (tiles, quantizers)
+        output = task.pass.output
     }
 
-    func compute(_ batch: SampleBatch) throws -> Data {
+    func compute(_ samples: SampleBatches) throws -> Data {
         var result = AgreementResult()
-        result.samples = batch.count
-        result.skipped = batch.skipped
-        result.badNames = batch.badNames
-        let pass = task.pass
-        for start in stride(from: 0, to: batch.count, by: pass.tile) {
-            let tile = start..<min(start + pass.tile, batch.count)
+        try samples.forEach { batch in
+            result.samples += batch.count
+            result.skipped += batch.skipped
+            result.badNames.merge(batch.badNames)
+            for group in batch.groups { try compare(group, into: &result) }
+        }
+        return result.encoded()
+    }
+
+    private func compare(_ group: SampleGroup, into result: inout AgreementResult) throws {
+        // Samples of one shape have outputs of one shape.
+        let classes = try model.scores(of: output, group.shapes(samples: 1))
+        for tile in try tiles.tiles(of: group) {
             var expected: [Float] = []
-            try reference.run(
-                batch.inputs, count: batch.count, samples: tile, tile: pass.tile,
-                outputs: { _, plan in expected = Array(plan.output(pass.output)) })
+            try reference.run(group, tiles: [tile], outputs: { _, plan in expected = plan.floats(of: output) })
             try quantized.run(
-                batch.inputs, count: batch.count, samples: tile, tile: pass.tile,
-                tap: { [quantizers] tap in quantizers.apply(to: tap) },
-                outputs: { [classes] samples, plan in
-                    let found = plan.output(pass.output)
-                    guard found.count == expected.count, expected.count % samples.count == 0 else {
-                        throw GraphError(
-                            .shapeMismatch, tensor: pass.output, expected: "\(expected.count) elements, as of FP32",
-                            found: "\(found.count) elements")
-                    }
-                    expected.withUnsafeBufferPointer {
-                        result.add(found, comparedWith: $0, samples: samples.count, classes: classes)
+                group, tiles: [tile], tap: { [quantizers] tap in quantizers.apply(to: tap) },
+                outputs: { samples, plan in
+                    try plan.withFloats(of: output) { found in
+                        guard found.count == expected.count, expected.count % samples.count == 0 else {
+                            throw GraphError(
+                                .shapeMismatch, tensor: output,
+                                expected: "\(expected.count) elements, as of FP32", found: "\(found.count) elements")
+                        }
+                        expected.withUnsafeBufferPointer {
+                            result.add(found, comparedWith: $0, samples: samples.count, classes: classes)
+                        }
                     }
                 })
         }
-        return result.encoded()
     }
 }
 

@@ -38,60 +38,73 @@ package struct Evaluation: SampleWorkload {
 private struct EvaluationExecutor: ShardExecutor {
     private let task: Evaluation
     private let model: SharedModel
-    /// Scores per sample: the elements of a row of the evaluated output, whose further axes may be of extent one.
+    private let tiles: SampleTiles
+    /// Scores per sample, where samples have labels: the elements of a row of the evaluated output, whose further axes may be of
+    /// extent one.
     private let classes: Int
 
     init(_ task: Evaluation, _ model: SharedModel) throws {
         self.task = task
         self.model = model
+        tiles = SampleTiles(model.graph, task.pass)
         classes = try model.classes(of: task.pass)
     }
 
-    func prepare(shard: Int, payload: Data) throws -> SampleBatch {
-        try SampleBatch(decoding: ShardPayload(decoding: payload).samples, as: task.pass, classes: classes)
+    func prepare(shard: Int, payload: Data) throws -> SampleBatches {
+        try SampleDecoding(task.pass, classes: classes).batches(of: ShardPayload(decoding: payload).samples)
     }
 
     func makeLane(keeping memory: LaneMemory) throws -> EvaluationLane {
-        try EvaluationLane(task, model, classes: classes)
+        try EvaluationLane(task, model, tiles, classes: classes)
     }
 }
 
 /// Counts the correct predictions of one shard at a time. Belongs to one thread.
 private final class EvaluationLane: ShardLane {
     private let lane: ModelLane
-    private let pass: PassSpecification
+    private let tiles: SampleTiles
+    private let output: String
     private let classes: Int
     private let quantizers: [String: FakeQuantizer]
 
-    init(_ task: Evaluation, _ model: SharedModel, classes: Int) throws {
+    init(_ task: Evaluation, _ model: SharedModel, _ tiles: SampleTiles, classes: Int) throws {
         lane = ModelLane(model, taps: Set(task.activations.keys))
-        pass = task.pass
+        self.tiles = tiles
+        output = task.pass.output
         self.classes = classes
         quantizers = try task.activations.mapValues { try FakeQuantizer($0) }
     }
 
-    func compute(_ batch: SampleBatch) throws -> Data {
+    func compute(_ samples: SampleBatches) throws -> Data {
         var result = EvaluationResult()
-        result.samples = batch.count
-        result.skipped = batch.skipped
-        result.badNames = batch.badNames
+        try samples.forEach { batch in
+            result.add(batch)
+            for group in batch.groups { try count(group, into: &result) }
+        }
+        return result.encoded()
+    }
+
+    private func count(_ group: SampleGroup, into result: inout EvaluationResult) throws {
         try lane.run(
-            batch.inputs, count: batch.count, tile: pass.tile,
+            group, tiles: tiles.tiles(of: group),
             tap: { [quantizers] tap in quantizers.apply(to: tap) },
-            outputs: { [output = pass.output, classes] samples, plan in
-                let scores = plan.output(output)
-                guard scores.count == samples.count * classes else {
-                    throw GraphError(
-                        .shapeMismatch, tensor: output, expected: "\(samples.count) rows of \(classes) scores",
-                        found: "\(scores.count) elements")
-                }
-                for (row, sample) in samples.enumerated() {
-                    let own = UnsafeBufferPointer(rebasing: scores[row * classes..<(row + 1) * classes])
-                    if own.contains(where: \.isNaN) { result.undefined += 1 }
-                    if !batch.labels.isEmpty { result.count(scores: own, label: batch.labels[sample]) }
+            outputs: { samples, plan in
+                try plan.withFloats(of: output) { scores in
+                    let size = scores.count / samples.count
+                    // Without labels a row may have any number of elements.
+                    guard scores.count == samples.count * (group.labels.isEmpty ? size : classes) else {
+                        throw GraphError(
+                            .shapeMismatch, tensor: output,
+                            expected: "\(samples.count) rows of \(classes) scores, as the samples have labels",
+                            found: "\(scores.count) elements")
+                    }
+                    for (row, sample) in samples.enumerated() {
+                        let own = UnsafeBufferPointer(rebasing: scores[row * size..<(row + 1) * size])
+                        if own.contains(where: \.isNaN) { result.undefined += 1 }
+                        if !group.labels.isEmpty { result.count(scores: own, label: group.labels[sample]) }
+                    }
                 }
             })
-        return result.encoded()
     }
 }
 
@@ -111,6 +124,13 @@ package struct EvaluationResult: Codable, Equatable, MergeableResult {
     package var top5 = 0
     /// Samples with a score that is NaN.
     package var undefined = 0
+
+    /// Counts the samples themselves.
+    mutating func add(_ batch: SampleBatch) {
+        samples += batch.count
+        skipped += batch.skipped
+        badNames.merge(batch.badNames)
+    }
 
     /// Adds what was counted in other samples.
     package mutating func merge(_ other: EvaluationResult) {

@@ -1,18 +1,15 @@
 import Execution
 import Graph
 import Quantization
+import TensorFunctions
 import Tensors
 
-/// Runs a model over batches, a tile of samples at a time. Belongs to one thread.
+/// Runs a model over groups of samples, a tile at a time. Belongs to one thread.
 package final class ModelLane {
-    /// Plans kept: one for whole tiles, and for a last tile that is smaller. Each has an arena of its own, and last tiles may
-    /// have any size where bad samples are left out.
-    private static let planLimit = 3
-
     private let model: SharedModel
     private let taps: Set<String>
-    /// The one used last comes last.
-    private var plans: [(shapes: [String: Shape], plan: Plan)] = []
+    /// By shapes. Three have always been kept, whatever they take: one for whole tiles, and some for last tiles that are smaller.
+    private var plans = BoundedCache<[String: Shape], Plan>(least: 3, most: 64, byteLimit: 256 << 20)
 
     /// - Parameter taps: values of the graph that `run` hands out.
     package init(_ model: SharedModel, taps: Set<String>) {
@@ -21,27 +18,22 @@ package final class ModelLane {
     }
 
     /// - Parameters:
-    ///   - inputs: arrays of the inputs' types with `count` samples on axis 0.
-    ///   - samples: those to run; all where nil.
-    ///   - tile: samples per forward pass; the last one takes what remains.
+    ///   - tiles: samples of the group that go through the model together.
     ///   - outputs: receives the plan after each tile, with the samples that it holds.
     /// - Throws: `ExecutionError(.inputMismatch)` for an array with another number of samples, `GraphError` for shapes that the
     ///   graph does not take.
     package func run(
-        _ inputs: [String: Tensor], count: Int, samples wanted: Range<Int>? = nil, tile: Int,
+        _ group: SampleGroup, tiles: some Sequence<Range<Int>>,
         tap: (Plan.Tap) throws -> Void = { _ in },
         outputs: (Range<Int>, Plan) throws -> Void = { _, _ in }
     ) throws {
-        for (name, tensor) in inputs where tensor.shape.dimensions.first != count {
+        for (name, tensor) in group.inputs where tensor.shape.dimensions.first != group.count {
             throw ExecutionError(
-                .inputMismatch, tensor: name, expected: "\(count) samples", found: "\(tensor.shape)")
+                .inputMismatch, tensor: name, expected: "\(group.count) samples", found: "\(tensor.shape)")
         }
-        let wanted = wanted ?? 0..<count
-        for start in stride(from: wanted.lowerBound, to: wanted.upperBound, by: tile) {
-            let samples = start..<min(start + tile, wanted.upperBound)
-            let shapes = inputs.mapValues { Shape([samples.count] + $0.shape.dimensions.dropFirst()) }
-            let plan = try plan(shapes)
-            try run(plan, inputs, firstSample: start, tap)
+        for samples in tiles {
+            let plan = try plan(group.shapes(samples: samples.count))
+            try run(plan, group.inputs, firstSample: samples.lowerBound, tap)
             try outputs(samples, plan)
         }
     }
@@ -59,41 +51,55 @@ package final class ModelLane {
     private func run(
         _ plan: Plan, _ inputs: [String: Tensor], firstSample: Int, _ tap: (Plan.Tap) throws -> Void
     ) throws {
+        func copy(_ name: String, _ type: ElementType, to place: UnsafeMutableRawBufferPointer) throws {
+            guard let tensor = inputs[name], tensor.elementType == type else {
+                throw ExecutionError(
+                    .inputMismatch, tensor: name, expected: "an array of \(type)",
+                    found: inputs[name]?.elementType.rawValue ?? "none")
+            }
+            let start = firstSample * tensor.shape.dimensions.dropFirst().reduce(tensor.elementType.size, *)
+            tensor.withUnsafeBytes { bytes in
+                place.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[start..<start + place.count]))
+            }
+        }
         try plan.run(
-            feed: { name, place in
-                guard let tensor = inputs[name] else {
-                    throw ExecutionError(.inputMismatch, tensor: name, expected: "an array", found: "none")
-                }
-                let start = firstSample * tensor.shape.dimensions.dropFirst().reduce(1, *)
-                tensor.withUnsafeElements(as: Float.self) { elements in
-                    let rows = UnsafeBufferPointer(rebasing: elements[start..<start + place.count])
-                    _ = place.update(fromContentsOf: rows)
-                }
-            },
-            typed: { name, place in
-                guard let tensor = inputs[name], tensor.elementType == place.type.elementType else {
-                    throw ExecutionError(
-                        .inputMismatch, tensor: name, expected: "an array of \(place.type.elementType)",
-                        found: inputs[name]?.elementType.rawValue ?? "none")
-                }
-                let start = firstSample * tensor.shape.dimensions.dropFirst().reduce(1, *) * tensor.elementType.size
-                tensor.withUnsafeBytes { bytes in
-                    place.bytes.copyMemory(
-                        from: UnsafeRawBufferPointer(rebasing: bytes[start..<start + place.bytes.count]))
-                }
-            }, tap: tap)
+            feed: { try copy($0, .float32, to: UnsafeMutableRawBufferPointer($1)) },
+            typed: { try copy($0, $1.type.elementType, to: $1.bytes) }, tap: tap)
     }
 
     private func plan(_ shapes: [String: Shape]) throws -> Plan {
-        if let index = plans.firstIndex(where: { $0.shapes == shapes }) {
-            let known = plans.remove(at: index)
-            plans.append(known)
-            return known.plan
-        }
-        if plans.count >= Self.planLimit { plans.removeFirst() }
-        let plan = try Plan(model.specialized(shapes), weights: model.weights, taps: taps)
-        plans.append((shapes, plan))
+        if let known = plans.value(shapes) { return known }
+        // Before the next is made, so that there are never more arenas.
+        plans.makeRoom()
+        let graph = try model.specialized(shapes)
+        let plan = try Plan(graph, weights: model.weights, taps: taps)
+        model.settle(graph, shapes)
+        plans.insert(shapes, plan, byteCount: plan.arenaByteCount)
         return plan
+    }
+}
+
+extension Plan {
+    /// Calls `body` with the elements of an output as float32, row-major, whatever its type.
+    package func withFloats<Result>(
+        of output: String, _ body: (UnsafeBufferPointer<Float>) throws -> Result
+    ) rethrows -> Result {
+        let place = typedOutput(output)
+        guard place.type.elementType != .float32 else { return try body(self.output(output)) }
+        return try Tensor(place).converted(to: .float32).withUnsafeElements(as: Float.self, body)
+    }
+
+    /// The elements of an output as float32, row-major, whatever its type.
+    package func floats(of output: String) -> [Float] { withFloats(of: output) { Array($0) } }
+}
+
+extension Tensor {
+    /// A copy of what a plan holds.
+    package init(_ place: Plan.TypedPlace) {
+        let storage = TensorStorage(byteCount: place.bytes.count) {
+            $0.copyMemory(from: UnsafeRawBufferPointer(place.bytes))
+        }
+        self.init(shape: place.type.shape, elementType: place.type.elementType, storage: storage)
     }
 }
 

@@ -3,8 +3,10 @@ import ClusterProtocol
 import Execution
 import Foundation
 import Graph
+import Operators
 import Support
 import Synchronization
+import TensorFunctions
 import Tensors
 
 extension PassSpecification.Probe {
@@ -22,18 +24,19 @@ extension PassSpecification.Probe {
         let values = specialized.steps.flatMap(\.node.outputs).filter {
             specialized.constants[$0] == nil && specialized.types[$0]?.elementType == .float32
         }
-        let batch = ProbeSamples.inputs(inputs, count: tile)
-        var digest = BitDigest()
-        for taps in [Set(values), []] {
-            try ModelLane(model, taps: taps).run(
-                batch, count: tile, tile: tile, tap: { digest.add(UnsafeBufferPointer($0.elements)) },
-                outputs: { _, plan in
-                    for output in specialized.outputs where taps.isEmpty && values.contains(output) {
-                        digest.add(plan.output(output))
-                    }
-                })
+        return try ProbeSamples.withInputs(inputs, count: tile) { batch in
+            var digest = BitDigest()
+            for taps in [Set(values), []] {
+                try ModelLane(model, taps: taps).run(
+                    batch, tiles: [0..<tile], tap: { digest.add(UnsafeBufferPointer($0.elements)) },
+                    outputs: { _, plan in
+                        for output in specialized.outputs where taps.isEmpty && specialized.constants[output] == nil {
+                            digest.add(UnsafeRawBufferPointer(plan.typedOutput(output).bytes))
+                        }
+                    })
+            }
+            return digest.finish()
         }
-        return digest.finish()
     }
 }
 
@@ -82,22 +85,47 @@ final class ProbeAnswers: Sendable {
 
 /// Made-up samples, the same everywhere.
 enum ProbeSamples {
-    /// Numbers in [-2, 2), as images are after their preprocessing.
-    static func array(_ shape: Shape, stream: Int) -> Tensor {
+    /// Numbers in [-2, 2), as images are after their preprocessing. Integers and truth values are 1 and 0 by turns: ids of all but
+    /// tables of one row, masks that leave something over, lengths of one.
+    static func array(_ shape: Shape, _ type: ElementType = .float32, stream: Int) -> Tensor {
+        guard type.isFloatingPoint else {
+            return Tensor(shape: shape, (0..<shape.count).map { Int64(($0 + 1) % 2) }).converted(to: type)
+        }
         var random = CounterRandom(key: 0x7072_6F62_65, UInt64(stream))
-        return Tensor(shape: shape, (0..<shape.count).map { _ in 4 * random.uniform() - 2 })
+        return Tensor(shape: shape, (0..<shape.count).map { _ in 4 * random.uniform() - 2 }).converted(to: type)
     }
 
-    /// [count, dimensions...] by name.
-    static func inputs(_ inputs: [PassSpecification.Input], count: Int) -> [String: Tensor] {
-        let arrays = inputs.enumerated().map { ($1.name, array(Shape([count] + $1.dimensions), stream: $0)) }
-        return Dictionary(uniqueKeysWithValues: arrays)
+    /// Arrays of samples like the first. Where the model does not take integers other than 0, as a table of one row does not, all
+    /// integers are 0.
+    static func withInputs<Result>(
+        _ inputs: [PassSpecification.Input], count: Int, _ body: (SampleGroup) throws -> Result
+    ) throws -> Result {
+        var group = SampleGroup(
+            count: count,
+            inputs: Dictionary(
+                uniqueKeysWithValues: inputs.enumerated().map {
+                    ($1.name, array(Shape([count] + $1.dimensions), $1.elementType, stream: $0))
+                }), withoutSampleAxis: Set(inputs.filter { !$0.hasSampleAxis }.map(\.name)))
+        let integers = inputs.filter { !$0.elementType.isFloatingPoint }
+        guard !integers.isEmpty else { return try body(group) }
+        do {
+            return try body(group)
+        } catch let error as GraphError where error.code == .invalidInput {
+            for input in integers {
+                let shape = Shape([count] + input.dimensions)
+                group.inputs[input.name] = Tensor(shape: shape, [Int64](repeating: 0, count: shape.count))
+                    .converted(to: input.elementType)
+            }
+            return try body(group)
+        }
     }
 }
 
 /// Of the bits of floats, in the order in which they are added.
 struct BitDigest {
     private var hasher = SHA256Hasher()
+
+    mutating func add(_ bytes: UnsafeRawBufferPointer) { hasher.update(bytes) }
 
     mutating func add(_ elements: UnsafeBufferPointer<Float>) { hasher.update(UnsafeRawBufferPointer(elements)) }
 

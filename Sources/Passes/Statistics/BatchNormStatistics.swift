@@ -42,8 +42,8 @@ private struct NormalizationExecutor: ShardExecutor {
     let task: BatchNormStatistics
     let model: SharedModel
 
-    func prepare(shard: Int, payload: Data) throws -> SampleBatch {
-        try SampleBatch(decoding: SlotPayload(decoding: payload).samples, as: task.pass)
+    func prepare(shard: Int, payload: Data) throws -> SampleBatches {
+        try SampleDecoding(task.pass).batches(of: SlotPayload(decoding: payload).samples)
     }
 
     func makeLane(keeping memory: LaneMemory) throws -> NormalizationLane { try NormalizationLane(task, model) }
@@ -72,23 +72,34 @@ private final class NormalizationLane: ShardLane {
         quantizers = try task.activations.mapValues { try FakeQuantizer($0) }
     }
 
-    func compute(_ batch: SampleBatch) throws -> Data {
-        guard batch.count > 0 else {
-            return NormalizationResult(skipped: batch.skipped, count: layout.count).encoded()
+    func compute(_ samples: SampleBatches) throws -> Data {
+        var (count, skipped) = (0, 0)
+        var found: [Float]?
+        try samples.forEach { part in
+            count += part.count
+            skipped += part.skipped
+            guard !part.groups.isEmpty else { return }
+            guard let group = samples.sole else {
+                throw TrainingError(
+                    .invalidSetting, key: "training.batch_norms",
+                    expected: "samples of one shape where batch norms are kept",
+                    found: "a batch with samples of different shapes")
+            }
+            found = try statistics(of: group)
         }
+        guard let found else { return NormalizationResult(skipped: skipped, count: layout.count).encoded() }
         do {
-            return try NormalizationResult(
-                samples: batch.count, skipped: batch.skipped, statistics: statistics(of: batch)
-            ).encoded()
+            return try NormalizationResult(samples: count, skipped: skipped, statistics: found).encoded()
         } catch let error as TrainingError {
             throw error.located(in: layout)
         }
     }
 
-    private func statistics(of batch: SampleBatch) throws -> [Float] {
+    private func statistics(of batch: SampleGroup) throws -> [Float] {
         var vector = [Float](repeating: 0, count: layout.count)
-        try plan(batch.inputs.mapValues(\.shape)).run(
-            feed: { name, place in batch.inputs[name]?.copyAsFloats(into: place) },
+        try plan(batch.shapes(samples: batch.count)).run(
+            feed: { try batch.feed($0, to: UnsafeMutableRawBufferPointer($1)) },
+            typed: { try batch.feed($0, to: $1.bytes) },
             parameter: { _, _ in },
             tap: { [quantizers] tap in quantizers.apply(to: tap) },
             statistics: { found in

@@ -18,7 +18,7 @@ struct DivergenceDiagnosis {
     ///   - error: of the slot's loss or gradient.
     ///   - samples: of the slot.
     /// - Returns: the error as it was where it tells of no divergence, or only the loss or the backward pass has diverged.
-    func explained(_ error: TrainingError, by samples: SampleBatch) -> TrainingError {
+    func explained(_ error: TrainingError, by samples: SampleGroup) -> TrainingError {
         // What the diagnosis itself fails at is of no interest: there is an error to tell of.
         guard [.notFinite, .tooLarge].contains(error.code), let found = try? firstDiverged(samples) else {
             return error
@@ -31,9 +31,9 @@ struct DivergenceDiagnosis {
     }
 
     private func firstDiverged(
-        _ samples: SampleBatch
+        _ samples: SampleGroup
     ) throws -> (code: TrainingError.Code, tensor: String, index: Int, element: Float)? {
-        var graph = try model.model.specialized(samples.inputs.mapValues(\.shape))
+        var graph = try model.model.specialized(samples.shapes(samples: samples.count))
         let trained = model.task.replica.parameters.map(\.name)
         // Not fed: a plan that trains nothing computes the forward pass alone.
         for name in trained { graph.constants[name] = model.weights[name] }
@@ -68,14 +68,15 @@ struct DivergenceDiagnosis {
     /// - Parameter tap: receives every value as it is before it is rounded, and tells whether it is to be.
     /// - Returns: the elements of the first output.
     @discardableResult
-    private func run(_ graph: SpecializedGraph, _ samples: SampleBatch, tap: (Plan.Tap) -> Bool) throws -> [Float] {
+    private func run(_ graph: SpecializedGraph, _ samples: SampleGroup, tap: (Plan.Tap) -> Bool) throws -> [Float] {
         let values = Set(graph.inputs + graph.steps.flatMap(\.node.outputs).filter { !$0.isEmpty })
         let plan = try TrainingPlan(
             graph, parameters: [], taps: values, batchStatistics: Set(model.normalizations.keys))
         var mask = GradientMask()
         var output: [Float] = []
         try plan.run(
-            feed: { name, place in samples.inputs[name]?.copyAsFloats(into: place) },
+            feed: { try samples.feed($0, to: UnsafeMutableRawBufferPointer($1)) },
+            typed: { try samples.feed($0, to: $1.bytes) },
             parameter: { _, _ in },
             tap: { value in
                 guard tap(value) else { return }

@@ -9,7 +9,7 @@ import Training
 /// The samples of a slot, decoded.
 struct SlotBatch: Sendable {
     let slot: Int
-    let samples: SampleBatch
+    let samples: SampleBatches
 }
 
 /// The slots of an optimizer step.
@@ -31,9 +31,11 @@ struct SlotExecutor: ShardExecutor {
         let (task, step) = (model.task, model.step)
         return SlotBatch(
             slot: shard,
-            samples: try SampleBatch(
-                decoding: slot.samples, as: task.pass, targets: task.loss.targets,
-                classes: task.loss == .crossEntropy ? classes : nil, needsLabels: task.loss == .crossEntropy,
+            samples: try SampleDecoding(
+                task.pass, targets: task.loss.targets, classes: task.loss == .crossEntropy ? classes : nil,
+                needsLabels: task.loss == .crossEntropy
+            ).batches(
+                of: slot.samples,
                 augment: { place in
                     task.augmentation?.choice(seed: task.seed, epoch: step.epoch, sample: slot.indices[place])
                 }))
@@ -53,6 +55,8 @@ final class SlotLane: ShardLane {
     /// Of the activations whose ranges are learned, by tensor: what their gradients are made of.
     private var sums: [String: RangeSums] = [:]
     private let learned: Set<String>
+    /// The samples that are computed, for an error.
+    private var current: SampleGroup?
 
     init(_ model: StepModel, parts: GradientParts?, memory: SlotMemory) {
         self.model = model
@@ -67,7 +71,8 @@ final class SlotLane: ShardLane {
         } catch var error as TrainingError {
             error.step = model.step.step
             error.slot = batch.slot
-            throw DivergenceDiagnosis(model).explained(error.located(in: model.layout), by: batch.samples)
+            error = error.located(in: model.layout)
+            throw current.map { DivergenceDiagnosis(model).explained(error, by: $0) } ?? error
         }
     }
 
@@ -81,14 +86,10 @@ final class SlotLane: ShardLane {
                 try writer?.take(gradient, at: range.lowerBound)
             }
         }
-        var result = SlotResult(
-            samples: batch.samples.count, skipped: batch.samples.skipped, labelled: 0, correct: 0, lossAndGradient: [0])
-        result.badNames = batch.samples.badNames
-        if batch.samples.count > 0 {
-            sums = [:]
-            let accuracy: EvaluationResult
-            (result.lossAndGradient[0], accuracy) = try run(batch.samples, slot: batch.slot, gradient: take)
-            (result.labelled, result.correct) = (accuracy.labelled, accuracy.top1)
+        var result = SlotResult(samples: 0, skipped: 0, labelled: 0, correct: 0, lossAndGradient: [0])
+        sums = [:]
+        try run(batch, into: &result, gradient: take)
+        if result.samples > 0 {
             for (activation, range) in model.ranges {
                 guard let place = model.layout.range(of: ReplicaPlan.activationKey(activation.name)) else { continue }
                 var total = RangeSums(delta: 0, offset: 0)
@@ -115,17 +116,58 @@ final class SlotLane: ShardLane {
         return result.encoded()
     }
 
+    /// The samples of a slot, group by group where they have different shapes; their gradients are added up in the order of the
+    /// groups, so that the sum follows from the slot alone.
     private func run(
-        _ batch: SampleBatch, slot: Int, gradient: (UnsafeBufferPointer<Float>, Range<Int>) throws -> Void
+        _ batch: SlotBatch, into result: inout SlotResult,
+        gradient: (UnsafeBufferPointer<Float>, Range<Int>) throws -> Void
+    ) throws {
+        let sole = batch.samples.sole
+        var total = [Float](repeating: 0, count: sole == nil ? model.layout.count : 0)
+        var ranges: Set<Range<Int>> = []
+        try batch.samples.forEach { part in
+            result.samples += part.count
+            result.skipped += part.skipped
+            result.badNames.merge(part.badNames)
+            for group in part.groups {
+                guard sole != nil || model.normalizations.isEmpty else { throw Self.mixedStatistics }
+                let found = try run(group, slot: batch.slot) { elements, range in
+                    guard sole == nil else { return try gradient(elements, range) }
+                    ranges.insert(range)
+                    for (index, element) in zip(range, elements) { total[index] += element }
+                }
+                result.lossAndGradient[0] += found.loss
+                result.labelled += found.accuracy.labelled
+                result.correct += found.accuracy.top1
+            }
+        }
+        for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+            try total.withUnsafeBufferPointer { try gradient(UnsafeBufferPointer(rebasing: $0[range]), range) }
+        }
+    }
+
+    /// Batch norms would take the statistics of each shape alone, and not those of the slot.
+    private static let mixedStatistics = TrainingError(
+        .invalidSetting, key: "training.batch_norms", expected: "samples of one shape where batch norms are kept",
+        found: "a slot with samples of different shapes")
+
+    /// Samples of one shape.
+    private func run(
+        _ batch: SampleGroup, slot: Int, gradient: (UnsafeBufferPointer<Float>, Range<Int>) throws -> Void
     ) throws -> (loss: Float, accuracy: EvaluationResult) {
+        current = batch
+        let shapes = batch.shapes(samples: batch.count)
+        try model.tiles.check(batch)
+        let output = try model.model.specialized(shapes).types[model.output]?.shape ?? []
         let plan = try memory.plan(
-            model.model, inputShapes: batch.inputs.mapValues(\.shape),
+            model.model, inputShapes: shapes,
             trained: model.task.replica.parameters.map(\.name),
             taps: Set(model.estimators.keys), learned: learned, batchStatistics: Set(model.normalizations.keys))
         var loss = 0.0
         var accuracy = EvaluationResult()
         try plan.run(
-            feed: { name, place in batch.inputs[name]?.copyAsFloats(into: place) },
+            feed: { try batch.feed($0, to: UnsafeMutableRawBufferPointer($1)) },
+            typed: { try batch.feed($0, to: $1.bytes) },
             parameter: { name, place in model.weights[name]?.copyAsFloats(into: place) },
             tap: { tap in
                 guard let estimator = model.estimators[tap.name] else { return }
@@ -149,9 +191,9 @@ final class SlotLane: ShardLane {
                 }
             },
             loss: { plan in
-                loss = try SlotLoss(model.task).value(of: batch, after: plan) {
+                loss = try SlotLoss(model.task, output: output).value(of: batch, after: plan) {
                     guard let teacher = model.teacher else { preconditionFailure("a loss without its teacher") }
-                    return try memory.outputs(ofTeacher: teacher, of: batch.inputs, named: model.output)
+                    return try memory.outputs(ofTeacher: teacher, of: batch, named: model.output)
                 }
                 accuracy = Self.accuracy(plan.output(model.output), batch)
             },
@@ -159,7 +201,11 @@ final class SlotLane: ShardLane {
                 guard let estimator = model.estimators[tap.name] else { return }
                 if learned.contains(tap.name) {
                     memory.withKept(tap) { values in
-                        sums[tap.name] = estimator.backward(inPlace: tap.elements, values: values)[0]
+                        let own = estimator.backward(inPlace: tap.elements, values: values)[0]
+                        sums[tap.name] =
+                            sums[tap.name].map {
+                                RangeSums(delta: $0.delta + own.delta, offset: $0.offset + own.offset)
+                            } ?? own
                     }
                 } else if let mask = memory.masks[tap.name] {
                     estimator.backward(inPlace: tap.elements, mask: mask)
@@ -178,15 +224,21 @@ final class SlotLane: ShardLane {
         let task = model.task
         let count = task.slotBatch
         let classes = try model.model.classes(of: task.pass)
-        let batch = SampleBatch(
-            count: count, inputs: ProbeSamples.inputs(task.pass.inputs, count: count),
-            targets: task.loss.targets.map { target in
+        return try ProbeSamples.withInputs(task.pass.inputs, count: count) { group in
+            var group = group
+            group.targets = task.loss.targets.map { target in
                 ProbeSamples.array(Shape([count] + target.dimensions), stream: task.pass.inputs.count)
-            },
-            labels: (0..<count).map { $0 % max(classes, 1) }, skipped: 0)
+            }
+            group.labels = (0..<count).map { $0 % max(classes, 1) }
+            return try digest(of: group)
+        }
+    }
+
+    private func digest(of group: SampleGroup) throws -> SHA256Digest {
+        sums = [:]
         var digest = BitDigest()
         do {
-            let (loss, _) = try run(batch, slot: 0) { elements, range in
+            let (loss, _) = try run(group, slot: 0) { elements, range in
                 digest.add(range.lowerBound)
                 digest.add(elements)
             }
@@ -201,7 +253,7 @@ final class SlotLane: ShardLane {
     }
 
     /// Counts nothing where samples have no labels, or labels that are no classes.
-    private static func accuracy(_ scores: UnsafeBufferPointer<Float>, _ batch: SampleBatch) -> EvaluationResult {
+    private static func accuracy(_ scores: UnsafeBufferPointer<Float>, _ batch: SampleGroup) -> EvaluationResult {
         var result = EvaluationResult()
         let classes = scores.count / batch.count
         guard batch.labels.allSatisfy({ (0..<classes).contains($0) }) else { return result }

@@ -5,9 +5,12 @@ import Training
 /// The loss of a slot's samples as a part of that of the global batch, and the gradient that the backward pass begins with.
 struct SlotLoss {
     private let task: TrainingTask
+    /// Of the evaluated output, for the samples at hand.
+    private let shape: Shape
 
-    init(_ task: TrainingTask) {
-        self.task = task
+    /// - Parameter shape: of the evaluated output, for the samples at hand.
+    init(_ task: TrainingTask, output shape: Shape) {
+        (self.task, self.shape) = (task, shape)
     }
 
     private var output: String { task.pass.output }
@@ -18,7 +21,7 @@ struct SlotLoss {
     ///   - teacher: gives the FP32 model's outputs of the same samples.
     /// - Throws: `TrainingError` (`.notFinite`, `.tooLarge`) for a loss that cannot be added up, and what the loss throws.
     func value(
-        of samples: SampleBatch, after plan: TrainingPlan, teacher: () throws -> UnsafeBufferPointer<Float>
+        of samples: SampleGroup, after plan: TrainingPlan, teacher: () throws -> UnsafeBufferPointer<Float>
     ) throws -> Double {
         let value = try value(samples, plan, teacher)
         guard var refusal = ExactSum.refusal(of: [Float(value)]) else { return value }
@@ -27,7 +30,7 @@ struct SlotLoss {
     }
 
     private func value(
-        _ samples: SampleBatch, _ plan: TrainingPlan, _ teacher: () throws -> UnsafeBufferPointer<Float>
+        _ samples: SampleGroup, _ plan: TrainingPlan, _ teacher: () throws -> UnsafeBufferPointer<Float>
     ) throws -> Double {
         switch task.loss {
         case .crossEntropy:
@@ -44,8 +47,9 @@ struct SlotLoss {
             }
             guard let targets = samples.targets else { return try value(teacher()) }
             return try targets.withUnsafeElements(as: Float.self, value)
-        case .distillation(let temperature, let classes, let stride):
-            let rows = ClassRows(of: plan.output(output).count, length: classes, stride: stride)
+        case .distillation(let temperature, let axis):
+            let rows = ClassRows(
+                of: shape.count, length: shape[axis], stride: shape.dimensions[(axis + 1)...].reduce(1, *))
             // A mean over the places of a sample's classes, where there are more than one.
             let denominator = Double(task.globalBatch * (rows.count / samples.count))
             return try distillation(plan, rows, temperature, denominator, teacher: teacher())

@@ -4,13 +4,13 @@ import Training
 
 /// What a lane's thread keeps from step to step, since making it takes longer than a step: plans, masks, copies.
 package final class SlotMemory {
-    /// Plans that are kept at most; each has an arena, the largest thing that a lane holds. Slots come in two sizes, whole and
-    /// an epoch's last; others only where samples are skipped, for which one place has to do.
-    package static let planLimit = 3
+    /// Plans that are kept at most.
+    package static let planLimit = 24
 
     private var model: SharedModel?
-    /// Least recently used first.
-    private var plans: [(inputShapes: [String: Shape], plan: TrainingPlan)] = []
+    /// Each has an arena, the largest thing that a lane holds. Slots of samples of one shape come in two sizes, whole and an epoch's
+    /// last; others only where samples are skipped, for which one place has to do.
+    private var plans = BoundedCache<[String: Shape], TrainingPlan>(least: 3, most: planLimit, byteLimit: 512 << 20)
     /// Where the gradients of tapped values pass whose ranges are not learned.
     var masks: [String: GradientMask] = [:]
     private var values: [String: [Float]] = [:]
@@ -29,28 +29,30 @@ package final class SlotMemory {
         learned: Set<String>, batchStatistics: Set<String>
     ) throws -> TrainingPlan {
         // Those of a model that is no longer used go.
-        if self.model !== model { (self.model, plans) = (model, []) }
-        if let index = plans.firstIndex(where: { $0.inputShapes == inputShapes }) {
-            plans.append(plans.remove(at: index))
-            return plans[plans.count - 1].plan
+        if self.model !== model {
+            self.model = model
+            plans.removeAll()
         }
+        if let known = plans.value(inputShapes) { return known }
         // Before the next is made, so that there are never more arenas.
-        if plans.count == Self.planLimit { plans.removeFirst() }
+        plans.makeRoom()
         let plan = try TrainingPlan(
             model.specialized(inputShapes), parameters: Set(trained), taps: taps, gradientTaps: learned,
             batchStatistics: batchStatistics)
-        plans.append((inputShapes, plan))
+        plans.insert(inputShapes, plan, byteCount: plan.arenaByteCount)
         return plan
     }
 
     /// The outputs of the model that is trained as it was before, unquantized. Valid until the next call.
-    func outputs(ofTeacher model: SharedModel, of inputs: [String: Tensor], named output: String) throws
+    func outputs(ofTeacher model: SharedModel, of samples: SampleGroup, named output: String) throws
         -> UnsafeBufferPointer<Float>
     {
         if teacher?.model !== model { teacher = nil }
         let lane = teacher?.lane ?? ModelLane(model, taps: [])
         teacher = (model, lane)
-        return try lane.run(whole: inputs).output(output)
+        var found = UnsafeBufferPointer<Float>(start: nil, count: 0)
+        try lane.run(samples, tiles: [0..<samples.count], outputs: { _, plan in found = plan.output(output) })
+        return found
     }
 
     /// Has a tapped value kept as it is before it is rounded.

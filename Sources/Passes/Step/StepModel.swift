@@ -1,3 +1,4 @@
+import Graph
 import Quantization
 import Tensors
 import Training
@@ -5,6 +6,8 @@ import Training
 /// What the lanes of a worker compute the slots of one step with.
 struct StepModel: Sendable {
     let model: SharedModel
+    /// Looks at the shapes of samples.
+    let tiles: SampleTiles
     /// The model before it is trained, unquantized, where the loss needs it.
     let teacher: SharedModel?
     let task: TrainingTask
@@ -23,11 +26,9 @@ struct StepModel: Sendable {
     let layout: ParameterLayout
 
     init(
-        _ replica: TrainingReplica, _ model: SharedModel, teacher: SharedModel?, _ task: TrainingTask,
-        _ step: OptimizerStep
+        _ replica: TrainingReplica, _ models: TrainingModels, _ task: TrainingTask, _ step: OptimizerStep
     ) throws {
-        self.model = model
-        self.teacher = teacher
+        (model, tiles, teacher) = (models.trained, models.tiles, models.teacher)
         self.task = task
         self.step = step
         weights = try replica.simulatedWeights()
@@ -38,5 +39,24 @@ struct StepModel: Sendable {
         normalizations = Dictionary(
             uniqueKeysWithValues: replica.running.map { ($0.normalization.output, $0) })
         layout = try replica.plan.gradientLayout()
+    }
+}
+
+/// The models of a training, as a worker keeps them from step to step.
+struct TrainingModels: Sendable {
+    /// With the constants that are not trained rounded.
+    let trained: SharedModel
+    /// Looks at the shapes of samples.
+    let tiles: SampleTiles
+    /// The model before it is trained, unquantized, where the loss needs it.
+    let teacher: SharedModel?
+
+    init(_ graph: Graph, _ task: TrainingTask) throws {
+        // Trained constants are fed with every step, the others never change.
+        trained = SharedModel(try graph.simulatingParameters(task.pass.parameters))
+        var loss: String?
+        if case .output(let name) = task.loss { loss = name }
+        tiles = SampleTiles(trained.graph, task.pass, loss: loss)
+        teacher = task.loss.needsTeacher ? SharedModel(graph) : nil
     }
 }

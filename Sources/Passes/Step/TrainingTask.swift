@@ -14,8 +14,8 @@ package struct TrainingTask: Codable, Equatable, Sendable {
         /// Of the samples' arrays of this name and shape, or of the FP32 model's outputs where nil.
         case meanSquaredError(targets: PassSpecification.Input?)
         /// From the FP32 model.
-        /// - Parameter stride: elements between two classes of one place.
-        case distillation(temperature: Double, classes: Int, stride: Int)
+        /// - Parameter axis: of the output, along which classes lie; from the front.
+        case distillation(temperature: Double, axis: Int)
         /// An output of the model, of one element: the mean loss of the samples that it is given.
         case output(String)
 

@@ -9,7 +9,7 @@ import Training
 final class TrainingWorkspace: Sendable {
     private struct State {
         var task: (id: Data, value: TrainingTask)?
-        var model: (id: Data, value: SharedModel, teacher: SharedModel?)?
+        var models: (id: Data, value: TrainingModels)?
         /// The value is nil while a step from it is taken, and where that step diverged.
         var replica: (digest: Data, value: TrainingReplica?)?
 
@@ -32,17 +32,17 @@ final class TrainingWorkspace: Sendable {
     /// What lanes compute the slots of a step with, and the state before it.
     func model(for step: OptimizerStep, _ worker: WorkerContext) throws -> (StepModel, TrainingReplica) {
         let task = try task(step.task, worker)
-        let (model, teacher) = try model(task, worker)
+        let models = try models(task, worker)
         let replica = try replica(of: step, task, worker)
-        return (try StepModel(replica, model, teacher: teacher, task, step), replica)
+        return (try StepModel(replica, models, task, step), replica)
     }
 
     /// What lanes would compute with before the first step.
     func untrained(_ step: OptimizerStep, _ worker: WorkerContext) throws -> StepModel {
         let task = try task(step.task, worker)
-        let (model, teacher) = try model(task, worker)
+        let models = try models(task, worker)
         return try StepModel(
-            TrainingReplica(task.replica, of: model.graph.constants), model, teacher: teacher, task, step)
+            TrainingReplica(task.replica, of: models.trained.graph.constants), models, task, step)
     }
 
     /// The state of a digest.
@@ -77,16 +77,11 @@ final class TrainingWorkspace: Sendable {
         return task
     }
 
-    private func model(
-        _ task: TrainingTask, _ worker: WorkerContext
-    ) throws -> (model: SharedModel, teacher: SharedModel?) {
-        if let known = state.withLock({ $0.model }), known.id == task.pass.model { return (known.value, known.teacher) }
-        let graph = try worker.graph(task.pass.model)
-        // Trained constants are fed with every step, the others never change.
-        let model = SharedModel(try graph.simulatingParameters(task.pass.parameters))
-        let teacher = task.loss.needsTeacher ? SharedModel(graph) : nil
-        state.withLock { $0.model = (task.pass.model, model, teacher) }
-        return (model, teacher)
+    private func models(_ task: TrainingTask, _ worker: WorkerContext) throws -> TrainingModels {
+        if let known = state.withLock({ $0.models }), known.id == task.pass.model { return known.value }
+        let models = try TrainingModels(worker.graph(task.pass.model), task)
+        state.withLock { $0.models = (task.pass.model, models) }
+        return models
     }
 
     private func replica(

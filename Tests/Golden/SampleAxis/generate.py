@@ -270,3 +270,21 @@ def _(m): m.op("Det", "x", out="y")
 
 @build("regions_of_first", [2, 6, 6], opset=16)
 def _(m): m.op("RoiAlign", "x", np.array([[0, 0, 4, 4]] * 5, np.float32), i(0, 0, 0, 0, 0), output_height=2, output_width=2, out="y")
+
+
+@build("embedding", [6])
+def _(m):
+    ids = m.op("Cast", m.op("Abs", m.op("Mul", "x", np.array(2, np.float32))), to=TensorProto.INT64)
+    m.op("Softmax", m.op("Gather", f(16, 3), ids, axis=0), axis=-1, out="y")
+
+
+@build("picked_columns", [6])
+def _(m):
+    ids = m.op("Cast", m.op("Abs", m.op("Mul", "x", np.array(2, np.float32))), to=TensorProto.INT64)
+    m.op("Transpose", m.op("Gather", f(3, 16), ids, axis=1), perm=[1, 2, 0], out="y")
+
+
+@build("picked_columns_first", [3])
+def _(m):
+    ids = m.op("Cast", m.op("Abs", m.op("Mul", "x", np.array(2, np.float32))), to=TensorProto.INT64)
+    m.op("Gather", f(5, 16), ids, axis=1, out="y")
