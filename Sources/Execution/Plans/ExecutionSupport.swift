@@ -1,4 +1,5 @@
 import Definitions
+import Derivatives
 import Graph
 import Operators
 
@@ -13,6 +14,12 @@ public enum ExecutionSupport {
         guard missing.isEmpty else {
             throw GraphError(.unsupportedOperators, found: missing.sorted().joined(separator: ", "))
         }
+    }
+
+    /// Whether an op type has a gradient in some of its forms, and not only zero ones.
+    package static func hasGradient(_ opType: String) -> Bool {
+        let rule = KnownOperators.rule(of: opType)
+        return rule is any DifferentiableOperator.Type || rule is any DifferentiableDefinition.Type
     }
 
     /// Refuses inputs of other types than float32, before an operator that takes one complains of something else.

@@ -1,4 +1,5 @@
 import Graph
+import Primitives
 import Tensors
 
 /// A graph with its gradients, compiled for one set of input shapes: the forward pass, the caller's loss, the backward pass,
