@@ -9,11 +9,12 @@ extension Resize: EvaluatedOperator {
         return [resampled.reshaped(types[0].shape).converted(to: types[0].elementType)]
     }
 
-    /// The axes that change, in the order in which they are resampled, and how.
+    /// The axes that change, in the order in which they are resampled, and how. Those that shrink come first: so nothing in
+    /// between is larger than both input and output.
     package func resamplings(inputs: [OperatorInput?]) throws -> [(axis: Int, resampling: AxisResampling)] {
         let isCropping = transformation == "tf_crop_and_resize"
         let axes = try resampledAxes(inputs: inputs).filter { $0.input != $0.output || $0.scale != 1 || isCropping }
-        return axes.map { axis in
+        return (axes.filter { $0.output < $0.input } + axes.filter { $0.output >= $0.input }).map { axis in
             (
                 axis: axis.axis,
                 resampling: AxisResampling(

@@ -8,9 +8,20 @@ extension Recurrence: ExecutableOperator {
     /// The lengths.
     var typedInputs: Set<Int> { [4] }
 
-    /// What is empty has no products.
+    /// Each step is an instruction or two, so that more than these are computed by the definition.
+    private static let mostSteps = 1 << 16
+
+    /// What is empty has no products. What no machine has memory for is refused where the definition asks for it.
     func isExecutable(_ unit: Unit, in graph: SpecializedGraph) -> Bool {
-        unit.node.inputs.prefix(3).allSatisfy { graph.types[$0].map { $0.shape.count > 0 } ?? false }
+        let shapes = unit.node.inputs.prefix(3).compactMap { graph.types[$0]?.shape }
+        guard shapes.count == 3, shapes.allSatisfy({ !$0.dimensions.contains(0) }) else { return false }
+        let length = isBatchFirst ? shapes[0][1] : shapes[0][0]
+        let factors = [shapes[0][0] + 1, shapes[0][1] + 1, shapes[1][1], MemoryLayout<Float>.stride]
+        let product = factors.reduce((1, false)) { found, factor in
+            let (next, overflows) = found.0.multipliedReportingOverflow(by: factor)
+            return (next, found.1 || overflows)
+        }
+        return length <= Self.mostSteps && !product.1 && product.0 <= 1 << 48
     }
 
     /// W x for all steps at once, then step by step R h and a loop over the cells.
