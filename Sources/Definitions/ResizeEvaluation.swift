@@ -5,9 +5,16 @@ import Tensors
 extension Resize: EvaluatedOperator {
     package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
         guard let data = inputs[0]?.constant else { return nil }
+        let resampled = data.converted(to: .float64).resampled(try resamplings(inputs: inputs), fill: Double(fill))
+        return [resampled.reshaped(types[0].shape).converted(to: types[0].elementType)]
+    }
+
+    /// The axes that change, in the order in which they are resampled, and how. Those that shrink come first: so nothing in
+    /// between is larger than both input and output.
+    package func resamplings(inputs: [OperatorInput?]) throws -> [(axis: Int, resampling: AxisResampling)] {
         let isCropping = transformation == "tf_crop_and_resize"
         let axes = try resampledAxes(inputs: inputs).filter { $0.input != $0.output || $0.scale != 1 || isCropping }
-        let resamplings = axes.map { axis in
+        return (axes.filter { $0.output < $0.input } + axes.filter { $0.output >= $0.input }).map { axis in
             (
                 axis: axis.axis,
                 resampling: AxisResampling(
@@ -16,8 +23,6 @@ extension Resize: EvaluatedOperator {
                 )
             )
         }
-        let resampled = data.converted(to: .float64).resampled(resamplings, fill: Double(fill))
-        return [resampled.reshaped(types[0].shape).converted(to: types[0].elementType)]
     }
 
     /// Where an output index lies in the input, by the formulas of the ONNX specification.

@@ -59,10 +59,7 @@ extension Ranking: EvaluatedOperator {
             var sources = [Int](repeating: 0, count: types[0].shape.count)
             var places = [Int64](repeating: 0, count: sources.count)
             for row in 0..<rows.count {
-                let order = (0..<rows.extent).sorted { left, right in
-                    let (a, b) = (elements[rows.place(row: row, left)], elements[rows.place(row: row, right)])
-                    return a == b ? left < right : takesLargest ? a > b : a < b
-                }
+                let order = rows.ranking(elements, row: row, takesLargest: takesLargest)
                 for index in 0..<taken.extent {
                     sources[taken.place(row: row, index)] = rows.place(row: row, order[index])
                     places[taken.place(row: row, index)] = Int64(order[index])

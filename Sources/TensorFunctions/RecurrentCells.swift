@@ -135,4 +135,16 @@ package enum RecurrentActivation: Sendable, Equatable {
         case .scaledTanh(let alpha, let beta): Double(alpha) * UnaryFunction.tanh.value(Double(beta) * x)
         }
     }
+    /// At `x`, where the function has the value `y`.
+    func derivative(_ x: Double, value y: Double) -> Double {
+        switch self {
+        case .function(.sigmoid): return y * (1 - y)
+        case .function(.tanh): return 1 - y * y
+        case .function(let function): return function.derivative(x)
+        case .affine(let alpha, _): return Double(alpha)
+        case .scaledTanh(let alpha, let beta):
+            let y = UnaryFunction.tanh.value(Double(beta) * x)
+            return Double(alpha) * Double(beta) * (1 - y * y)
+        }
+    }
 }

@@ -16,4 +16,12 @@ package struct AxisRows {
 
     /// The number of an element of a row, row-major in the whole tensor.
     package func place(row: Int, _ index: Int) -> Int { (row / inner * extent + index) * inner + row % inner }
+
+    /// The indices along a row by their elements: of equal ones the first comes first.
+    package func ranking<Number: Comparable>(_ elements: [Number], row: Int, takesLargest: Bool) -> [Int] {
+        (0..<extent).sorted { left, right in
+            let (a, b) = (elements[place(row: row, left)], elements[place(row: row, right)])
+            return a == b ? left < right : takesLargest ? a > b : a < b
+        }
+    }
 }

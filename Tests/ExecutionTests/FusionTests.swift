@@ -1,6 +1,7 @@
 import Execution
 import Graph
 import Operators
+import Primitives
 import Tensors
 import Testing
 

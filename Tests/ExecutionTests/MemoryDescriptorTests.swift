@@ -1,5 +1,6 @@
 import COneDNN
 import Execution
+import Primitives
 import Tensors
 import Testing
 

@@ -100,7 +100,7 @@ struct NetworkWithGradients {
         var fixed: Set<String> = []
         for step in graph.steps {
             switch step.node.opType {
-            case "Clip", "Pad", "Dropout": fixed.formUnion(step.node.inputs.dropFirst())
+            case "Clip", "Pad", "Dropout", "Resize", "Upsample": fixed.formUnion(step.node.inputs.dropFirst())
             // The power of a negative number has no derivative by the exponent.
             case "Pow" where arrays[step.node.inputs[0]]?.elements(as: Float.self).contains { $0 < 0 } == true:
                 fixed.insert(step.node.inputs[1])

@@ -1,3 +1,4 @@
+import Primitives
 import Tensors
 
 /// Primitives that several operators and gradients are made of.

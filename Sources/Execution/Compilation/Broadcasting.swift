@@ -1,3 +1,4 @@
+import Primitives
 import Tensors
 
 /// Where the element of a broadcast operand lies that belongs to an element of the full shape, both row-major.

@@ -1,6 +1,7 @@
 import Definitions
 import Graph
 import Operators
+import Primitives
 import Tensors
 
 extension Unit {
@@ -10,7 +11,10 @@ extension Unit {
         guard let executable = `operator` as? any ExecutableOperator, executable.isExecutable(self, in: graph) else {
             return true
         }
-        return (node.inputs.filter { graph.constants[$0] == nil } + node.outputs).contains { name in
+        let inputs = node.inputs.enumerated().filter { index, name in
+            graph.constants[name] == nil && !executable.typedInputs.contains(index)
+        }
+        return (inputs.map(\.element) + node.outputs).contains { name in
             graph.types[name].map { $0.elementType != .float32 } ?? false
         }
     }

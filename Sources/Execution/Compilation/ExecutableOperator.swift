@@ -1,5 +1,6 @@
 import Graph
 import Operators
+import Primitives
 
 /// An operator and what is fused behind it: the smallest thing that is compiled.
 package struct Unit {
@@ -20,6 +21,9 @@ package struct Unit {
 /// An operator that can be compiled. Conforming is all that makes an operator known to this module; the conformances stand
 /// in Operators, each with its gradient.
 protocol ExecutableOperator: Operator {
+    /// Inputs that are taken as they are, of other types than float32: conditions, lengths, indices.
+    var typedInputs: Set<Int> { get }
+
     /// Whether it is compiled in this form; otherwise it is computed by its definition.
     func isExecutable(_ unit: Unit, in graph: SpecializedGraph) -> Bool
 
@@ -29,6 +33,8 @@ protocol ExecutableOperator: Operator {
 }
 
 extension ExecutableOperator {
+    var typedInputs: Set<Int> { [] }
+
     func isExecutable(_ unit: Unit, in graph: SpecializedGraph) -> Bool { true }
 }
 

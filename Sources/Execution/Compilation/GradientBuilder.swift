@@ -1,4 +1,6 @@
+import Derivatives
 import Graph
+import Primitives
 import Tensors
 
 /// Collects the instructions of the backward pass behind those of the forward pass, unit by unit in reverse order.
@@ -31,7 +33,7 @@ final class GradientBuilder {
     /// Adds to the gradient of a value.
     /// - Parameter gradient: of the value's shape, in any layout.
     func contribute(_ gradient: Operand, to value: String) {
-        guard isNeeded(value) else { return }
+        guard isNeeded(value), plan.graph.types[value]?.elementType.isFloatingPoint == true else { return }
         contributions[value, default: []].append(gradient)
         holders[gradient.buffer, default: 0] += 1
     }
@@ -46,14 +48,21 @@ final class GradientBuilder {
         defer { for case let gradient? in outputs { release(gradient) } }
         guard outputs.contains(where: { $0 != nil }), unit.inputs.contains(where: isNeeded) else { return }
         try plan.naming(unit) {
-            guard let differentiable = unit.operator as? any DifferentiableOperator else {
-                throw ExecutionError(.unsupportedForm, expected: "an operator with a gradient")
-            }
-            let gradients = try differentiable.buildGradient(unit, of: outputs, in: self)
+            let gradients = try gradients(unit, of: outputs)
             for (input, gradient) in zip(unit.node.inputs, gradients) {
                 if let gradient { contribute(gradient, to: input) }
             }
         }
+    }
+
+    private func gradients(_ unit: Unit, of outputs: [Operand?]) throws -> [Operand?] {
+        if unit.isEvaluated(in: plan.graph), let definition = unit.operator as? any DifferentiableDefinition {
+            return try buildDefinition(unit, definition, of: outputs)
+        }
+        guard let differentiable = unit.operator as? any DifferentiableOperator else {
+            throw ExecutionError(.unsupportedForm, expected: "an operator with a gradient")
+        }
+        return try differentiable.buildGradient(unit, of: outputs, in: self)
     }
 
     /// The finished gradient of a parameter or graph input in row-major order; zero where nothing depends on the value.
@@ -78,9 +87,9 @@ final class GradientBuilder {
     /// until it is released.
     private func takeSum(_ value: String) throws -> Operand? {
         guard let parts = contributions.removeValue(forKey: value), var sum = parts.first else { return nil }
-        let layout = try plan.operand(value).layout
+        let layout = try plan.gradientLayout(value)
         for part in parts.dropFirst() { sum = try added(sum, part, layout) }
-        guard plan.isTapped(value) else { return sum }
+        guard plan.isTapped(value), plan.graph.types[value]?.elementType == .float32 else { return sum }
         if sum.layout != layout || !canOverwrite(sum) { sum = try moved(sum, to: layout) }
         plan.emitGradientTap(value, sum)
         return sum

@@ -1,5 +1,6 @@
 import Graph
 import Operators
+import Primitives
 import Tensors
 
 /// Memory of a plan: the index of a buffer, and how a value lies in it.
@@ -29,6 +30,8 @@ enum Instruction {
     case primitive(Primitive, [(argument: Argument, operand: Operand)])
     /// Computes with a loop of our own; gets one pointer per operand.
     case native([Operand], ([UnsafeMutablePointer<Float>]) -> Void)
+    /// As `native`, with values of any type beside: gets one more pointer for each of them.
+    case typed([TypedOperand], [Operand], ([UnsafeMutableRawPointer], [UnsafeMutablePointer<Float>]) -> Void)
     /// Computes values of any type by their operator's definition; nil for an input that is absent.
     case evaluation([TypedOperand?], [TypedOperand], ([Tensor?]) throws -> [Tensor])
     /// Shows a value to the caller, who may change it.
@@ -48,6 +51,7 @@ enum Instruction {
         switch self {
         case .primitive(_, let arguments): arguments.map(\.operand.buffer)
         case .native(let operands, _): operands.map(\.buffer)
+        case .typed(let typed, let operands, _): typed.map(\.buffer) + operands.map(\.buffer)
         case .evaluation(let inputs, let outputs, _): (inputs.compactMap(\.self) + outputs).map(\.buffer)
         case .tap(_, let operand), .parameter(_, let operand), .gradientTap(_, let operand), .gradient(_, let operand):
             [operand.buffer]

@@ -1,6 +1,7 @@
 import Definitions
 import Graph
 import Operators
+import Primitives
 import Tensors
 
 /// Collects the instructions and buffers of a plan, unit by unit.
@@ -163,6 +164,13 @@ final class PlanBuilder {
         return TypedOperand(buffer: try plainOperand(value).buffer, type: type)
     }
 
+    /// The layout that a value's gradient has at best: that of the value, or row-major for one of another type than float32,
+    /// whose gradient is of float32 too.
+    func gradientLayout(_ value: String) throws -> MemoryDescriptor {
+        guard let type = graph.types[value], type.elementType != .float32 else { return try operand(value).layout }
+        return try MemoryDescriptor(plain: type.shape)
+    }
+
     // MARK: Definitions
 
     /// Memory for a value of another type than float32, row-major.
@@ -170,10 +178,15 @@ final class PlanBuilder {
         guard let type = graph.types[value] else {
             throw ExecutionError(.unsupportedForm, tensor: value, expected: "a known shape")
         }
-        buffers.append(.arena(byteCount: type.shape.count * type.elementType.size))
-        let operand = TypedOperand(buffer: buffers.count - 1, type: type)
+        let operand = allocate(type)
         typedValues[value] = operand
         return operand
+    }
+
+    /// Row-major memory of any type.
+    func allocate(_ type: ValueType) -> TypedOperand {
+        buffers.append(.arena(byteCount: type.shape.count * type.elementType.size))
+        return TypedOperand(buffer: buffers.count - 1, type: type)
     }
 
     /// Memory for a graph input, row-major.
@@ -254,6 +267,14 @@ final class PlanBuilder {
 
     func emit(_ operands: [Operand], _ body: @escaping ([UnsafeMutablePointer<Float>]) -> Void) {
         instructions.append(.native(operands, body))
+    }
+
+    /// - Parameter typed: values of any type, read or written beside `operands`.
+    func emit(
+        _ typed: [TypedOperand], _ operands: [Operand],
+        _ body: @escaping ([UnsafeMutableRawPointer], [UnsafeMutablePointer<Float>]) -> Void
+    ) {
+        instructions.append(.typed(typed, operands, body))
     }
 
     func emit(

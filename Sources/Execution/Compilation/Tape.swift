@@ -1,3 +1,5 @@
+import Primitives
+
 /// What the backward pass of a plan needs to know of its forward pass.
 final class Tape {
     /// A primitive of the forward pass and the memories that it worked on.
@@ -27,6 +29,8 @@ final class Tape {
     /// For operators that only pick elements: the index of each output element's source, -1 for none. By output.
     var sources: [String: [Int32]] = [:]
     private var records: [String: Record] = [:]
+    /// Memories of the forward pass that gradients of units read, by the unit's node.
+    private var memories: [String: [[Operand]]] = [:]
 
     init(parameters: Set<String>, batchStatistics: Set<String>, keptBeforeTap: Set<String>) {
         self.parameters = parameters
@@ -37,6 +41,17 @@ final class Tape {
     func record(_ unit: Unit, _ primitive: Primitive, _ arguments: [(argument: Argument, operand: Operand)]) {
         let operands = Dictionary(arguments.map { ($0.argument, $0.operand) }) { $1 }
         records[unit.outputs[0]] = Record(primitive: primitive, operands: operands)
+    }
+
+    /// Keeps memories for the unit's gradient, in an order that its operator knows.
+    func keep(_ operands: [[Operand]], for unit: Unit) { memories[unit.node.name] = operands }
+
+    /// What was kept.
+    func kept(for unit: Unit) throws -> [[Operand]] {
+        guard let operands = memories[unit.node.name] else {
+            throw ExecutionError(.library, operation: "memories of the forward pass")
+        }
+        return operands
     }
 
     /// The primitive that computed the unit.

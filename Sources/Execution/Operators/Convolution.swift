@@ -1,5 +1,6 @@
 import Graph
 import Operators
+import Primitives
 import Tensors
 
 extension Convolution: PostOperable, ExecutableOperator {

@@ -1,6 +1,7 @@
 import Foundation
 import Graph
 import Operators
+import Primitives
 import Tensors
 
 extension ElementwiseBinary: PostOperable, ExecutableOperator {

@@ -1,5 +1,6 @@
 import Graph
 import Operators
+import Primitives
 import Tensors
 
 extension BatchNormalization: ExecutableOperator {
@@ -67,10 +68,16 @@ extension BatchNormalization: DifferentiableOperator {
 }
 
 extension LayerNormalization: ExecutableOperator {
-    /// The statistics are not asked for.
-    func isExecutable(_ unit: Unit, in graph: SpecializedGraph) -> Bool { unit.outputs.count == 1 }
+    /// Whether oneDNN computes it: it gives no statistics, and takes a scale and a shift for each element.
+    private func isPrimitive(_ unit: Unit, _ plan: PlanBuilder) throws -> Bool {
+        let shape = try plan.shape(unit.node.inputs[0])
+        let inner = shape.dimensions[resolvedAxis(rank: shape.rank)...].reduce(1, *)
+        return try unit.outputs.dropFirst().allSatisfy(\.isEmpty)
+            && unit.node.inputs.dropFirst().allSatisfy { try $0.isEmpty || plan.shape($0).count == inner }
+    }
 
     func build(_ unit: Unit, in plan: PlanBuilder) throws {
+        guard try isPrimitive(unit, plan) else { return try buildRows(unit, in: plan) }
         let input = unit.node.inputs[0]
         let shape = try plan.shape(input)
         let start = axis < 0 ? axis + shape.rank : axis
@@ -103,8 +110,9 @@ extension LayerNormalization: ExecutableOperator {
 
 extension LayerNormalization: DifferentiableOperator {
     func buildGradient(_ unit: Unit, of outputs: [Operand?], in gradients: GradientBuilder) throws -> [Operand?] {
-        guard let gradient = outputs[0] else { return [] }
         let plan = gradients.plan
+        guard try isPrimitive(unit, plan) else { return try buildRowGradient(unit, of: outputs, in: gradients) }
+        guard let gradient = outputs[0] else { return [] }
         let record = try gradients.tape.record(of: unit)
         let (source, scale) = (try record[.source], try record[.scale])
         let (mean, variance) = (try record[.mean], try record[.variance])

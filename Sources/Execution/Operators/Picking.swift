@@ -1,6 +1,7 @@
 import Definitions
 import Graph
 import Operators
+import Primitives
 import Tensors
 
 extension Expand: PickingOperator {
@@ -34,7 +35,11 @@ extension Slice: PickingOperator {
 }
 
 extension Gather: PickingOperator {
+    /// The indices.
+    var typedInputs: Set<Int> { [1] }
+
     func build(_ unit: Unit, in plan: PlanBuilder) throws {
+        guard plan.constant(unit.node.inputs[1]) != nil else { return try buildLookup(unit, in: plan) }
         let inputs = plan.operatorInputs(unit)
         let picks = try indices(inputs: inputs)
         let shape = try plan.shape(unit.node.inputs[0])
@@ -48,6 +53,14 @@ extension Gather: PickingOperator {
             let inner = ((axis + 1)..<shape.rank).reduce(0) { $0 + position[$1 + picked.rank - 1] * strides[$1] }
             return outer + picks[pick] * strides[axis] + inner
         }
+    }
+}
+
+extension Gather {
+    func buildGradient(_ unit: Unit, of outputs: [Operand?], in gradients: GradientBuilder) throws -> [Operand?] {
+        guard let gradient = outputs[0], gradients.isNeeded(unit, 0) else { return [] }
+        let isKnown = gradients.plan.constant(unit.node.inputs[1]) != nil
+        return [try isKnown ? gradients.scattered(unit, gradient) : lookupGradient(unit, gradient, gradients)]
     }
 }
 

@@ -1,5 +1,6 @@
 import Graph
 import Operators
+import Primitives
 import Tensors
 
 /// Computed by the convolution whose transpose it is, from its output to its input: forward as that one's gradient, the gradient

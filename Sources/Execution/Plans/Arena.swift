@@ -1,3 +1,5 @@
+import Primitives
+
 /// Places buffers that are needed at different times in the same memory.
 package enum Arena {
     /// A buffer that wants a place.

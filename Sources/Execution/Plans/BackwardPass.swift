@@ -1,4 +1,5 @@
 import Graph
+import Primitives
 import Tensors
 
 /// The loss and the backward pass that stand behind the forward pass of a plan.

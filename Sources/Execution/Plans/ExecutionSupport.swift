@@ -1,4 +1,5 @@
 import Definitions
+import Derivatives
 import Graph
 import Operators
 
@@ -13,5 +14,11 @@ public enum ExecutionSupport {
         guard missing.isEmpty else {
             throw GraphError(.unsupportedOperators, found: missing.sorted().joined(separator: ", "))
         }
+    }
+
+    /// Whether an op type has a gradient in some of its forms, and not only zero ones.
+    package static func hasGradient(_ opType: String) -> Bool {
+        let rule = KnownOperators.rule(of: opType)
+        return rule is any DifferentiableOperator.Type || rule is any DifferentiableDefinition.Type
     }
 }

@@ -1,5 +1,6 @@
 import Graph
 import Operators
+import Primitives
 import Tensors
 
 /// Fuses element-wise followers into the operators before them where nothing looks at the value in between: it has one

@@ -1,6 +1,7 @@
 import Foundation
 import Graph
 import Operators
+import Primitives
 import Tensors
 
 /// A graph compiled for one set of input shapes: oneDNN primitives in order, over one arena, and what remains of the graph once

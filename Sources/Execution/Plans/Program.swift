@@ -1,6 +1,7 @@
 import Foundation
 import Graph
 import Operators
+import Primitives
 import Tensors
 
 /// The instructions of a plan, bound to memory: one arena for all values, and the scratchpad behind it.
@@ -194,6 +195,9 @@ final class Program {
                 actions.append(
                     .primitive(try Invocation(primitive, bound, scratchpad: scratchpad, engine: engine)))
             case .native(let operands, let body): actions.append(.native(body, operands.map(pointer)))
+            case .typed(let typed, let operands, let body):
+                let places = typed.map { address(buffer: $0.buffer) }
+                actions.append(.native({ body(places, $0) }, operands.map(pointer)))
             case .evaluation(let inputs, let outputs, let body):
                 actions.append(.evaluation(evaluation(inputs, outputs, body)))
             case .tap(let name, let operand): actions.append(.event(.tap(shown(name, operand))))

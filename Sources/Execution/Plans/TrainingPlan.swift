@@ -1,5 +1,6 @@
 import Graph
 import Operators
+import Primitives
 import Tensors
 
 /// A graph with its gradients, compiled for one set of input shapes: the forward pass, the caller's loss, the backward pass,

@@ -13,7 +13,8 @@ extension Graph {
     /// - 14: BatchNormalization has one output unless it trains;
     /// - 16: RoiAlign says that it had not shifted places;
     /// - 18: the other reductions take their axes as an input, and Split says into how many parts it cuts;
-    /// - 20: DFT takes its axis as an input, and GridSample has other names for what it was.
+    /// - 20: DFT takes its axis as an input, and GridSample has other names for what it was;
+    /// - 21: GroupNormalization has a scale and a bias for each channel where it had them for each group.
     ///
     /// The rest of the changes are further element types, optional inputs and attributes with defaults that mean what was.
     /// - Parameter version: where it is not later than the graph's, the graph is returned as it is. At most 28.
@@ -77,6 +78,7 @@ private struct OpsetRaising {
             if passes(13) { moveToInputs(["split"], of: &node) }
             let hasExtents = node.inputs.count > 1 && !node.inputs[1].isEmpty
             if passes(18), !hasExtents { node.attributes["num_outputs"] = .int(node.outputs.count) }
+        case "GroupNormalization" where passes(21): spreadGroups(&node)
         case let type where Reduce.opTypes.contains(type) && passes(18): moveToInputs(["axes"], of: &node)
         default: break
         }
@@ -101,6 +103,28 @@ private struct OpsetRaising {
             let constant = names.value("\(node.name)_\(name)")
             raised.constants[constant] = tensor
             node.inputs.append(constant)
+        }
+    }
+
+    /// Repeats the scales and biases of groups for the channels that the groups have.
+    private mutating func spreadGroups(_ node: inout Node) {
+        guard case .int(let groups)? = node.attributes["num_groups"] else { return }
+        func constant(_ number: Int, _ name: String) -> String {
+            let value = names.value("\(node.name)_\(name)")
+            raised.constants[value] = Tensor(shape: [1], [Int64(number)])
+            return value
+        }
+        let (count, last, flat) = (constant(groups, "groups"), constant(1, "axis"), constant(-1, "flat"))
+        let (shape, size) = (names.value("\(node.name)_channels"), names.value("\(node.name)_channels_of_group"))
+        add(
+            "Shape", of: [node.inputs[0]], giving: shape, ["start": .int(1), "end": .int(2)], beside: node)
+        add("Div", of: [shape, count], giving: size, beside: node)
+        for index in 1...2 {
+            let steps = ["column", "rows", "all"].map { names.value("\(node.inputs[index])_\($0)") }
+            add("Unsqueeze", of: [node.inputs[index], last], giving: steps[0], beside: node)
+            add("Expand", of: [steps[0], size], giving: steps[1], beside: node)
+            add("Reshape", of: [steps[1], flat], giving: steps[2], beside: node)
+            node.inputs[index] = steps[2]
         }
     }
 

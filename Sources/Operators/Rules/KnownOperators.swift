@@ -89,6 +89,9 @@ public enum KnownOperators {
     /// The op types of the default domain that are known.
     public static let supportedTypes = Set(byType.keys)
 
+    /// The rule of an op type of the default domain.
+    package static func rule(of opType: String) -> (any Operator.Type)? { byType[opType] }
+
     /// Whether the node is of the default domain and its type is known.
     public static func supports(_ node: Node) -> Bool {
         Self.isDefault(domain: node.domain) && byType[node.opType] != nil

@@ -210,6 +210,109 @@ def attention():
     n.finish(n.op("LogSoftmax", [x], lambda t: t.log_softmax(-1), axis=-1))
 
 
+def recurrence(n, kind, x, units, directions=1, hidden=None, **attributes):
+    """A recurrence with PyTorch's module of its kind; gates in ONNX's order."""
+    gates, order = {"LSTM": (4, [0, 3, 1, 2]), "GRU": (3, [1, 0, 2]), "RNN": (1, [0])}[kind]
+    features = n.values[x].shape[-1]
+
+    def weight(*shape):
+        return n.weight(n.normal(directions, *shape, scale=0.4))
+
+    names = [weight(gates * units, features), weight(gates * units, units), weight(2 * gates * units)]
+    states = [n.input(n.normal(directions, n.values[x].shape[1], units)) for _ in range((2 if kind == "LSTM" else 1) if hidden else 0)]
+
+    def reordered(rows):
+        """From ONNX's order of gates to PyTorch's: input, forget, cell, output; reset, update, new."""
+        parts = rows.chunk(gates)
+        return torch.cat([parts[order.index(i)] for i in range(gates)])
+
+    def compute(x, w, r, b, *states):
+        flat = []
+        for d in range(directions):
+            inner, outer = b[d].chunk(2)
+            flat += [reordered(part) for part in (w[d], r[d], inner, outer)]
+        initial = states or [torch.zeros(directions, x.shape[1], units, dtype=torch.float64)] * (2 if kind == "LSTM" else 1)
+        rest = (True, 1, 0.0, False, directions == 2, False)
+        if kind == "LSTM":
+            y, h, c = torch.lstm(x, initial, flat, *rest)
+        else:
+            y, h = (torch.gru if kind == "GRU" else torch.rnn_tanh)(x, initial[0], flat, *rest)
+            c = None
+        length, batch = y.shape[:2]
+        return y.reshape(length, batch, directions, units).permute(0, 2, 1, 3), h, c
+
+    inputs = [x, *names, "", *states]
+    found = compute(*(n.values[i] for i in inputs if i))
+    outputs = [f"{kind.lower()}{len(n.nodes)}_{part}" for part in ("all", "last", "cell")][: 3 if kind == "LSTM" else 2]
+    n.nodes.append(helper.make_node(
+        kind, inputs, outputs, name=f"n{len(n.nodes)}", hidden_size=units,
+        direction="bidirectional" if directions == 2 else "forward", **attributes))
+    n.values.update(zip(outputs, found))
+    return outputs
+
+
+def recurrent():
+    """LSTM, GRU and RNN through twelve steps, with classifiers behind them."""
+    order = {"LSTM": {}, "GRU": dict(linear_before_reset=1), "RNN": {}}
+    for kind, attributes in order.items():
+        for directions in (1, 2):
+            n = Network(f"{kind.lower()}_{'one_way' if directions == 1 else 'both_ways'}")
+            x = n.input(n.normal(12, 3, 7))
+            outputs = recurrence(n, kind, x, 9, directions, hidden=True, **attributes)
+            y = n.op("Transpose", [outputs[0]], lambda t: t.permute(2, 0, 1, 3), perm=[2, 0, 1, 3])
+            y = n.op("ReduceMean", [y], lambda t: t.mean(1), axes=[1], keepdims=0)
+            y = n.op("Flatten", [y], lambda t: t.flatten(1))
+            y = n.op("Gemm", [y, n.weight(n.normal(4, 9 * directions)), n.weight(n.normal(4))],
+                     lambda x, w, b: x @ w.T + b, transB=1)
+            n.finish(n.op("LogSoftmax", [y], lambda t: t.log_softmax(-1), axis=-1), *outputs[1:])
+
+
+def decoder():
+    """Transposed convolutions and a resampled shortcut."""
+    n = Network("decoder")
+    x = n.input(n.normal(2, 3, 8, 7))
+    down = n.op("Conv", [x, n.weight(n.normal(11, 3, 3, 3, scale=0.4)), n.weight(n.normal(11))],
+                lambda x, w, b: F.conv2d(x, w, b, stride=2, padding=1), strides=[2, 2], pads=[1] * 4)
+    y = n.op("InstanceNormalization", [down, n.weight(1 + n.normal(11, scale=0.2)), n.weight(n.normal(11))],
+             lambda x, w, b: F.instance_norm(x, weight=w, bias=b, eps=1e-5), epsilon=1e-5)
+    y = n.op("Relu", [y], torch.relu)
+    y = n.op("ConvTranspose", [y, n.weight(n.normal(11, 6, 3, 3, scale=0.4)), n.weight(n.normal(6))],
+             lambda x, w, b: F.conv_transpose2d(x, w, b, stride=2, padding=1, output_padding=(1, 0)),
+             strides=[2, 2], pads=[1] * 4, output_padding=[1, 0])
+    z = n.op("Conv", [down, n.weight(n.normal(6, 11, 1, 1, scale=0.4))], F.conv2d)
+    z = n.op("Resize", [z, "", "", n.fixed(np.array([2, 6, 8, 7]))],
+             lambda t: F.interpolate(t, size=(8, 7), mode="bilinear", align_corners=False), mode="linear",
+             coordinate_transformation_mode="half_pixel")
+    y = n.op("Add", [y, z], torch.add)
+    n.finish(n.op("Sigmoid", [y], torch.sigmoid))
+
+
+def masked_attention():
+    """Attention that does not look ahead, normalized by roots of mean squares; an einsum, a mask, a gather of places."""
+    n = Network("masked_attention", opset=23)
+    batch, tokens, width, heads = 2, 6, 12, 3
+    x = n.input(n.normal(batch, tokens, width))
+    y = n.op("RMSNormalization", [x, n.weight(1 + n.normal(width, scale=0.2))],
+             lambda x, w: F.rms_norm(x, [width], w, 1e-5), axis=-1, epsilon=1e-5)
+    shape = (batch, tokens, heads, width // heads)
+
+    def projected():
+        z = n.op("MatMul", [y, n.weight(n.normal(width, width, scale=0.3))], torch.matmul)
+        return n.op("Reshape", [z, n.fixed(np.array(shape))], lambda t: t.reshape(shape))
+
+    q, k, v = projected(), projected(), projected()
+    scores = n.op("Einsum", [q, k], lambda q, k: torch.einsum("bqhd,bkhd->bhqk", q, k), equation="bqhd,bkhd->bhqk")
+    mask = np.tril(np.ones((tokens, tokens), bool))
+    scores = n.op("Where", [n.fixed(mask), scores, n.fixed(np.float32(-1e4))],
+                  lambda t: torch.where(torch.tensor(mask), t, torch.tensor(-1e4, dtype=torch.float64)))
+    weights = n.op("Softmax", [scores], lambda t: t.softmax(-1), axis=-1)
+    y = n.op("Einsum", [weights, v], lambda w, v: torch.einsum("bhqk,bkhd->bqhd", w, v), equation="bhqk,bkhd->bqhd")
+    y = n.op("Reshape", [y, n.fixed(np.array((batch, tokens, width)))], lambda t: t.reshape(batch, tokens, width))
+    y = n.op("Add", [x, y], torch.add)
+    y = n.op("Gather", [y, n.fixed(np.array(tokens - 1))], lambda t: t[:, -1], axis=1)
+    n.finish(n.op("LpNormalization", [y], lambda t: F.normalize(t, dim=-1), axis=-1, p=2))
+
+
 def batch_normalized():
     """Batch normalization with given statistics, whose scale and bias are trained; local response normalization."""
     n = Network("batch_normalized")
@@ -232,3 +335,6 @@ if __name__ == "__main__":
     squeeze_and_excite()
     attention()
     batch_normalized()
+    recurrent()
+    decoder()
+    masked_attention()
