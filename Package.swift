@@ -153,8 +153,8 @@ let package = Package(
         tests(
             "AppTests",
             [
-                "App", "Graph", "JobFile", "ONNX", "Operators", "Passes", "Quantization", "Simulation", "Support",
-                "Tensors", logging,
+                "App", "Graph", "JobFile", "ONNX", "Operators", "Passes", "PostTraining", "Quantization", "Simulation",
+                "Support", "Tensors", logging,
             ]),
         tests("ArchitectureTests", []),
         .target(

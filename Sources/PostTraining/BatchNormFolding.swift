@@ -13,9 +13,11 @@ public enum BatchNormFolding {
     /// goes first. Left alone are layers whose weight or bias has other users or is no constant, and values between layer
     /// and normalization that have other users or are graph outputs. A normalization that stays takes its statistics into
     /// scale and bias, which is the form that is quantized.
+    /// - Parameter kept: names of values and constants that have to stay what they are, as those whose grids are known; what
+    ///   folding would change of them is not folded.
     /// - Returns: the new graph and the names of the batch normalizations that are gone, in order of the graph.
-    public static func fold(_ graph: Graph) -> (graph: Graph, folded: [String]) {
-        var folding = Folding(graph)
+    public static func fold(_ graph: Graph, keeping kept: Set<String> = []) -> (graph: Graph, folded: [String]) {
+        var folding = Folding(graph, keeping: kept)
         for index in graph.nodes.indices { folding.foldBackward(layer: index) }
         for index in graph.nodes.indices { folding.foldForward(layer: index) }
         return folding.result(absorbing: true)
@@ -55,8 +57,11 @@ private struct Folding {
     /// Those of them that stood behind a layer.
     private(set) var folds: [BatchNormFolding.Fold] = []
 
-    init(_ graph: Graph) {
+    private let kept: Set<String>
+
+    init(_ graph: Graph, keeping kept: Set<String> = []) {
         self.graph = graph
+        self.kept = kept
         uses = ValueUses(graph)
     }
 
@@ -64,6 +69,7 @@ private struct Folding {
         let node = graph.nodes[index]
         guard let layer = foldableLayer(node), let normIndex = uses.soleConsumer(of: node.outputs[0]),
             !removed.contains(normIndex), graph.nodes[normIndex].inputs.first == node.outputs[0],
+            kept.isDisjoint(with: node.outputs),
             let norm = ChannelAffine(graph.nodes[normIndex], graph), norm.channels == layer.outputChannels
         else { return }
         var bias = layer.bias ?? [Float](repeating: 0, count: layer.outputChannels)
@@ -84,6 +90,7 @@ private struct Folding {
         let node = graph.nodes[index]
         guard let layer = foldableLayer(node), layer.takesForwardFold, let normIndex = uses.producers[node.inputs[0]],
             !removed.contains(normIndex), uses.soleConsumer(of: node.inputs[0]) == index,
+            !kept.contains(node.inputs[0]),
             let norm = ChannelAffine(graph.nodes[normIndex], graph), norm.channels == layer.inputChannels
         else { return }
         let added = layer.outputSums(weightedByInputChannel: norm.offset)
@@ -99,7 +106,9 @@ private struct Folding {
     /// The layer that a node is, if its parameters are constants that nobody else uses.
     private func foldableLayer(_ node: Node) -> LinearLayer? {
         for name in node.inputs.dropFirst() where !name.isEmpty && uses.soleConsumer(of: name) == nil { return nil }
-        guard Set(node.inputs).count == node.inputs.count else { return nil }
+        guard Set(node.inputs).count == node.inputs.count, kept.isDisjoint(with: node.inputs.dropFirst()) else {
+            return nil
+        }
         return LinearLayer(node, graph)
     }
 
@@ -149,7 +158,7 @@ private struct Folding {
         graph.nodes = graph.nodes.indices.filter { !removed.contains($0) }.map { graph.nodes[$0] }
         let uses = ValueUses(graph)
         for name in parameters where !uses.isUsed(name) { graph.constants[name] = nil }
-        if absorbing { graph.absorbStatistics() }
+        if absorbing { graph.absorbStatistics(keeping: kept) }
         return (graph, folded)
     }
 }

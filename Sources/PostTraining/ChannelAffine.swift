@@ -51,9 +51,10 @@ extension Graph {
 
     /// Takes mean and variance of every batch normalization into its scale and bias; mean is then 0, variance 1 and
     /// epsilon 0. A parameter that others still use gets a new name here.
-    mutating func absorbStatistics() {
+    /// - Parameter kept: names of constants; what has one of them stays as it is.
+    mutating func absorbStatistics(keeping kept: Set<String>) {
         var users = ValueUses(self).consumers.mapValues { Set($0) }
-        for index in nodes.indices {
+        for index in nodes.indices where kept.isDisjoint(with: nodes[index].inputs.dropFirst()) {
             guard let affine = ChannelAffine(nodes[index], self) else { continue }
             let zeros = [Float](repeating: 0, count: affine.channels)
             let ones = [Float](repeating: 1, count: affine.channels)

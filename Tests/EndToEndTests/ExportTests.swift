@@ -46,6 +46,23 @@ import Testing
         #expect(
             quantized.initializer.contains { $0.dataType == 3 } && quantized.initializer.contains { $0.dataType == 6 })
 
+        // The quantized model is a model for a job again, with the encodings that it came with.
+        let qdq = output.appendingPathComponent("model_qdq.onnx")
+        let second = try String(contentsOf: job.file, encoding: .utf8).split(separator: "\n")
+            .map { $0.hasPrefix("model:") ? "model: \(qdq.path)" : String($0) }.joined(separator: "\n")
+        let again = job.folder.appendingPathComponent("again.yml")
+        try Data(second.utf8).write(to: again)
+        let secondOutput = scratch.url.appendingPathComponent("again")
+        let repeated = try QuantSimProcess(["run", again.path, "--output", secondOutput.path], in: scratch.url)
+        #expect(try repeated.exitCode() == 0, "\(repeated.standardError)")
+        #expect(repeated.standardError.contains("encodings of the model's quantize nodes: "))
+        func encodings(_ folder: URL) throws -> Data {
+            try Data(contentsOf: folder.appendingPathComponent("model.1.0.0.encodings"))
+        }
+        #expect(try encodings(secondOutput) == encodings(output))
+        let secondQDQ = try ONNXFile.read(secondOutput.appendingPathComponent("model_qdq.onnx")).model.graph
+        #expect(secondQDQ.node.map(\.output) == quantized.node.map(\.output))
+
         let inspection = try QuantSimProcess(
             ["inspect", output.appendingPathComponent("model.encodings").path], in: scratch.url)
         #expect(try inspection.exitCode() == 0)

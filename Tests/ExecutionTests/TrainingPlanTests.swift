@@ -162,4 +162,23 @@ struct TrainingPlanTests {
         try Self.run(plan, [1, 2], ["w": [3, 4]])
         #expect(Array(plan.gradient("w")) == [0, 0])
     }
+
+    /// y = w * Softmax(x + mask): p = [1/4, 3/4, 0], and dy/dx = p (w - w . p), zero where nothing is seen.
+    @Test(arguments: [-Float.greatestFiniteMagnitude, -Float.infinity, -10000])
+    func gradientsThroughMasksAreFinite(_ least: Float) throws {
+        let constants: [String: Tensor] = [
+            "mask": Tensor(shape: [1, 3], [0, 0, least]), "w": Tensor(shape: [1, 3], [Float(4), 8, 100]),
+        ]
+        let graph = try Self.graph(
+            [1, 3], constants: constants,
+            [
+                Self.node("Add", ["x", "mask"], "m"), Self.node("Softmax", ["m"], "p"),
+                Self.node("Mul", ["p", "w"], "y"),
+            ])
+        let plan = try TrainingPlan(graph, parameters: [], inputGradients: true)
+        try Self.run(plan, [0, 1.0986123, 50])
+        for (found, expected) in zip(plan.gradient("x"), [-0.75, 0.75, 0] as [Float]) {
+            #expect(abs(found - expected) < 1e-5)
+        }
+    }
 }

@@ -44,6 +44,31 @@ import Testing
         }
     }
 
+    /// What has a grid of its own stays what it is: a weight, the value between layer and normalization, a scale.
+    @Test(arguments: ["W", "c", "bn.scale"]) func whatIsKeptIsNotChanged(_ name: String) throws {
+        func info(_ name: String) -> ValueInfo { ValueInfo(name: name, elementType: .float32, dimensions: nil) }
+        func vector(_ values: Float...) -> Tensor { Tensor(shape: [2], values) }
+        let before = Graph(
+            name: "g", inputs: [info("x")], outputs: [info("y")],
+            nodes: [
+                Node(name: "conv", opType: "Conv", inputs: ["x", "W"], outputs: ["c"]),
+                Node(
+                    name: "norm", opType: "BatchNormalization",
+                    inputs: ["c", "bn.scale", "bn.bias", "bn.mean", "bn.variance"], outputs: ["y"]),
+            ],
+            constants: [
+                "W": Tensor(shape: [2, 1, 1, 1], [Float(1), 2]), "bn.scale": vector(2, 3), "bn.bias": vector(1, -1),
+                "bn.mean": vector(0.5, 0.25), "bn.variance": vector(4, 9),
+            ], opsetVersion: 17)
+        #expect(BatchNormFolding.fold(before).folded == ["norm"])
+        let (after, folded) = BatchNormFolding.fold(before, keeping: [name])
+        // A scale that is kept may still go into the weight, which is not.
+        #expect(folded == (name == "bn.scale" ? ["norm"] : []))
+        #expect(after.constants[name] == (name == "bn.scale" ? nil : before.constants[name]))
+        let (left, _) = BatchNormFolding.fold(before, keeping: [name, "W"])
+        #expect(left.constants == before.constants || name != "bn.scale")
+    }
+
     /// A graph output between layer and normalization keeps its meaning (aimet-onnx folds here and changes it).
     @Test func graphOutputsAreNotChanged() throws {
         let golden = try #require(try Case.all().first { $0.name == "conv without bias" })

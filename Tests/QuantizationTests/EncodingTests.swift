@@ -63,6 +63,24 @@ import Testing
         #expect(delta(-2, 1) == 2.0 / 128)
     }
 
+    /// Of values near the ends of float32 the range is none itself, and a grid point beyond would be infinite.
+    @Test(arguments: [2, 3, 4, 6, 8, 12, 16], [true, false])
+    func gridsOfAllFloatsAreFinite(_ bitwidth: Int, _ symmetric: Bool) throws {
+        let greatest = Float.greatestFiniteMagnitude
+        for (low, high) in [(-greatest, greatest), (-greatest, 1), (0, greatest), (-greatest, greatest / 3)] {
+            for isStrict in symmetric ? [true, false] : [false] {
+                let found = Encoding.fromRange(
+                    min: Double(low), max: Double(high), bitwidth: bitwidth, symmetric: symmetric, strict: isStrict)
+                #expect(found.delta.isFinite && Double(Float(found.delta)) == found.delta)
+                #expect(max(-found.min, found.max) <= Double(greatest))
+                #expect(max(-found.min, found.max) >= Double(greatest) / 2)
+                let values = try FakeQuantizer(TensorEncodings(found)).applied(to: Tensor(shape: [2], [low, high]))
+                let isFinite = values.elements(as: Float.self).allSatisfy { $0.isFinite }
+                #expect(isFinite, "\(found)")
+            }
+        }
+    }
+
     @Test func theLeastDeltaKeepsTheGridWide() {
         let found = Encoding.fromRange(min: 0, max: 0, bitwidth: 8, symmetric: false)
         #expect(found.delta == 0x1p-23 && found.offset == 0)

@@ -33,6 +33,13 @@ struct GoldenGraph: Decodable {
     var inputs, outputs: [String]
     var nodes: [Operation]
     var constants: [String: Constant]
+    /// Of inputs that are not of float32.
+    var inputTypes: [String: String]?
+
+    enum CodingKeys: String, CodingKey {
+        case inputs, outputs, nodes, constants
+        case inputTypes = "input_types"
+    }
 
     init(
         inputs: [String], outputs: [String], nodes: [(String, [String], [String])], constants: [String: [Int]]
@@ -46,7 +53,10 @@ struct GoldenGraph: Decodable {
     func graph(named name: String) -> Graph {
         Graph(
             name: name,
-            inputs: inputs.map { ValueInfo(name: $0, elementType: .float32, dimensions: nil) },
+            inputs: inputs.map {
+                ValueInfo(
+                    name: $0, elementType: inputTypes?[$0].flatMap(ElementType.init) ?? .float32, dimensions: nil)
+            },
             outputs: outputs.map { ValueInfo(name: $0, elementType: .float32, dimensions: nil) },
             nodes: nodes.enumerated().map { index, node in
                 Node(

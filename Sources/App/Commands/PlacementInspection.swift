@@ -19,10 +19,11 @@ extension Inspection {
         case .config(let config): placement = try self.placement(of: options.model, under: config)
         case .job(let path):
             let job = try JobFile.read(path)
-            let graph = try attributingErrors(to: options.model.path) {
-                try job.withoutLoss(job.wholeGraph(ONNXFile.read(options.model)))
+            let (graph, own) = try attributingErrors(to: options.model.path) {
+                let (whole, own) = try job.wholeGraph(ONNXFile.read(options.model))
+                return (try job.withoutLoss(whole), own)
             }
-            placement = try job.placement(on: graph).placement
+            placement = try job.placement(on: graph, own: own).placement
         }
         return try options.tensor.map { try describe($0, in: placement) } ?? describe(placement)
     }
@@ -31,13 +32,15 @@ extension Inspection {
         of model: URL, under config: PlacementInspectionOptions.Config
     ) throws -> QuantizerPlacement {
         let rules = try JobFile.ConfigSource(config.name).config { URL(fileURLWithPath: $0) }
-        var graph = try attributingErrors(to: model.path) {
-            try Graph(importing: ONNXFile.read(model)).foldingConstants()
+        var (graph, own) = try attributingErrors(to: model.path) {
+            let imported = QDQImport(try Graph(importing: ONNXFile.read(model)))
+            return (try imported.graph.foldingConstants(), imported.encodings)
         }
-        if config.foldsBatchNorms { graph = BatchNormFolding.fold(graph).graph }
+        if config.foldsBatchNorms { graph = BatchNormFolding.fold(graph, keeping: Set(own.keys)).graph }
         return try QuantizerPlacement(
             graph: graph, config: rules, activationBitwidth: config.activationBitwidth,
-            parameterBitwidth: config.parameterBitwidth, activationScheme: .tf, parameterScheme: .tf)
+            parameterBitwidth: config.parameterBitwidth, activationScheme: .tf, parameterScheme: .tf
+        ).taking(own: own, in: graph).placement
     }
 
     private static func describe(_ placement: QuantizerPlacement) -> String {

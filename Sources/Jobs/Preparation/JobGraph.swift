@@ -2,14 +2,23 @@ import Graph
 import JobFile
 import ONNX
 import PostTraining
+import Quantization
+import Simulation
 
 extension JobFile {
-    /// The graph of a model as the job wants it, with the nodes of its loss.
-    package func wholeGraph(_ file: ONNXFile) throws -> Graph {
+    /// The graph of a model as the job wants it, with the nodes of its loss; and the encodings that it came with as
+    /// QuantizeLinear and DequantizeLinear nodes. Batch norms beside what these are of stay as they are.
+    package func wholeGraph(
+        _ file: ONNXFile
+    ) throws -> (graph: Graph, encodings: [String: TensorEncodings]) {
+        let imported = QDQImport(try Graph(importing: file))
         // Constants first: batch norms fold into weights that some exporters compute from other constants.
-        let graph = try Graph(importing: file).foldingConstants()
+        let graph = try imported.graph.foldingConstants()
         try graph.checkConstants()
-        return postTraining.contains(.foldBatchNorms) ? BatchNormFolding.fold(graph).graph : graph
+        guard postTraining.contains(.foldBatchNorms) else { return (graph, imported.encodings) }
+        return (
+            BatchNormFolding.fold(graph, keeping: Set(imported.encodings.keys)).graph, imported.encodings
+        )
     }
 
     /// The graph without the output that is a training's loss, and without what only this output needs: what is quantized,

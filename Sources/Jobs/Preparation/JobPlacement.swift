@@ -6,8 +6,10 @@ import Simulation
 
 extension JobFile {
     /// Where the job wants quantizers, and what it took of encodings files.
+    /// - Parameter own: what the model came with.
+    /// - Throws: `JobError(.conflictingKeys)` where the job keeps the batch norms of a model that came with encodings.
     package func placement(
-        on graph: Graph
+        on graph: Graph, own: [String: TensorEncodings] = [:]
     ) throws -> (placement: QuantizerPlacement, taken: [EncodingsTaken]) {
         let config = try quantization.config.config { url(for: $0) }
         func place(_ graph: Graph) throws -> QuantizerPlacement {
@@ -22,10 +24,21 @@ extension JobFile {
                 try placement.overridden(by: quantization.overrides ?? [], in: graph)
             }
             if training?.batchNorms == .kept {
+                guard own.isEmpty else {
+                    throw error(
+                        .conflictingKeys, key: "training.batch_norms",
+                        expected: "a model without QuantizeLinear and DequantizeLinear nodes, to keep its batch norms",
+                        found: "encodings of \(own.count) tensors in the model")
+                }
                 return (try KeptBatchNorms.placement(on: graph, place, refine: refine), [])
             }
             var placement = try refine(place(graph), graph)
             var taken: [EncodingsTaken] = []
+            if !own.isEmpty {
+                let outcome: EncodingsTaken
+                (placement, outcome) = try placement.taking(own: own, in: graph)
+                taken.append(outcome)
+            }
             for (index, source) in try encodingsSources().enumerated() {
                 let outcome: EncodingsTaken
                 (placement, outcome) = try placement.taking(source, at: "encodings[\(index)]", in: graph)

@@ -42,7 +42,7 @@ struct ModelPreparation: Sendable {
         (graph, artifact, inputs, tile, placement, encodingsTaken, parameterEncodings, loss) = try attributingErrors(
             to: url.path
         ) {
-            let whole = try job.wholeGraph(file)
+            let (whole, own) = try job.wholeGraph(file)
             let graph = try job.withoutLoss(whole)
             try job.checkBatchNorms(of: graph)
             let inputs = try job.inputs(of: graph, from: source)
@@ -53,7 +53,7 @@ struct ModelPreparation: Sendable {
                 inputs.haveSampleAxis
                 ? computed.fixedBatch ?? TileSize.samples(for: single, batch: job.dataset.batch) : 1
             _ = try computed.stagedSpecialization(inputShapes: inputs.shapes(samples: tile))
-            let (placement, taken) = try job.placement(on: graph)
+            let (placement, taken) = try job.placement(on: graph, own: own)
             try job.checkVersions(of: placement)
             return (
                 graph, try computed.exported(over: file).encoded(), inputs, tile, placement, taken,

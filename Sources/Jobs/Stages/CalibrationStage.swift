@@ -70,6 +70,21 @@ struct CalibrationStage {
     }
 
     private func notes(on result: CalibrationResult) -> [String] {
+        notesOnMasks(in: result) + notesOnInfinities(in: result)
+    }
+
+    /// Masks that are constants have no quantizer; those that come in with the samples are not known before.
+    private func notesOnMasks(in result: CalibrationResult) -> [String] {
+        let tensors = result.statistics.tensors.filter { ($1.minimum ?? 0) <= -1e9 }.keys.sorted()
+        guard !tensors.isEmpty else { return [] }
+        return [
+            "\(tensors.count) tensors have values below -1e9, as masks have, and grids that hold nothing else: "
+                + tensors.prefix(3).joined(separator: ", ") + (tensors.count > 3 ? ", ..." : "")
+                + " (quantization.overrides with enabled: false leaves them as they are)"
+        ]
+    }
+
+    private func notesOnInfinities(in result: CalibrationResult) -> [String] {
         let tensors = result.statistics.tensors.filter { $1.nanCount + $1.infinityCount > 0 }
             .sorted { $0.key < $1.key }
         guard !tensors.isEmpty else { return [] }

@@ -38,7 +38,12 @@ public struct LinearQuantization: Operator {
         if isDynamic { return [ValueType(.uint8, data.shape), ValueType(.float32, []), ValueType(.uint8, [])] }
         let scale = try node.input(inputs, 1)
         let zero = node.optional(inputs, 2)
-        guard zero == nil || zero?.type.shape == scale.type.shape, scales(scale.type.shape, over: data.shape) != nil
+        // One zero point may stand in a list where the one scale does not, and the other way round.
+        let fits = zero.map { zero in
+            zero.type.shape == scale.type.shape
+                || [zero, scale].allSatisfy { $0.type.shape.rank <= 1 && $0.type.shape.count == 1 }
+        }
+        guard fits != false, scales(scale.type.shape, over: data.shape) != nil
         else {
             throw GraphError(
                 .shapeMismatch, at: node, tensor: scale.name, expected: "scales and zero points for \(data.shape)",

@@ -53,7 +53,7 @@ extension Encoding {
     ///   rather than leave the lower half of the grid unused.
     /// - `unsigned` applies to a symmetric encoding of values that are never negative: asymmetric with offset 0.
     ///
-    /// Delta is not less than min(2^-23, 0.01 / N). The offset is computed before delta is rounded to a `Float`, which is
+    /// Delta is not less than min(2^-23, 0.01 / N), and not so great that an end of the grid were beyond all floats. The offset is computed before delta is rounded to a `Float`, which is
     /// what the simulation divides by; min and max are then those of the rounded delta.
     /// - Parameters:
     ///   - min: finite.
@@ -83,8 +83,11 @@ extension Encoding {
             centered
             ? -(steps - steps / 2)
             : -Int(Swift.min(Swift.max((-low / bounded).rounded(), 0), Double(steps)))
+        let greatest = Double(Float.greatestFiniteMagnitude) / Double(Swift.max(-offset, offset + steps))
+        var scale = Float(Swift.min(bounded, greatest))
+        if Double(scale) > greatest { scale = scale.nextDown }
         return Encoding(
-            bitwidth: bitwidth, delta: Double(Float(bounded)), offset: offset, steps: steps, symmetric: symmetric)
+            bitwidth: bitwidth, delta: Double(scale), offset: offset, steps: steps, symmetric: symmetric)
     }
 
     /// The grid of values that are multiplied by a factor: delta is, and where the factor is negative, the ends change

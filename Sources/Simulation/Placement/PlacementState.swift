@@ -57,6 +57,19 @@ struct PlacementState {
         set(.shared(with: owner), of: tensor, by: rule, at: node)
     }
 
+    /// Gives the quantizer of `owner` to all that have the quantizer of `tensor`, whether it is enabled or not.
+    mutating func merge(_ tensor: String, into owner: String, by rule: String, at node: Node) {
+        guard let old = activations[tensor]?.group, let new = activations[owner]?.group, old != new,
+            let isEnabled = activations[new]?.enabled
+        else { return }
+        let members = (sharers.removeValue(forKey: old) ?? []).union([old])
+        sharers[new, default: []].formUnion(members)
+        for member in members.sorted() {
+            set(.shared(with: new), of: member, by: rule, at: node)
+            if activations[member]?.enabled != isEnabled { set(.enabled(isEnabled), of: member, by: rule, at: node) }
+        }
+    }
+
     /// - Parameter path: where the rule is in the config.
     mutating func apply(
         _ rule: SimulationConfig.ParameterRule, to parameter: String, path: String, at node: Node? = nil

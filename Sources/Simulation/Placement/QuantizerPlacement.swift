@@ -33,6 +33,7 @@ public struct QuantizerPlacement: Equatable, Sendable {
         SupergroupsRule.apply(to: &state)
         ModelInputRule.apply(to: &state)
         ModelOutputRule.apply(to: &state)
+        MaskRule.apply(to: &state)
         try PerChannelRule.apply(to: &state)
         for name in state.parameters.keys {
             state.set(.bitwidth(parameterBitwidth), of: name, by: BuiltInRule.requestedBitwidth)
@@ -41,6 +42,7 @@ public struct QuantizerPlacement: Equatable, Sendable {
         DynamicWeightRule.apply(to: &state)
         PrecisionRules.apply(to: &state)
         try TyingRules.apply(to: &state)
+        RecurrentTying.apply(to: &state)
 
         // A shared quantizer has one set of settings, and every tensor that shares it shows them.
         let placed: [PlacedQuantizer] = placementGraph.activations.compactMap { name in

@@ -10,14 +10,14 @@ enum TyingRules {
         try shareInputWithOutput(&state)
     }
 
-    /// Concat and the like: inputs take the quantizer of the output, through ops that preserve grids, where nothing else
+    /// Concat and the like: inputs take the quantizer of the output, on or off, through ops that preserve grids, where nothing else
     /// takes them. Inputs with constraints of their own keep their quantizer, unless all have the same.
     private static func shareOutputWithInputs(_ state: inout PlacementState) {
         var visited: Set<Int> = []
         for index in state.graph.graph.nodes.indices.reversed() {
             let node = state.graph.graph.nodes[index]
             guard OperatorTraits.tiedToOutput.contains(node.opType), let output = node.outputs.first,
-                let shared = state.enabledQuantizer(of: output)
+                let group = state.activations[output]?.group, let shared = state.activations[group]
             else { continue }
             var sources: [String] = []
             var ranges: Set<EncodingConstraints?> = []
@@ -45,6 +45,7 @@ enum TyingRules {
             }
             for source in sources where source != shared.tensor {
                 state.share(shared.tensor, with: source, by: BuiltInRule.tiedToOutput, at: node)
+                if !shared.enabled { state.set(.enabled(false), of: source, by: BuiltInRule.tiedToOutput, at: node) }
             }
         }
     }

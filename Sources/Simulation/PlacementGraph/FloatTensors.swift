@@ -20,14 +20,22 @@ struct FloatTensors {
         case "Shape", "Size", "NonZero", "ArgMax", "ArgMin", "Equal", "Greater", "GreaterOrEqual", "Less",
             "LessOrEqual",
             "Not", "And", "Or", "Xor", "IsNaN", "IsInf", "QuantizeLinear", "DynamicQuantizeLinear", "ConvInteger",
-            "MatMulInteger":
+            "MatMulInteger", "Multinomial", "NonMaxSuppression":
             break
         case "Cast", "ConstantOfShape":
             if Self.attributeSaysFloat(node) { names.formUnion(node.outputs) }
+        case "Bernoulli", "EyeLike", "RandomNormalLike", "RandomUniformLike":
+            if let isFloat = Self.saysFloat(node.attributes["dtype"]) {
+                if isFloat { names.formUnion(node.outputs) }
+            } else {
+                insert(node.outputs, like: node.inputs.first)
+            }
         case "DequantizeLinear", "RandomNormal", "RandomUniform":
             names.formUnion(node.outputs)
-        case "Where":
+        case "Where", "CastLike":
             insert(node.outputs, like: node.inputs.dropFirst().first)
+        case "OneHot":
+            insert(node.outputs, like: node.inputs.dropFirst(2).first)
         case "TopK", "MaxPool", "Dropout", "Unique":
             // Second outputs are indices, masks and counts.
             insert(node.outputs.prefix(1), like: node.inputs.first)
@@ -41,9 +49,15 @@ struct FloatTensors {
         if let input, names.contains(input) { names.formUnion(outputs) }
     }
 
-    /// Cast's `to` is a number of ONNX's TensorProto.DataType; ConstantOfShape's `value` is a tensor, float when absent.
+    /// Whether a number of ONNX's TensorProto.DataType, as of Cast's `to`, is of a floating-point type; nil where there is none.
+    private static func saysFloat(_ attribute: Attribute?) -> Bool? {
+        guard case .int(let type) = attribute else { return nil }
+        return [1, 10, 11, 16].contains(type)
+    }
+
+    /// By Cast's `to`; ConstantOfShape's `value` is a tensor, float when absent.
     private static func attributeSaysFloat(_ node: Node) -> Bool {
-        if case .int(let type) = node.attributes["to"] { return [1, 10, 11, 16].contains(type) }
+        if let isFloat = saysFloat(node.attributes["to"]) { return isFloat }
         if case .tensor(let value) = node.attributes["value"] { return value.elementType.isFloatingPoint }
         return node.opType == "ConstantOfShape"
     }

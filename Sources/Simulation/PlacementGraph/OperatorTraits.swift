@@ -20,8 +20,12 @@ enum OperatorTraits {
     /// Their output takes the quantizer of their input.
     static let tiedToInput: Set = ["AveragePool", "CropAndResize", "Relu", "Resize", "Upsample"]
 
-    /// Inputs beyond the first describe the operation and are never quantized.
-    static let withUnquantizedOperands: Set = ["Resize"]
+    /// Inputs beyond the first describe the operation and are never quantized. The reference has Resize alone here and rounds the
+    /// scales of an Upsample, which then has other extents.
+    static let withUnquantizedOperands: Set = ["Resize", "Upsample", "QuantizeLinear", "DequantizeLinear"]
+
+    /// Cells whose states are outputs and inputs.
+    static let recurrent: Set = ["RNN", "LSTM", "GRU"]
 
     /// Kind of parameter by input index, where that input is a constant.
     static func parameters(of opType: String) -> [(kind: String, input: Int)] {
@@ -30,7 +34,7 @@ enum OperatorTraits {
             [("weight", 1), ("bias", 2)]
         case "MatMul", "RMSNormalization": [("weight", 1)]
         case "BatchNormalization": [("weight", 1), ("bias", 2), ("running_mean", 3), ("running_var", 4)]
-        case "RNN", "LSTM", "GRU": [("weight", 1), ("weight_r", 2), ("bias", 3)]
+        case let type where recurrent.contains(type): [("weight", 1), ("weight_r", 2), ("bias", 3)]
         default: []
         }
     }

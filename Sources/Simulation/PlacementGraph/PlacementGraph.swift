@@ -44,14 +44,16 @@ struct PlacementGraph {
         }
         var seen: Set<String> = []
         for name in activations where !name.isEmpty && !parameterNames.contains(name) && floats.contains(name) {
-            let unquantized = (uses.consumers[name] ?? []).contains { index in
-                let node = graph.nodes[index]
-                return OperatorTraits.withUnquantizedOperands.contains(node.opType) && node.inputs.first != name
+            let consumers = (uses.consumers[name] ?? []).map { graph.nodes[$0] }
+            let unquantized = consumers.contains { node in
+                OperatorTraits.withUnquantizedOperands.contains(node.opType) && node.inputs.first != name
             }
-            let made = uses.producers[name].map {
-                OperatorTraits.withoutOutputQuantizer.contains(graph.nodes[$0].opType)
+            let made = uses.producers[name].map { graph.nodes[$0].opType }.map {
+                OperatorTraits.withoutOutputQuantizer.contains($0) || $0 == "DequantizeLinear"
             }
-            if !unquantized && made != true { seen.insert(name) }
+            // What the model itself rounds, in front and behind.
+            let isRounded = !consumers.isEmpty && consumers.allSatisfy { $0.opType == "QuantizeLinear" }
+            if !unquantized && made != true && !isRounded { seen.insert(name) }
         }
         activationNames = seen
         self.activations = activations.filter { seen.remove($0) != nil }
@@ -70,7 +72,7 @@ struct PlacementGraph {
         Array(Set(graph.nodes[node].outputs.flatMap { uses.consumers[$0] ?? [] })).sorted()
     }
 
-    /// Goes from a tensor up through ops that preserve grids, to the first tensor for which `found` has something.
+    /// Goes from a tensor up through ops that preserve grids, and casts between floating-point types, to the first tensor for which `found` has something.
     /// - Returns: what that is, and the nodes on the way; nil where the way ends before.
     func gridSource<Found>(of tensor: String, where found: (String) -> Found?) -> (quantizer: Found, path: [Int])? {
         var name = tensor
@@ -79,7 +81,10 @@ struct PlacementGraph {
             if let found = found(name) { return (found, path) }
             guard let producer = uses.producers[name] else { return nil }
             let node = graph.nodes[producer]
-            guard OperatorTraits.gridPreserving.contains(node.opType), let input = node.inputs.first else { return nil }
+            guard let input = node.inputs.first,
+                OperatorTraits.gridPreserving.contains(node.opType)
+                    || node.opType == "Cast" && holdsFloats(input) && holdsFloats(name)
+            else { return nil }
             path.append(producer)
             name = input
         }

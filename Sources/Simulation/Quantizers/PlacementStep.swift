@@ -39,6 +39,12 @@ enum BuiltInRule {
     static let tiedToOutput = "inputs tied to output"
     /// The output of Relu and the like is on the grid of the input.
     static let tiedToInput = "output tied to input"
+    /// What goes into a recurrent cell, and the states before and after, are on the grid of its output.
+    static let tiedStates = "states of a recurrent cell"
+    /// Numbers that put places out of reach of a Softmax.
+    static let mask = "mask of a Softmax"
+    /// No grid of integers has infinities.
+    static let infiniteConstant = "constant with infinities"
     /// A weight that is computed has the symmetry of one that is constant.
     static let dynamicWeight = "computed weight"
     /// Precisions that the target has for the parameters of normalizations.

@@ -47,8 +47,10 @@ def graph_of(model):
         attributes = {a.name: attribute(a) for a in node.attribute}
         nodes.append([node.op_type, list(node.input), list(node.output),
                       {k: v for k, v in attributes.items() if v is not None}])
-    return {"inputs": [i.name for i in graph.input if i.name not in constants], "outputs": [o.name for o in graph.output],
-            "nodes": nodes, "constants": constants}
+    inputs = {i.name: i.type.tensor_type.elem_type for i in graph.input if i.name not in constants}
+    others = {name: helper.tensor_dtype_to_np_dtype(kind).name for name, kind in inputs.items() if kind != TensorProto.FLOAT}
+    return {"inputs": list(inputs), "outputs": [o.name for o in graph.output], "nodes": nodes, "constants": constants,
+            **({"input_types": others} if others else {})}
 
 
 def placement(model, config):
@@ -76,8 +78,8 @@ class Builder:
     def __init__(self):
         self.nodes, self.constants, self.inputs, self.outputs = [], [], [], []
 
-    def input(self, name, shape):
-        self.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+    def input(self, name, shape, kind=TensorProto.FLOAT):
+        self.inputs.append(helper.make_tensor_value_info(name, kind, shape))
         return name
 
     def output(self, *names):
@@ -96,8 +98,8 @@ class Builder:
         self.constants.append(numpy_helper.from_array(np.array(value, "float32"), name))
         return name
 
-    def op(self, op_type, inputs, output, **attributes):
-        self.nodes.append(helper.make_node(op_type, inputs, [output], name="node_" + output, **attributes))
+    def op(self, op_type, inputs, output, *others, **attributes):
+        self.nodes.append(helper.make_node(op_type, inputs, [output, *others], name="node_" + output, **attributes))
         return output
 
     def conv(self, value, output, groups=1):
@@ -107,7 +109,7 @@ class Builder:
 
     def model(self, opset=17):
         graph = helper.make_graph(self.nodes, "g", self.inputs, self.outputs, self.constants)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8 if opset < 19 else 10)
         return onnx.shape_inference.infer_shapes(model, strict_mode=True)
 
 
@@ -264,6 +266,130 @@ def masked():
     return b.model(opset=18)
 
 
+def recurrent():
+    b = Builder()
+    x = b.input("x", [2, 8, 8])
+    ready = b.op("Sigmoid", [b.op("Transpose", [x], "steps", perm=[1, 0, 2])], "ready")
+
+    def weights(name, gates, directions=1):
+        return [b.constant(f"{name}.{kind}", shape) for kind, shape in (
+            ("weight", (directions, gates * 4, 8)), ("weight_r", (directions, gates * 4, 4)),
+            ("bias", (directions, gates * 8)))]
+
+    # All inputs: extents of the sequences, states before the first step, weights from the cell to the gates.
+    lengths = b.constant("lengths", (2,), "int32")
+    states = [b.constant("lstm.hidden", (1, 2, 4)), b.constant("lstm.cell", (1, 2, 4)), b.constant("lstm.peephole", (1, 12))]
+    b.op("LSTM", [ready, *weights("lstm", 4), lengths, *states], "lstm", "lstm.last", "lstm.last_cell", hidden_size=4)
+    # The states of one cell are where the next one begins; the sequence goes through ops that move alone.
+    b.op("Concat", [b.op("Squeeze", ["lstm", b.integers("axis", [1])], "joined"), "joined"], "wide", axis=2)
+    b.op("LSTM", ["wide", *weights("next", 4), "", "lstm.last", "lstm.last_cell"], "next", "next.last", "next.last_cell",
+         hidden_size=4)
+    b.op("Reshape", ["next", b.integers("shape", [8, 2, 4])], "flat")
+    b.op("Concat", ["flat", "flat"], "pair", axis=2)
+    b.op("GRU", ["pair", *weights("gru", 3, 2)], "gru", "gru.last", hidden_size=4, direction="bidirectional")
+    b.op("Reshape", ["gru", b.integers("rows", [8, 2, 8])], "merged")
+    weight, weight_r, _ = weights("rnn", 1)
+    b.constants.pop()
+    b.op("RNN", ["merged", weight, weight_r], "rnn", hidden_size=4)
+    b.op("MatMul", ["rnn", b.constant("head", (4, 8))], "result")
+    b.output("result", "next.last", "next.last_cell", "gru.last")
+    return b.model()
+
+
+def decoder():
+    b = Builder()
+    x = b.input("x", [1, 8, 8, 8])
+    weight, bias = b.constant("up.weight", (8, 4, 2, 2)), b.constant("up.bias", (4,))
+    b.op("ConvTranspose", [x, weight, bias], "up", strides=[2, 2])
+    b.op("Resize", ["up", "", b.scalar("resize.scales", [1, 1, 2, 2])], "resized", mode="linear")
+    b.op("ConvTranspose", ["resized", b.constant("grouped.weight", (4, 3, 2, 2))], "grouped", group=2)
+    b.op("BatchNormalization", ["grouped", *(b.constant("bn." + kind, (6,)) for kind in ("weight", "bias", "mean", "var"))], "batch")
+    b.op("ConvTranspose", ["batch", b.constant("depthwise.weight", (6, 1, 2, 2))], "depthwise", group=6)
+    b.op("Relu", ["depthwise"], "relu")
+    b.op("ConvTranspose", ["relu", b.constant("wide.weight", (6, 4, 2, 2))], "wide")
+    b.op("DepthToSpace", ["wide"], "deep", blocksize=2)
+    b.op("SpaceToDepth", ["deep"], "shallow", blocksize=2)
+    sizes = b.integers("sizes", [1, 4, 32, 32])
+    b.op("Relu", [b.op("Resize", ["shallow", "", "", sizes], "sized", mode="nearest")], "last")
+    b.output("last")
+    return b.model()
+
+
+def norms():
+    b = Builder()
+    x = b.input("x", [1, 8, 8, 8])
+
+    def constants(name, *kinds):
+        return [b.constant(f"{name}.{kind}", (8,)) for kind in kinds]
+
+    b.op("InstanceNormalization", [b.conv(x, "conv"), *constants("instance", "weight", "bias")], "instance")
+    b.op("LpNormalization", [b.conv("instance", "conv2")], "lp", axis=1)
+    b.op("LRN", ["lp"], "local", size=3)
+    b.op("RMSNormalization", [b.conv("local", "conv3"), *constants("rms", "weight")], "rms", axis=-1)
+    b.op("LayerNormalization", ["rms", *constants("plain", "weight")], "plain", axis=-1)
+    b.op("Add", ["plain", b.op("Sqrt", ["plain"], "scale.root")], "sum")
+    # A scale that is computed.
+    b.op("GlobalAveragePool", ["sum"], "mean")
+    b.op("Reshape", ["mean", b.integers("vector", [8])], "scale")
+    b.op("LayerNormalization", ["sum", "scale", *constants("dynamic", "bias")], "dynamic", axis=-1)
+    # At the end, where the output's declaration tells a type that shape inference does not.
+    b.op("GroupNormalization", ["dynamic", *constants("group", "weight", "bias")], "group", num_groups=2)
+    b.output("group")
+    return b.model(opset=23)
+
+
+def picking():
+    b = Builder()
+    ids = b.input("ids", [2, 8], TensorProto.INT64)
+    x = b.input("x", [2, 8, 8])
+    b.op("Gather", [b.constant("table", (16, 8)), ids], "embedded")
+    b.op("Add", ["embedded", b.op("Gather", [b.constant("positions", (8, 8)), b.integers("places", list(range(8)))], "place")], "sum")
+    b.op("MatMul", ["sum", b.constant("weight", (8, 8))], "product")
+    b.op("TopK", ["product", b.integers("count", [4])], "best", "where.best", axis=-1)
+    b.op("GatherElements", [x, "where.best"], "picked", axis=-1)
+    b.op("ScatterElements", ["product", "where.best", "picked"], "scattered", axis=-1)
+    b.op("GatherND", ["scattered", b.integers("pairs", [[0, 1], [1, 2]])], "rows")
+    b.op("ScatterND", [b.op("Tanh", ["rows"], "bounded"), b.integers("row", [[0]]), b.constant("update", (1, 8))], "updated")
+    b.op("ArgMax", ["updated"], "largest", axis=-1)
+    b.op("OneHot", ["largest", b.integers("depth", 8), b.constant("values", (2,))], "hot")
+    b.op("Cast", [ids], "numbers", to=TensorProto.FLOAT)
+    b.op("Cast", ["numbers"], "half", to=TensorProto.FLOAT16)
+    b.op("Cast", ["half"], "full", to=TensorProto.FLOAT)
+    b.op("Greater", ["full", b.constant("limit", ())], "is_large")
+    b.op("Where", ["is_large", "full", b.constant("other", ())], "chosen")
+    b.op("CumSum", ["chosen", b.integers("axis", 1)], "running")
+    b.op("Einsum", ["running", b.constant("matrix", (8, 8))], "einsum", equation="ij,jk->ik")
+    b.op("Einsum", ["einsum", "running"], "inner", equation="ij,kj->ik")
+    b.op("Cast", [b.op("Shape", ["inner"], "shape")], "extents", to=TensorProto.FLOAT)
+    b.op("Neg", ["extents"], "negative")
+    b.op("Mod", [ids, b.integers("divisor", [3])], "rest")
+    b.op("Gather", ["embedded", b.op("NonZero", ["rest"], "nonzero")], "deep")
+    b.output("inner", "negative", "hot")
+    b.outputs.append(helper.make_tensor_value_info("deep", TensorProto.FLOAT, None))
+    return b.model()
+
+
+def functions():
+    b = Builder()
+    value = b.input("x", [1, 8, 8, 8])
+    names = ("Mish", "Selu", "Celu", "Swish", "HardSwish", "HardSigmoid", "ThresholdedRelu", "Elu", "Softplus", "Softsign",
+             "Gelu", "Shrink", "LeakyRelu", "Hardmax", "LogSoftmax", "Erf", "Sign", "Floor", "Round", "Reciprocal", "Abs")
+    for index, name in enumerate(names):
+        value = b.op(name, [b.conv(value, f"conv{index}") if index % 2 == 0 else value], name.lower())
+    b.op("Max", [value, b.constant("floor.limit", ())], "maximum")
+    b.op("Clip", ["maximum", "", b.constant("clip.limit", ())], "clipped")
+    b.op("Concat", ["clipped", "clipped"], "twice", axis=1)
+    b.op("Mul", ["twice", "twice"], "square")
+    b.op("Dropout", ["square"], "dropped", "dropped.mask")
+    b.op("Trilu", ["dropped"], "lower", upper=0)
+    b.op("ReverseSequence", ["lower", b.integers("lengths", [8])], "reversed", batch_axis=0, time_axis=1)
+    b.op("Pad", ["reversed", b.integers("pads", [0, 0, 1, 1, 0, 0, 1, 1]), b.constant("pad.value", ())], "padded")
+    b.op("Not", [b.op("IsNaN", ["padded"], "is_nan")], "is_number")
+    b.op("Where", ["is_number", "padded", "padded"], "same")
+    b.output("same")
+    return b.model(opset=24)
+
+
 CONSTRAINED = {
     "defaults": {"ops": {"is_output_quantized": "True"}, "params": {"is_quantized": "True", "is_symmetric": "False"},
                  "per_channel_quantization": "True", "strict_symmetric": "False"},
@@ -299,7 +425,8 @@ SPARSE = {"defaults": {"ops": {}, "params": {"is_quantized": "False"}}, "params"
 folder = os.path.dirname(configs.__file__)
 cases = []
 models = [("supergroups", supergroups), ("tied", tied), ("layers", layers), ("normalizations", normalizations),
-          ("attention", attention), ("decomposed", decomposed), ("masked", masked)]
+          ("attention", attention), ("decomposed", decomposed), ("masked", masked), ("recurrent", recurrent),
+          ("decoder", decoder), ("norms", norms), ("picking", picking), ("functions", functions)]
 
 
 def network(path):
@@ -347,7 +474,8 @@ for name, make in models + networks:
         text = config if isinstance(config, str) else [json.dumps(config)]
         try:
             cases.append({"graph": name, "config": text, "expected": placement(make(), path)})
-        except TypeError as error:
-            # It cannot share a quantizer with one whose range is fixed at its lower end only.
+        except (RuntimeError, TypeError) as error:
+            # It cannot share a quantizer with one whose range is fixed at its lower end only, and knows no channels of a
+            # recurrent cell's weights.
             print(f"{name} under {text}: {error}", file=sys.stderr)
 print(json.dumps({"graphs": graphs, "cases": cases}))
