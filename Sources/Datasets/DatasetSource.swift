@@ -1,7 +1,7 @@
 import Foundation
 
-/// Where samples come from: one or more `.npz` files, tar shards (WebDataset), folders of images, or images, all of one
-/// kind. Their order is fixed: files sorted by path, samples in a file's own order.
+/// Where samples come from: one or more `.npz` files, tar shards (WebDataset), folders of images or of `.npz` files that are a
+/// sample each, or images, all of one kind. Their order is fixed: files sorted by path, samples in a file's own order.
 public struct DatasetSource: Sendable {
     /// What samples are read from.
     public enum Kind: String, Sendable {

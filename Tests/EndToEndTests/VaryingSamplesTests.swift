@@ -87,6 +87,25 @@ import Testing
             "\(check.standardOutput)")
     }
 
+    @Test func trainingOnSentencesOfDifferentLengths() throws {
+        let scratch = try ScratchFolder()
+        try scratch.write(try SentenceEncoder.model().file.encoded(), to: "model.onnx")
+        try scratch.write(try sentences(0..<60, labelled: true), to: "a.tar")
+        let job = try write(
+            """
+            model: model.onnx
+            dataset:
+              calibration: {path: a.tar, samples: 30}
+              training: {path: a.tar}
+              evaluation: {path: a.tar}
+              batch: 4
+            training: {steps: 5, global_batch: 12, slots: 3, optimizer: {name: sgd, learning_rate: 0.1}}
+            """, in: scratch)
+        let report = try expectEqualRuns(job, in: scratch.url)
+        #expect(report.digest.weights != nil && report.training?.steps == 5)
+        #expect(report.accuracy.trained != nil)
+    }
+
     /// Of several lengths, one in each file, in types that are converted; without labels.
     @Test func arraysOfSeveralFilesWithoutLabels() throws {
         let scratch = try ScratchFolder()

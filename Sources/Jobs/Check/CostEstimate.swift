@@ -36,7 +36,7 @@ struct CostEstimate {
         weights = graph.constants.values.reduce(0) { $0 + $1.count * $1.elementType.size }
         let shards = try SampleShards(
             calibration, inputElements: pass.inputElements, batch: job.dataset.batch,
-            skipsBadSamples: pass.skipsBadSamples)
+            mayVary: pass.mayVary, skipsBadSamples: pass.skipsBadSamples)
         samples = min(shards.shardSize, shards.sampleCount) * pass.inputs.byteCount
 
         let lane = ModelLane(model, taps: [])

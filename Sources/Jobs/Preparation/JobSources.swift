@@ -114,6 +114,44 @@ extension JobFile {
         return nil
     }
 
+    /// Samples that are looked at where they may differ.
+    private static let lookedAt = 32
+
+    /// The sample with the most elements among the first; of several files of arrays the first of the file with the largest rows. What
+    /// shards and estimates of memory are made for. Nil where there is no good sample.
+    func largestSample(of source: DatasetSource) throws -> Sample? {
+        var source = source
+        if source.kind == .npz {
+            let sizes = try source.files.map { file in
+                try NPZRowReader(file).arrays.reduce(0) { $0 + $1.rowShape.count }
+            }
+            if let place = sizes.indices.max(by: { sizes[$0] < sizes[$1] }), sizes[place] > sizes[0] {
+                source = try DatasetSource(path: source.files[place].path, relativeTo: folder)
+            }
+            return try firstSample(of: source)
+        }
+        var largest: (sample: Sample, count: Int)?
+        try forFirstSamples(of: source) { sample in
+            var count = 1
+            if case .arrays(let arrays) = sample.content { count = arrays.values.reduce(1) { $0 + $1.count } }
+            if count > largest?.count ?? 0 { largest = (sample, count) }
+        }
+        return largest?.sample
+    }
+
+    /// Shows the first samples, where bad ones are left out without those.
+    func forFirstSamples(of source: DatasetSource, _ body: (Sample) throws -> Void) throws {
+        let stream = try source.open()
+        for _ in 0..<Self.lookedAt {
+            do {
+                guard let sample = try stream.next() else { return }
+                try body(sample)
+            } catch let error as DatasetError where error.isBadSample && dataset.onBadSample == .skip {
+                continue
+            }
+        }
+    }
+
     /// The samples to evaluate with, where the job does.
     /// - Throws: as `source`, and `JobError` where training is to stop by their labels and they have none.
     func evaluationSource() throws -> DatasetSource? {

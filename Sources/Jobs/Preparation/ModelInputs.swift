@@ -7,11 +7,14 @@ import Tensors
 
 extension JobFile {
     /// What the samples of a job become before they enter its model.
-    /// - Parameter source: where calibration samples come from; the first one tells what the model leaves open.
+    /// - Parameter source: where calibration samples come from; the largest of the first ones tells what the model leaves open.
     /// - Throws: `GraphError`, `JobError` or `DatasetError` where samples and model do not fit.
     func inputs(of graph: Graph, from source: DatasetSource) throws -> [PassSpecification.Input] {
         if let image = dataset.image { return [try imageInput(of: graph, image, from: source)] }
-        guard let sample = try firstSample(of: source) else { throw noSample("dataset.calibration") }
+        let isOpen = graph.inputs.contains { $0.dimensions.map { $0.dropFirst().contains(where: \.isOpen) } ?? true }
+        guard let sample = try isOpen ? largestSample(of: source) : firstSample(of: source) else {
+            throw noSample("dataset.calibration")
+        }
         guard case .arrays(let arrays) = sample.content else {
             throw error(.missingKey, key: "dataset.image", expected: "size, mean and std for image samples")
         }
@@ -61,20 +64,18 @@ extension JobFile {
         return declared
     }
 
-    /// What the first sample comes to where images keep their size.
+    /// The largest of what the first samples come to where images keep their size.
     private func keptSize(
         _ preprocessing: ImagePreprocessing, _ source: DatasetSource
     ) throws -> ImageSizing.PixelSize {
-        let stream = try source.open()
         let decoder = ImageDecoder()
-        while true {
-            do {
-                guard let sample = try stream.next() else { throw noSample("dataset.calibration") }
-                return try preprocessing.open(sample, using: decoder).size
-            } catch let error as DatasetError where error.isBadSample && dataset.onBadSample == .skip {
-                continue
-            }
+        var largest: ImageSizing.PixelSize?
+        try forFirstSamples(of: source) { sample in
+            let size = try preprocessing.open(sample, using: decoder).size
+            if size.elementCount > largest?.elementCount ?? 0 { largest = size }
         }
+        guard let largest else { throw noSample("dataset.calibration") }
+        return largest
     }
 }
 
@@ -182,4 +183,9 @@ extension ValueInfo {
         if extents.count == rank + 1 { return (Array(extents.dropFirst()), true) }
         return (extents.count == rank ? extents : nil, false)
     }
+}
+
+extension ValueInfo.Dimension {
+    /// Whether samples may differ in it.
+    fileprivate var isOpen: Bool { if case .fixed = self { false } else { true } }
 }

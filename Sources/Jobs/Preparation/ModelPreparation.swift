@@ -12,7 +12,7 @@ import Support
 import Tensors
 
 /// A job's model made ready for calibration: imported, batch norms folded, quantizers placed, parameters encoded. All of it
-/// depends on the job file, the model and the first sample alone.
+/// depends on the job file, the model and the first samples alone.
 struct ModelPreparation: Sendable {
     /// The file as the user gave it; what is exported keeps its metadata.
     let original: ONNXFile
@@ -23,7 +23,7 @@ struct ModelPreparation: Sendable {
     let inputs: [PassSpecification.Input]
     /// The graph output that is evaluated: the first.
     let output: String
-    /// Samples per forward pass, of those like the first.
+    /// Samples per forward pass, of those that `inputs` says.
     let tile: Int
     private(set) var placement: QuantizerPlacement
     /// Of the encodings files that the job names.
@@ -33,7 +33,7 @@ struct ModelPreparation: Sendable {
     let loss: TrainingLoss?
 
     /// - Parameters:
-    ///   - source: where calibration samples come from; the first one tells the inputs' extents.
+    ///   - source: where calibration samples come from; they tell the extents that the model leaves open.
     ///   - training: where training samples come from, if the job trains.
     init(_ job: JobFile, source: DatasetSource, training: DatasetSource?) throws {
         let url = job.url(for: job.model)

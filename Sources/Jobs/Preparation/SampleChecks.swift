@@ -8,7 +8,7 @@ import Tensors
 /// Whether the samples of all sources are what the model takes, as far as headers and first samples tell: hours of calibration
 /// must not end at the first sample of the evaluation.
 struct SampleChecks {
-    /// Shapes other than the first sample's that the model is looked at with here; workers look at all that they meet.
+    /// Shapes other than those of `inputs` that the model is looked at with here; workers look at all that they meet.
     private static let shapeLimit = 8
 
     /// For people: conversions of arrays, and what is computed otherwise than together.

@@ -33,19 +33,29 @@ struct TrainingLoss: Sendable {
         guard let first = try job.firstSample(of: source) else { throw job.noSample("dataset.training") }
         var loss: String?
         if case .output(let name) = training.loss { loss = name }
-        self.inputs = loss == nil ? inputs : try Self.inputs(of: whole, beside: inputs, in: first)
+        // Where extents differ, those of all inputs are of one sample.
+        let mayVary = inputs.contains(where: \.mayVary)
+        let example = loss != nil && mayVary ? try job.largestSample(of: source) ?? first : first
+        self.inputs =
+            loss == nil ? inputs : try Self.inputs(of: whole, beside: mayVary ? [] : inputs, in: example)
         let slotSize = training.globalBatch / training.slots
         try Self.checkSlots(job, self.inputs, size: slotSize, source)
         let trained = try (loss == nil ? model : whole).forTiles(self.inputs, batch: slotSize, loss: loss)
         let slot = try trained.specialized(inputShapes: self.inputs.shapes(samples: slotSize))
         artifact = loss == nil ? nil : try trained.exported(over: file).encoded()
-        let shape = slot.types[output]?.shape.dimensions ?? []
+        guard let type = slot.types[output], type.elementType == .float32 else {
+            throw GraphError(
+                .unsupportedElementType, tensor: output,
+                expected: "a first output of float32, for the loss and accuracy",
+                found: slot.types[output]?.elementType.rawValue ?? "none")
+        }
+        let shape = type.shape.dimensions
         switch training.loss {
         case .crossEntropy: task = .crossEntropy
         case .mse:
-            let mayVary = self.inputs.contains(where: \.mayVary)
             task = .meanSquaredError(
-                targets: try Self.targets(output, Array(shape.dropFirst()), mayVary: mayVary, in: first))
+                targets: try Self.targets(
+                    output, Array(shape.dropFirst(self.inputs.haveSampleAxis ? 1 : 0)), mayVary: mayVary, in: first))
         case .distillation(let temperature, let axis):
             task = .distillation(temperature: temperature, axis: try Self.axis(axis, of: output, shape, job))
         case .output(let name):

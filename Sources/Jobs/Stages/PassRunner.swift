@@ -29,7 +29,7 @@ struct PassRunner {
             let shards = workload.shards(
                 of: try SampleShards(
                     source, inputElements: workload.pass.inputElements, batch: job.dataset.batch,
-                    skipsBadSamples: workload.pass.skipsBadSamples))
+                    mayVary: workload.pass.mayVary, skipsBadSamples: workload.pass.skipsBadSamples))
             if isPart {
                 progress.beginPart(name, total: shards.sampleCount)
             } else {

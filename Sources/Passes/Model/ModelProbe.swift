@@ -95,7 +95,7 @@ enum ProbeSamples {
         return Tensor(shape: shape, (0..<shape.count).map { _ in 4 * random.uniform() - 2 }).converted(to: type)
     }
 
-    /// Arrays of samples like the first. Where the model does not take integers other than 0, as a table of one row does not, all
+    /// Arrays of samples as the job looked at. Where the model does not take integers other than 0, as a table of one row does not, all
     /// integers are 0.
     static func withInputs<Result>(
         _ inputs: [PassSpecification.Input], count: Int, _ body: (SampleGroup) throws -> Result

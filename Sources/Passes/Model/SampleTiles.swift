@@ -12,6 +12,8 @@ package final class SampleTiles: Sendable {
     private let graph: Graph
     private let pass: PassSpecification
     private let loss: String?
+    /// Of one sample as the job looked at.
+    private let example: [String: Shape]
     private let known = Mutex<[[String: Shape]: Int]>([:])
 
     /// - Parameters:
@@ -21,18 +23,21 @@ package final class SampleTiles: Sendable {
         self.graph = graph
         self.pass = pass
         self.loss = loss
+        example = pass.inputs.shapes(samples: 1)
     }
 
     /// The samples of a group in runs, each of which goes through the model at once: as many as the shape's tile has, and what
-    /// remains. Where samples differ, remainders are of powers of two, so that there are few plans for a shape.
+    /// remains. Of shapes that the job has not looked at, which may be many, remainders are of powers of two, so that there are few
+    /// plans for each.
     /// - Throws: `GraphError` where the model does not take the shape, or does not keep such samples apart.
     package func tiles(of group: SampleGroup) throws -> [Range<Int>] {
-        let tile = try size(group.shapes(samples: 1))
+        let shapes = group.shapes(samples: 1)
+        let tile = try size(shapes)
         var tiles: [Range<Int>] = []
         var start = 0
         while start < group.count {
             var size = min(tile, group.count - start)
-            if pass.mayVary, size < tile { size = size.greatestPowerOfTwo }
+            if size < tile, shapes != example { size = size.greatestPowerOfTwo }
             tiles.append(start..<start + size)
             start += size
         }
@@ -44,7 +49,7 @@ package final class SampleTiles: Sendable {
     func check(_ group: SampleGroup) throws { _ = try size(group.shapes(samples: 1)) }
 
     private func size(_ shapes: [String: Shape]) throws -> Int {
-        if shapes == pass.inputs.shapes(samples: 1) { return pass.tile }
+        if shapes == example { return pass.tile }
         guard pass.inputs.haveSampleAxis, graph.fixedBatch == nil else { return 1 }
         if let tile = known.withLock({ $0[shapes] }) { return tile }
         let samples = shapes.mapValues { Shape(Array($0.dimensions.dropFirst())) }

@@ -49,7 +49,7 @@ package final class SharedModel: Sendable {
 }
 
 extension SharedModel {
-    /// Elements per sample of the evaluated output, for samples like the first: where a row of it is scores of classes, their number.
+    /// Elements per sample of the evaluated output, for the largest samples looked at: where a row of it is scores of classes, their number.
     /// - Throws: `GraphError` where the model does not take the pass's inputs.
     func classes(of pass: PassSpecification) throws -> Int {
         (try specialized(pass.tileShapes).types[pass.output]?.shape.count ?? 0) / pass.tile

@@ -9,7 +9,8 @@ extension PassSpecification {
         package var name: String
         /// Of the graph's input; arrays of other types are converted as `SampleConversion` says.
         package var elementType: ElementType
-        /// Extents of the sample that the job looked at first, without the batch axis: what probes and estimates are made with.
+        /// Extents of the largest sample that the job looked at, without the batch axis: what probes, shards and estimates are made
+        /// for.
         package var dimensions: [Int]
         /// The extents that a sample may have, as many as `dimensions`.
         package var extents: [Extent]
@@ -88,7 +89,7 @@ extension PassSpecification.Input {
 }
 
 extension [PassSpecification.Input] {
-    /// Shapes of the graph's inputs for a number of the samples that the job looked at first, by name.
+    /// Shapes of the graph's inputs for a number of the largest samples that the job looked at, by name.
     package func shapes(samples: Int) -> [String: Shape] {
         Dictionary(uniqueKeysWithValues: map { ($0.name, $0.shape(samples: samples, of: $0.dimensions)) })
     }

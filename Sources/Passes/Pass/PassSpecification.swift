@@ -33,7 +33,7 @@ package struct PassSpecification: Codable, Equatable, Sendable {
     package var output: String
     /// Encodings of the constants that are replaced by their quantized and dequantized values.
     package var parameters: [String: TensorEncodings]
-    /// Samples per forward pass, of the shape that the job looked at first; never depends on the number of lanes or workers, since
+    /// Samples per forward pass, of the shape that the inputs say; never depends on the number of lanes or workers, since
     /// results may depend on it.
     package var tile: Int
     /// The job's samples per forward pass, which bounds the tiles of all shapes.
@@ -60,9 +60,9 @@ package struct PassSpecification: Codable, Equatable, Sendable {
     /// Whether samples may have different extents.
     package var mayVary: Bool { inputs.contains(where: \.mayVary) }
 
-    /// Elements of the sample that the job looked at first, all inputs together.
+    /// Elements of the largest sample that the job looked at, all inputs together.
     package var inputElements: Int { inputs.reduce(0) { $0 + $1.dimensions.reduce(1, *) } }
 
-    /// Input shapes of one forward pass of samples as the first.
+    /// Input shapes of one forward pass of such samples.
     package var tileShapes: [String: Shape] { inputs.shapes(samples: tile) }
 }

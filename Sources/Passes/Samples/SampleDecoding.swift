@@ -22,10 +22,8 @@ package struct SampleDecoding: Sendable {
     }
 
     /// Bytes of decoded samples that are held at a time, where samples may have different extents; of one sample they may be more.
-    /// As many as the shard takes where all samples are as the first, so that these are never cut.
-    private var byteLimit: Int {
-        max(128 << 20, pass.batch.multipliedReportingOverflow(by: pass.inputs.byteCount).partialValue)
-    }
+    /// Where all are of one shape a shard is cut for them.
+    private static let byteLimit = 128 << 20
 
     /// Decodes the samples of a shard, or as many of the first as may be held at a time; the others follow as they are asked for.
     /// - Parameter augment: what augmentation does to the image of a sample, by its place among `samples`.
@@ -39,7 +37,7 @@ package struct SampleDecoding: Sendable {
     fileprivate func batch(
         of samples: ArraySlice<Sample>, _ augment: (Int) -> Augmentation.Choice?
     ) throws -> SampleBatch {
-        try SampleBatch(decoding: samples, self, byteLimit: pass.mayVary ? byteLimit : .max, augment: augment)
+        try SampleBatch(decoding: samples, self, byteLimit: pass.mayVary ? Self.byteLimit : .max, augment: augment)
     }
 }
 

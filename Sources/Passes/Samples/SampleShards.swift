@@ -22,13 +22,19 @@ package struct SampleShards: CountedShards {
     private static let elementsPerShard = 5 << 20
     /// More would make shards of tiny samples too few to share out.
     private static let samplesPerShard = 256
+    /// Where samples have many shapes, each of which takes a plan.
+    private static let varyingSamplesPerShard = 64
 
     /// - Parameters:
     ///   - inputElements: of one sample, all inputs together.
     ///   - batch: samples of a tile; shards are of whole tiles.
+    ///   - mayVary: whether samples may have different extents.
     /// - Throws: `DatasetError` where the samples cannot be counted.
-    package init(_ source: DatasetSource, inputElements: Int, batch: Int, skipsBadSamples: Bool) throws {
-        let wanted = min(Self.elementsPerShard / max(inputElements, 1), Self.samplesPerShard)
+    package init(
+        _ source: DatasetSource, inputElements: Int, batch: Int, mayVary: Bool = false, skipsBadSamples: Bool
+    ) throws {
+        let most = mayVary ? Self.varyingSamplesPerShard : Self.samplesPerShard
+        let wanted = min(Self.elementsPerShard / max(inputElements, 1), most)
         shardSize = batch * max(wanted / batch, 1)
         sampleCount = try source.count()
         count = (sampleCount + shardSize - 1) / shardSize
