@@ -77,17 +77,6 @@ extension NormNormalization: EvaluatedOperator {
                 let norm = order == 1 ? sum : sum.squareRoot()
                 for place in places { elements[place] = norm == 0 ? 0 : elements[place] / norm }
             }
-        case .rootMeanSquare(let axis, let epsilon):
-            let axis = try node.resolveAxis(axis, rank: data.shape.rank)
-            let normalized = Shape(Array(data.shape.dimensions[axis...]))
-            let scales = inputs.constants[1].broadcast(to: normalized).converted(to: .float64).elements(as: Double.self)
-            let size = normalized.count
-            for row in 0..<(size == 0 ? 0 : elements.count / size) {
-                let range = row * size..<(row + 1) * size
-                let mean = elements[range].reduce(0) { $0 + $1 * $1 } / Double(size)
-                let inverse = 1 / (mean + Double(epsilon)).squareRoot()
-                for index in range { elements[index] *= inverse * scales[index - range.lowerBound] }
-            }
         case .meanAndVariance(let axes):
             let axes = try node.resolveAxes(axes, rank: data.shape.rank)
             var groups: [Int: [Int]] = [:]

@@ -57,3 +57,12 @@ public struct ValueInfo: Sendable, Equatable {
         self.dimensions = dimensions
     }
 }
+
+extension FreshNames {
+    /// For a graph as it is now.
+    public init(_ graph: Graph) {
+        self.init(
+            values: graph.constants.keys + graph.inputs.map(\.name) + graph.nodes.flatMap(\.outputs),
+            nodes: graph.nodes.map(\.name))
+    }
+}

@@ -11,6 +11,8 @@ struct Specialization {
     private var types: [String: ValueType]
     private var steps: [SpecializedGraph.Step] = []
     private let opsetVersion: Int
+    /// For what stands in the place of composed operators.
+    private var names: FreshNames
     /// Why each node was left out that cannot be computed with the inputs that it has here.
     private var refused: [GraphError] = []
 
@@ -18,6 +20,7 @@ struct Specialization {
         constants = graph.constants
         types = inputTypes.merging(graph.constants.mapValues { ValueType($0.elementType, $0.shape) }) { $1 }
         opsetVersion = graph.opsetVersion
+        names = FreshNames(graph)
     }
 
     /// Folds the nodes or adds them as steps, in order.
@@ -43,8 +46,33 @@ struct Specialization {
         try naming(node) {
             let meaning = try KnownOperators.make(node: node, opsetVersion: opsetVersion)
             let inputs = try operands(of: node)
-            if try fold(node, meaning, inputs) { return }
-            try addStep(node, meaning, inputs)
+            try add(node, meaning, inputs)
+        }
+    }
+
+    private mutating func add(_ node: Node, _ meaning: any Operator, _ inputs: [OperatorInput?]) throws {
+        if let composed = meaning as? any ComposedOperator, composed.isComposed(of: inputs) {
+            return try addParts(node, composed, inputs)
+        }
+        if try fold(node, meaning, inputs) { return }
+        try addStep(node, meaning, inputs)
+    }
+
+    /// Adds the nodes that the operator is a function of.
+    private mutating func addParts(
+        _ node: Node, _ composed: any ComposedOperator, _ inputs: [OperatorInput?]
+    ) throws {
+        let types = try outputTypes(node, composed, inputs)
+        var parts = Composition(of: node, names: names)
+        parts.finish(try composed.compose(&parts, inputs: inputs, types: types))
+        names = parts.names
+        for (name, tensor) in parts.constants {
+            constants[name] = tensor
+            self.types[name] = ValueType(tensor.elementType, tensor.shape)
+        }
+        for part in parts.nodes {
+            let meaning = try KnownOperators.make(node: part, opsetVersion: Composition.opsetVersion)
+            try add(part, meaning, operands(of: part))
         }
     }
 
@@ -57,6 +85,9 @@ struct Specialization {
     }
 
     private mutating func fold(_ node: Node, _ meaning: any Operator, _ inputs: [OperatorInput?]) throws -> Bool {
+        if let composed = meaning as? any ComposedOperator, composed.isComposed(of: inputs) {
+            return try foldParts(node, composed, inputs)
+        }
         guard let foldable = meaning as? any EvaluatedOperator,
             !foldable.needsValues || inputs.allSatisfy({ $0 == nil || $0?.constant != nil })
         else { return false }
@@ -70,6 +101,21 @@ struct Specialization {
         for (name, value) in zip(node.outputs, values) where !name.isEmpty {
             constants[name] = value
             types[name] = ValueType(value.elementType, value.shape)
+        }
+        return true
+    }
+
+    /// Folds a node that is a function of others, where all of them fold; only its outputs become constants.
+    private mutating func foldParts(
+        _ node: Node, _ composed: any ComposedOperator, _ inputs: [OperatorInput?]
+    ) throws -> Bool {
+        guard inputs.allSatisfy({ $0 == nil || $0?.constant != nil }) else { return false }
+        var trial = self
+        try trial.addParts(node, composed, inputs)
+        guard trial.steps.count == steps.count else { return false }
+        for name in node.outputs where !name.isEmpty {
+            constants[name] = trial.constants[name]
+            types[name] = trial.types[name]
         }
         return true
     }

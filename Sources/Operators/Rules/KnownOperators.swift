@@ -2,15 +2,19 @@
 public enum KnownOperators {
     /// Swift cannot list the conforming types by itself.
     private static let all: [any Operator.Type] = [
-        Accumulation.self, BatchNormalization.self, BitwiseFunction.self, BlockRearrangement.self, Cast.self,
-        CastLike.self, Clip.self, Comparison.self, Concat.self, ConstantValue.self, Convolution.self, Einsum.self,
-        ElementTest.self, ElementwiseBinary.self, ElementwiseUnary.self, ElementwiseVariadic.self, Expand.self,
-        ExtremePlace.self, FilledConstant.self, Gather.self, GeneralMatrixProduct.self, GlobalPooling.self,
-        GroupedNormalization.self, Hardmax.self, IdentityMatrix.self, IndexedGather.self, LayerNormalization.self,
-        LinearQuantization.self, LocalResponseNormalization.self, MatrixProduct.self, NormNormalization.self,
-        NumberRange.self, OneHot.self, Pad.self, Pooling.self, Ranking.self, Recurrence.self, Reduce.self,
-        Reshaping.self, Resize.self, ReverseSequence.self, Scatter.self, Selection.self, ShapeQuery.self, Slice.self,
-        Softmax.self, Split.self, Tile.self, Transpose.self, TransposedConvolution.self, Triangle.self,
+        Accumulation.self, Attention.self, BatchNormalization.self, BiasedActivation.self, BitCast.self,
+        BitwiseFunction.self, BlockRearrangement.self, Cast.self, CastLike.self, CausalConvolution.self, Clip.self,
+        Comparison.self, Concat.self, ConstantValue.self, ContributedAttention.self, Convolution.self, Einsum.self,
+        ElementTest.self, ElementwiseBinary.self, ElementwiseUnary.self, ElementwiseVariadic.self,
+        EmbeddingNormalization.self, Expand.self, ExtremePlace.self, FilledConstant.self, FusedProduct.self,
+        GatedUnit.self, Gather.self, GeneralMatrixProduct.self, GlobalPooling.self, GroupedNormalization.self,
+        Hardmax.self, IdentityMatrix.self, IndexedGather.self, IntegerProduct.self, LayerNormalization.self,
+        LinearAttention.self, LinearQuantization.self, LocalResponseNormalization.self, MatrixProduct.self,
+        NormNormalization.self, NumberRange.self, OneHot.self, Pad.self, Pooling.self, QuantizedFunction.self,
+        Ranking.self, Recurrence.self, Reduce.self, Reshaping.self, Resize.self, ReverseSequence.self,
+        RootMeanSquareNormalization.self, RotaryEmbedding.self, Scatter.self, Selection.self, ShapeQuery.self,
+        SkipNormalization.self, Slice.self, Softmax.self, Split.self, TensorScatter.self, Tile.self, Transpose.self,
+        TransposedConvolution.self, Triangle.self,
     ]
 
     private static let byType: [String: any Operator.Type] = {
@@ -21,18 +25,24 @@ public enum KnownOperators {
         return table
     }()
 
-    /// The op types of the default domain that are known.
+    /// The op types that are known, those of other domains than the default one with their domain: `com.microsoft.Gelu`.
     public static let supportedTypes = Set(byType.keys)
 
-    /// Whether the node is of the default domain and its type is known.
-    public static func supports(_ node: Node) -> Bool {
-        Self.isDefault(domain: node.domain) && byType[node.opType] != nil
+    /// The operator of each op type that is known.
+    package static var types: [String: any Operator.Type] { byType }
+
+    /// Whether the node's type is known.
+    public static func supports(_ node: Node) -> Bool { type(of: node) != nil }
+
+    private static func type(of node: Node) -> (any Operator.Type)? {
+        // The default domain has no op type with a dot.
+        isDefault(domain: node.domain) && node.opType.contains(".") ? nil : byType[node.qualifiedType]
     }
 
     /// Reads a node's attributes.
     /// - Throws: `GraphError(.unsupportedOperators)` for an unknown op type, else what the operator's `init` throws.
     public static func make(node: Node, opsetVersion: Int) throws -> any Operator {
-        guard isDefault(domain: node.domain), let type = byType[node.opType] else {
+        guard let type = type(of: node) else {
             throw GraphError(.unsupportedOperators, at: node, found: node.qualifiedType)
         }
         return try type.init(node: node, opsetVersion: opsetVersion)
