@@ -8,6 +8,9 @@ package protocol EvaluatedOperator: Operator {
     /// Whether the inputs' values are needed, not their types alone.
     var needsValues: Bool { get }
 
+    /// Whether values of half precision are computed in single precision; not where bits matter.
+    var widensHalves: Bool { get }
+
     /// The outputs' values; nil where the operator is not defined here for these types.
     /// - Parameters:
     ///   - inputs: all with `constant` if `needsValues`
@@ -18,12 +21,15 @@ package protocol EvaluatedOperator: Operator {
 
 extension EvaluatedOperator {
     package var needsValues: Bool { true }
+    package var widensHalves: Bool { true }
 
     /// The outputs' values; those of half precision are computed in single precision, and rounded once.
     /// - Returns: nil where the operator is not defined here for these types.
     package func values(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
         func isHalf(_ type: ElementType) -> Bool { type == .float16 || type == .bfloat16 }
-        guard (inputs.compactMap { $0?.type.elementType } + types.map(\.elementType)).contains(where: isHalf) else {
+        guard widensHalves,
+            (inputs.compactMap { $0?.type.elementType } + types.map(\.elementType)).contains(where: isHalf)
+        else {
             return try evaluate(inputs: inputs, types: types)
         }
         let wide = inputs.map { input in

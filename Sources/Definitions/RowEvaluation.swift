@@ -105,3 +105,26 @@ extension OneHot: EvaluatedOperator {
         return [values.picking(sources, shape: types[0].shape)]
     }
 }
+
+extension Softmax: EvaluatedOperator {
+    /// In double precision, less the largest of a row, so that nothing overflows.
+    package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
+        let data = inputs.constants[0]
+        let axis = try node.resolveAxis(axis, rank: data.shape.rank)
+        let extents = data.shape.dimensions
+        let shape = flattens ? Shape([extents[..<axis].reduce(1, *), extents[axis...].reduce(1, *)]) : data.shape
+        let rows = AxisRows(shape, axis: flattens ? 1 : axis)
+        var elements = data.factors(Double.self)
+        for row in 0..<rows.count {
+            let places = (0..<rows.extent).map { rows.place(row: row, $0) }
+            let largest = places.reduce(-Double.infinity) { max($0, elements[$1]) }
+            let sum = places.reduce(0.0) { $0 + exponential(elements[$1] - largest) }
+            let logarithm = logarithmic ? logarithm(sum) : 0
+            for place in places {
+                let difference = elements[place] - largest
+                elements[place] = logarithmic ? difference - logarithm : exponential(difference) / sum
+            }
+        }
+        return [Tensor(shape: data.shape, elements).converted(to: types[0].elementType)]
+    }
+}

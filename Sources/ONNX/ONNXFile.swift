@@ -150,3 +150,8 @@ extension ONNXStringStringEntryProto {
         self.value = value
     }
 }
+
+extension ONNXNodeProto {
+    /// Bytes that the node takes in a file; a file has less than 2 GiB.
+    package var byteCount: Int { (try? serializedData().count) ?? 1 << 31 }
+}

@@ -11,7 +11,7 @@ struct QuantSim: ParsableCommand {
         version: Program.version,
         subcommands: [
             DemoCommand.self, RunCommand.self, CoordinatorCommand.self, WorkerCommand.self, InferCommand.self,
-            InspectCommand.self, CheckCommand.self, InitCommand.self,
+            InspectCommand.self, CheckCommand.self, InitCommand.self, OperatorsCommand.self,
         ])
 
     static func main() {

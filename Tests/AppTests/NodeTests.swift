@@ -4,15 +4,17 @@ import ONNX
 import Operators
 import Testing
 
-/// ONNX's own node tests, those that Tests/Golden/NodeTests has, and networks of operators that are computed by their
-/// definitions, those of Tests/Golden/Definitions, as they are: every input is fed.
+/// ONNX's own node tests, those that Tests/Golden/NodeTests has, nodes of ONNX Runtime's operators, and networks of operators that
+/// are computed by their definitions, those of Tests/Golden/Definitions, as they are: every input is fed.
 @Suite struct NodeTests {
-    static let models = ["NodeTests", "Definitions"].flatMap { GoldenModel.all(in: $0) }
+    static let models = ["NodeTests", "Contributed", "Definitions"].flatMap { GoldenModel.all(in: $0) }
 
     /// - Returns: whether all of its operators are known.
     private static func isKnown(_ model: GoldenModel) throws -> Bool {
-        let proto = try ONNXModelProto(serializedBytes: Data(contentsOf: model.file))
-        return proto.graph.node.allSatisfy { KnownOperators.supportedTypes.contains($0.opType) }
+        try ONNXFile.read(model.file).inlinedGraph().node.allSatisfy { node in
+            KnownOperators.supports(
+                Node(name: "", opType: node.opType, domain: node.domain, inputs: [], outputs: []))
+        }
     }
 
     @Test func thereAreCases() throws {

@@ -108,7 +108,10 @@ struct NetworkWithGradients {
             default: break
             }
         }
-        let parameters = graph.constants.filter { $0.value.elementType == .float32 && !fixed.contains($0.key) }
+        let parameters = graph.constants.filter { name, tensor in
+            tensor.elementType == .float32 && !fixed.contains(name)
+                && tensor.elements(as: Float.self).allSatisfy { $0.magnitude < 1e30 }
+        }
         variables = graph.inputs + parameters.keys.sorted()
         var random = CounterRandom(key: 3)
         for name in variables {

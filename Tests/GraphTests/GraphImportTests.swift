@@ -12,10 +12,10 @@ import Testing
         builder.output("y", "1")
         builder.node("Zeta", ["x"], ["a"])
         builder.node("Relu", ["a"], ["b"])
-        builder.node("FusedConv", ["b"], ["c"], domain: "com.microsoft")
+        builder.node("Fused", ["b"], ["c"], domain: "com.microsoft")
         builder.node("Zeta", ["c"], ["y"])
         let error = try #require(throws: GraphError.self) { try builder.graph() }
-        #expect(error == GraphError(.unsupportedOperators, found: "Zeta, com.microsoft.FusedConv"))
+        #expect(error == GraphError(.unsupportedOperators, found: "Zeta, com.microsoft.Fused"))
     }
 
     @Test(arguments: [6, 29, 0]) func opsetsOutsideTheRange(version: Int) throws {
@@ -127,10 +127,10 @@ import Testing
         var builder = ModelBuilder()
         builder.input("x", "2")
         builder.output("y", "2")
-        builder.node("Dropout", ["x"], ["y", "mask"], name: "drop")
+        builder.node("Relu", ["x"], ["y", "other"], name: "relu")
         #expect(throws: Never.self) { try builder.graph() }
-        builder.output("mask", "2")
+        builder.output("other", "2")
         let error = try #require(throws: GraphError.self) { try builder.graph() }
-        #expect(error.code == .unsupportedOperators && error.node == "drop" && error.tensor == "mask")
+        #expect(error.code == .unsupportedOperators && error.node == "relu" && error.tensor == "other")
     }
 }

@@ -50,11 +50,16 @@ import Testing
         for golden in try GoldenCase<[String: GoldenArray]>.read("folding.json") {
             seen.formUnion(try golden.graph().nodes.map(\.opType))
         }
-        let models = try ["ControlFlow", "Definitions", "NodeTests"].flatMap {
-            try FileManager.default.contentsOfDirectory(at: goldenFolder($0), includingPropertiesForKeys: nil)
-        }
-        for model in models where model.pathExtension == "onnx" {
-            seen.formUnion(try ONNXModelProto(serializedBytes: Data(contentsOf: model)).graph.node.map(\.opType))
+        for folder in ["ControlFlow", "Definitions", "NodeTests", "Contributed", "Execution"] {
+            let models = try FileManager.default.contentsOfDirectory(
+                at: goldenFolder(folder), includingPropertiesForKeys: nil)
+            for model in models where model.pathExtension == "onnx" {
+                let nodes = try ONNXModelProto(serializedBytes: Data(contentsOf: model)).graph.node
+                seen.formUnion(
+                    nodes.map {
+                        Node(name: "", opType: $0.opType, domain: $0.domain, inputs: [], outputs: []).qualifiedType
+                    })
+            }
         }
         #expect(KnownOperators.supportedTypes.subtracting(seen) == [])
     }

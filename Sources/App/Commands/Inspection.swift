@@ -1,4 +1,5 @@
 import Cluster
+import Execution
 import Foundation
 import Graph
 import JobFile
@@ -17,6 +18,13 @@ public enum Inspection {
         let data = try readFile(url)
         if data.starts(with: Data("SQLite format 3".utf8)) { return try describeJournal(url) }
         return describe(try EncodingsFile.read(data, file: url.path))
+    }
+
+    /// The operators that are known, as JSON.
+    public static func describeOperators() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        return String(decoding: try encoder.encode(ExecutionSupport.catalogue), as: UTF8.self)
     }
 
     static func describe(_ graph: Graph) -> String {

@@ -76,6 +76,8 @@ extension GraphError {
         case .unknownParameter: "an input that must be known before the samples"
         case .unsoundConstant: "a constant that no result can be trusted with"
         case .notFinite: "what the model computes is not finite"
+        case .recursiveFunction: "a function of the model calls itself, or calls go too deep"
+        case .functionsTooLarge: "the functions of the model are made of too much"
         case .mixesSamples: "samples along the first axis of the inputs are not kept apart"
         }
     }

@@ -15,6 +15,12 @@ extension Graph {
         for index in model.opsetImport.indices where KnownOperators.isDefault(domain: model.opsetImport[index].domain) {
             model.opsetImport[index].version = Int64(opsetVersion)
         }
+        // Calls of functions have become their nodes.
+        if !model.functions.isEmpty {
+            model.functions = []
+            let used = Set(nodes.map(\.domain))
+            model.opsetImport.removeAll { !KnownOperators.isDefault(domain: $0.domain) && !used.contains($0.domain) }
+        }
         var proto = model.graph
         let originalNodes = Dictionary(
             zip(Self.uniqueNames(proto.node), proto.node), uniquingKeysWith: { first, _ in first })

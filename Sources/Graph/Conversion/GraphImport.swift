@@ -7,11 +7,11 @@ extension Graph {
     public static let supportedOpsets = 7...28
 
     /// Reads the graph of a model file. Constant nodes become constants, initializers that are listed as inputs are no
-    /// inputs, an Identity of a constant is that constant under another name, nodes are put into topological order and their names made unique.
+    /// inputs, calls of the model's functions are their nodes, an Identity of a constant is that constant under another name, nodes are put into topological order and their names made unique.
     /// - Throws: `GraphError`, all unsupported op types at once in `found` of one `unsupportedOperators`; `ONNXError`
     ///   for tensors that cannot be read.
     public init(importing file: ONNXFile) throws {
-        let proto = file.model.graph
+        let proto = try file.inlinedGraph()
         let opset = try Self.opsetVersion(of: file.model)
         try Self.checkSupport(proto)
         var constants: [String: Tensor] = [:]

@@ -48,6 +48,7 @@ private struct OpsetRaising {
     mutating func add(_ original: Node) {
         var node = original
         for (key, body) in node.subgraphs { node.attributes[key] = .graph(raise(body)) }
+        guard node.domain.isEmpty else { return raised.nodes.append(node) }
         switch node.opType {
         case "Slice" where passes(10): moveToInputs(["starts", "ends", "axes"], of: &node)
         case "Clip" where passes(11): moveToInputs(["min", "max"], of: &node)

@@ -48,6 +48,8 @@ extension Node {
 extension Attribute {
     /// Nil for kinds that no supported operator has: types, sparse tensors, lists of tensors.
     init?(_ proto: ONNXAttributeProto, file: ONNXFile) throws {
+        // A reference means something within a function alone.
+        guard proto.refAttrName.isEmpty else { return nil }
         // Files of IR version 1 have no type field; the field that is set tells.
         switch proto.hasType ? proto.type : Self.impliedType(proto) {
         case .float: self = .float(proto.f)

@@ -57,3 +57,14 @@ public struct ValueInfo: Sendable, Equatable {
         self.dimensions = dimensions
     }
 }
+
+extension FreshNames {
+    /// For a graph as it is now, and the graphs in its nodes.
+    public init(_ graph: Graph) {
+        let bodies = graph.nodes.flatMap(\.allSubgraphs)
+        self.init(
+            values: graph.constants.keys + graph.inputs.map(\.name) + graph.nodes.flatMap(\.outputs)
+                + bodies.flatMap(\.ownValues),
+            nodes: graph.nodes.map(\.name) + bodies.flatMap { $0.nodes.map(\.name) })
+    }
+}

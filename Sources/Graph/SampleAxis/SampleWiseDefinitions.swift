@@ -3,6 +3,7 @@ import Tensors
 
 // Operators that are computed by their definitions.
 
+extension BitCast: ElementOperator {}
 extension ElementTest: ElementOperator {}
 extension BitwiseFunction: BroadcastOperator {}
 
@@ -26,6 +27,28 @@ extension LinearQuantization: SampleWiseOperator {
 
 extension BlockRearrangement: BatchedOperator {}
 extension GroupedNormalization: BatchedOperator {}
+
+extension LinearAttention: SampleWiseOperator {
+    /// Sequences beside each other.
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        let given = inputs.compactMap { $0 }
+        guard let position = given.first?.position, position.axis == 0,
+            given.allSatisfy({ $0.position == position })
+        else { return nil }
+        return position
+    }
+}
+
+extension TensorScatter: SampleWiseOperator {
+    package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
+        guard inputs.count >= 2, let position = inputs[0]?.position, position.axis == 0,
+            inputs[1]?.position == position,
+            inputs.dropFirst(2).allSatisfy({ $0 == nil || $0?.position == position })
+        else { return nil }
+        return position
+    }
+}
+
 extension TransposedConvolution: BatchedOperator {}
 
 extension Triangle: SampleWiseOperator {

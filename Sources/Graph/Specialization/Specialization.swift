@@ -148,16 +148,3 @@ extension ValueInfo {
         return true
     }
 }
-
-extension ValueType {
-    /// Nil where the number does not fit an `Int` or an extent is beyond what the window arithmetic takes.
-    var byteCount: Int? {
-        var bytes = elementType.size
-        for extent in shape.dimensions {
-            let (product, overflow) = bytes.multipliedReportingOverflow(by: extent)
-            guard !overflow, extent <= Window.limit else { return nil }
-            bytes = product
-        }
-        return bytes
-    }
-}

@@ -24,7 +24,7 @@ struct Specialization {
     /// What they make.
     private var late: Set<String> = []
     private var expandedNodes = 0
-    private lazy var names = ExpansionNames(FreshNames(graph).all)
+    private lazy var names = ExpansionNames(FreshNames(graph))
 
     init(graph: Graph, inputTypes: [String: ValueType]) {
         self.graph = graph
@@ -79,10 +79,34 @@ struct Specialization {
             } else if node.inputs.contains(where: late.contains) {
                 postpone(node)
             } else {
-                let inputs = try operands(of: node)
-                if try !fold(node, meaning, inputs) { try addStep(node, meaning, inputs) }
+                try add(node, meaning, operands(of: node))
             }
             return []
+        }
+    }
+
+    private mutating func add(_ node: Node, _ meaning: any Operator, _ inputs: [OperatorInput?]) throws {
+        if let composed = meaning as? any ComposedOperator, composed.isComposed(of: inputs) {
+            return try addParts(node, composed, inputs)
+        }
+        if try !fold(node, meaning, inputs) { try addStep(node, meaning, inputs) }
+    }
+
+    /// Adds the nodes that the operator is a function of.
+    private mutating func addParts(
+        _ node: Node, _ composed: any ComposedOperator, _ inputs: [OperatorInput?]
+    ) throws {
+        let types = try outputTypes(node, composed, inputs)
+        var parts = Composition(of: node, names: names.fresh)
+        parts.finish(try composed.compose(&parts, inputs: inputs, types: types))
+        names.fresh = parts.names
+        for (name, tensor) in parts.constants {
+            constants[name] = tensor
+            self.types[name] = ValueType(tensor.elementType, tensor.shape)
+        }
+        for part in parts.nodes {
+            let meaning = try KnownOperators.make(node: part, opsetVersion: Composition.opsetVersion)
+            try add(part, meaning, operands(of: part))
         }
     }
 
@@ -135,6 +159,9 @@ struct Specialization {
     }
 
     private mutating func fold(_ node: Node, _ meaning: any Operator, _ inputs: [OperatorInput?]) throws -> Bool {
+        if let composed = meaning as? any ComposedOperator, composed.isComposed(of: inputs) {
+            return try foldParts(node, composed, inputs)
+        }
         guard let foldable = meaning as? any EvaluatedOperator,
             !foldable.needsValues || inputs.allSatisfy({ $0 == nil || $0?.constant != nil })
         else { return false }
@@ -148,6 +175,21 @@ struct Specialization {
         for (name, value) in zip(node.outputs, values) where !name.isEmpty {
             constants[name] = value
             types[name] = ValueType(value.elementType, value.shape)
+        }
+        return true
+    }
+
+    /// Folds a node that is a function of others, where all of them fold; only its outputs become constants.
+    private mutating func foldParts(
+        _ node: Node, _ composed: any ComposedOperator, _ inputs: [OperatorInput?]
+    ) throws -> Bool {
+        guard inputs.allSatisfy({ $0 == nil || $0?.constant != nil }) else { return false }
+        var trial = self
+        try trial.addParts(node, composed, inputs)
+        guard trial.steps.count == steps.count else { return false }
+        for name in node.outputs where !name.isEmpty {
+            constants[name] = trial.constants[name]
+            types[name] = trial.types[name]
         }
         return true
     }

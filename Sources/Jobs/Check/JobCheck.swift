@@ -151,7 +151,7 @@ package struct JobCheck {
 extension ONNXFile {
     /// All nodes that cannot be imported, by name or place, with their op types.
     fileprivate var unsupportedNodes: [(name: String, type: String)] {
-        model.graph.node.enumerated().compactMap { index, proto in
+        ((try? inlinedGraph()) ?? model.graph).node.enumerated().compactMap { index, proto in
             let node = Node(name: proto.name, opType: proto.opType, domain: proto.domain, inputs: [], outputs: [])
             guard !KnownOperators.supports(node) else { return nil }
             let type = proto.domain.isEmpty ? proto.opType : "\(proto.domain).\(proto.opType)"

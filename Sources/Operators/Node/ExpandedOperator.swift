@@ -119,29 +119,19 @@ package struct ExpansionScope {
     }
 
     /// A new name.
-    package mutating func name(_ base: String) -> String { names.fresh("\(prefix)/\(base)") }
+    package mutating func name(_ base: String) -> String { names.fresh.value("\(prefix)/\(base)") }
 
     /// The scope of a part, such as one turn of a loop.
     package func part(_ name: String) -> ExpansionScope { ExpansionScope(prefix: "\(prefix)/\(name)", names: names) }
 }
 
-/// Names that are taken, of values and nodes alike. Belongs to one specialization.
+/// Names for what stands in the place of operators. Belongs to one specialization.
 package final class ExpansionNames {
-    private var taken: Set<String>
+    /// Names of values; nodes that are added are called as what they make.
+    package var fresh: FreshNames
 
-    /// - Parameter taken: all names that there are.
-    package init(_ taken: Set<String>) { self.taken = taken }
-
-    /// `base`, or with the first number that makes it unlike all others.
-    func fresh(_ base: String) -> String {
-        var name = base
-        var number = 1
-        while !taken.insert(name).inserted {
-            name = "\(base)_\(number)"
-            number += 1
-        }
-        return name
-    }
+    /// - Parameter fresh: for a graph as it is.
+    package init(_ fresh: FreshNames) { self.fresh = fresh }
 }
 
 extension Node {

@@ -12,6 +12,8 @@ public struct GraphError: Error, Equatable, Sendable {
         case unsoundConstant
         /// Values computed from finite samples that are not finite.
         case notFinite
+        /// A function of the model that calls itself, or that is made of too much.
+        case recursiveFunction, functionsTooLarge
         /// A node whose result for one sample depends on other samples.
         case mixesSamples
     }

@@ -18,7 +18,8 @@ public struct ValueType: Sendable, Equatable {
 /// type is one ONNX operator (or a family that shares attributes and shape rule) in a file of its own, and stands in the list
 /// of `Operators`. How it is computed, and its gradient, stand in the module Execution; conforming there is all it takes.
 public protocol Operator: Sendable {
-    /// ONNX op types of the default domain that this operator implements.
+    /// ONNX op types that this operator implements; those of other domains than the default one with their domain, as
+    /// `com.microsoft.Gelu`.
     static var opTypes: [String] { get }
 
     /// Reads the attributes under the semantics of `opsetVersion`. Inputs that are attributes in older opsets (Clip's

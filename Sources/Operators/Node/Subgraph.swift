@@ -58,6 +58,11 @@ extension Node {
         return attributes.compactMapValues(graph)
     }
 
+    /// The graphs in it, and those in their nodes.
+    public var allSubgraphs: [Subgraph] {
+        subgraphs.values.flatMap { [$0] + $0.nodes.flatMap(\.allSubgraphs) }
+    }
+
     /// The values that it uses: its inputs, the absent ones left out, and what the graphs in it use of those around them.
     public var uses: [String] {
         let named = inputs.filter { !$0.isEmpty }

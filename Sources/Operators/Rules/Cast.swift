@@ -49,3 +49,37 @@ public struct CastLike: Operator {
         [ValueType(try node.input(inputs, 1).type.elementType, try node.input(inputs, 0).type.shape)]
     }
 }
+
+/// BitCast: the same bits taken for another type of the same width.
+public struct BitCast: Operator {
+    public static let opTypes = ["BitCast"]
+
+    let node: Node
+    /// Type of the output's elements.
+    public let target: ElementType
+
+    public init(node: Node, opsetVersion: Int) throws {
+        try node.checkArity(inputs: 1...1)
+        var attributes = AttributeReader(node)
+        let code = try attributes.int("to", default: 0)
+        try attributes.finish()
+        guard let target = ElementType(onnxCode: code) else {
+            throw GraphError(.unsupportedElementType, at: node, expected: "to: a known element type", found: "\(code)")
+        }
+        self.target = target
+        self.node = node
+    }
+
+    public func outputTypes(inputs: [OperatorInput?]) throws -> [ValueType] {
+        let input = try node.input(inputs, 0)
+        let halves: Set<ElementType> = [.int4, .uint4]
+        guard input.type.elementType.size == target.size,
+            halves.contains(target) == halves.contains(input.type.elementType)
+        else {
+            throw GraphError(
+                .unsupportedElementType, at: node, tensor: input.name, expected: "a type as wide as \(target.rawValue)",
+                found: input.type.elementType.rawValue)
+        }
+        return [ValueType(target, input.type.shape)]
+    }
+}

@@ -4,7 +4,7 @@ import Tensors
 public struct Convolution: Operator {
     public static let opTypes = ["Conv"]
 
-    let node: Node
+    package let node: Node
     /// Groups of channels that do not mix; at least one.
     public let groups: Int
     /// Strides, dilations and padding; the kernel may be left to the weight's shape.

@@ -10,10 +10,10 @@ public struct ElementwiseUnary: Operator {
         "Relu", "LeakyRelu", "Elu", "Sigmoid", "Tanh", "Exp", "Log", "Sqrt", "Abs", "Neg", "Reciprocal", "Erf",
         "HardSigmoid", "HardSwish", "Softplus", "Gelu", "Floor", "Ceil", "Round", "Sign", "Celu", "Selu", "Mish",
         "Swish", "Softsign", "ThresholdedRelu", "Shrink", "Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh",
-        "Asinh", "Acosh", "Atanh",
+        "Asinh", "Acosh", "Atanh", "com.microsoft.Gelu", "com.microsoft.QuickGelu",
     ]
 
-    let node: Node
+    package let node: Node
     /// What is computed of each element.
     public let function: Function
 
@@ -46,6 +46,7 @@ public struct ElementwiseUnary: Operator {
         case "HardSwish": .hardSwish
         case "Softplus": .softplus
         case "Gelu": .gelu(tanhApproximation: try approximates(node, &attributes))
+        case "QuickGelu": .swish(alpha: try attributes.float("alpha", default: 1.702))
         case "Celu": .celu(alpha: try attributes.float("alpha", default: 1))
         case "Selu":
             .selu(

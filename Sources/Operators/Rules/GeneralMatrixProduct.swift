@@ -5,7 +5,7 @@ import Tensors
 public struct GeneralMatrixProduct: Operator {
     public static let opTypes = ["Gemm"]
 
-    let node: Node
+    package let node: Node
     /// Factor of the product.
     public let alpha: Float
     /// Factor of C.

@@ -1,16 +1,19 @@
-/// The operators that are known, by ONNX op type: the one place beside its own file where the rule of an operator
-/// stands.
+/// The operators that are known, by ONNX op type: the one place beside its own file where the rule of an operator stands.
 public enum KnownOperators {
     /// Swift cannot list the conforming types by itself.
     private static let all: [any Operator.Type] = [
         Accumulation.self,
         AffineGrid.self,
+        Attention.self,
         BatchNormalization.self,
+        BiasedActivation.self,
+        BitCast.self,
         BitwiseFunction.self,
         BlockRearrangement.self,
         Branch.self,
         Cast.self,
         CastLike.self,
+        CausalConvolution.self,
         CenterCropPad.self,
         ClassificationLoss.self,
         Clip.self,
@@ -19,6 +22,7 @@ public enum KnownOperators {
         Compression.self,
         Concat.self,
         ConstantValue.self,
+        ContributedAttention.self,
         Convolution.self,
         DeformableConvolution.self,
         Determinant.self,
@@ -28,9 +32,12 @@ public enum KnownOperators {
         ElementwiseBinary.self,
         ElementwiseUnary.self,
         ElementwiseVariadic.self,
+        EmbeddingNormalization.self,
         Expand.self,
         ExtremePlace.self,
         FilledConstant.self,
+        FusedProduct.self,
+        GatedUnit.self,
         Gather.self,
         GeneralMatrixProduct.self,
         GlobalPooling.self,
@@ -39,7 +46,9 @@ public enum KnownOperators {
         Hardmax.self,
         IdentityMatrix.self,
         IndexedGather.self,
+        IntegerProduct.self,
         LayerNormalization.self,
+        LinearAttention.self,
         LinearQuantization.self,
         LocalResponseNormalization.self,
         Loop.self,
@@ -54,6 +63,7 @@ public enum KnownOperators {
         OneHot.self,
         Pad.self,
         Pooling.self,
+        QuantizedFunction.self,
         Ranking.self,
         Recurrence.self,
         Reduce.self,
@@ -61,15 +71,19 @@ public enum KnownOperators {
         Reshaping.self,
         Resize.self,
         ReverseSequence.self,
+        RotaryEmbedding.self,
         Scan.self,
         Scatter.self,
         Selection.self,
         SequenceCounts.self,
         SequenceOperator.self,
         ShapeQuery.self,
+        SimplifiedNormalization.self,
+        SkipNormalization.self,
         Slice.self,
         Softmax.self,
         Split.self,
+        TensorScatter.self,
         Tile.self,
         Transpose.self,
         TransposedConvolution.self,
@@ -86,21 +100,27 @@ public enum KnownOperators {
         return table
     }()
 
-    /// The op types of the default domain that are known.
+    /// The op types that are known, those of other domains than the default one with their domain: `com.microsoft.Gelu`.
     public static let supportedTypes = Set(byType.keys)
 
-    /// The rule of an op type of the default domain.
+    /// The rule of an op type, which has its domain where that is not the default one.
     package static func rule(of opType: String) -> (any Operator.Type)? { byType[opType] }
 
-    /// Whether the node is of the default domain and its type is known.
-    public static func supports(_ node: Node) -> Bool {
-        Self.isDefault(domain: node.domain) && byType[node.opType] != nil
+    /// The operator of each op type that is known.
+    package static var types: [String: any Operator.Type] { byType }
+
+    /// Whether the node's type is known.
+    public static func supports(_ node: Node) -> Bool { type(of: node) != nil }
+
+    private static func type(of node: Node) -> (any Operator.Type)? {
+        // The default domain has no op type with a dot.
+        isDefault(domain: node.domain) && node.opType.contains(".") ? nil : byType[node.qualifiedType]
     }
 
     /// Reads a node's attributes.
     /// - Throws: `GraphError(.unsupportedOperators)` for an unknown op type, else what the operator's `init` throws.
     public static func make(node: Node, opsetVersion: Int) throws -> any Operator {
-        guard isDefault(domain: node.domain), let type = byType[node.opType] else {
+        guard let type = type(of: node) else {
             throw GraphError(.unsupportedOperators, at: node, found: node.qualifiedType)
         }
         return try type.init(node: node, opsetVersion: opsetVersion)

@@ -4,7 +4,10 @@ import Tensors
 /// QuantizeLinear, DequantizeLinear and DynamicQuantizeLinear: numbers to integers, round(x / scale) + zero point, and back.
 /// One scale for all, one for each index of an axis, or one for each block along it.
 public struct LinearQuantization: Operator {
-    public static let opTypes = ["QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"]
+    public static let opTypes = [
+        "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "com.microsoft.QuantizeLinear",
+        "com.microsoft.DequantizeLinear",
+    ]
 
     let node: Node
     package let axis: Int

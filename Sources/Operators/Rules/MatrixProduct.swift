@@ -5,7 +5,7 @@ import Tensors
 public struct MatrixProduct: Operator {
     public static let opTypes = ["MatMul"]
 
-    let node: Node
+    package let node: Node
 
     public init(node: Node, opsetVersion: Int) throws {
         try node.checkArity(inputs: 2...2)

@@ -17,7 +17,7 @@ public struct Reshaping: Operator {
 
     public static let opTypes = ["Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout"]
 
-    let node: Node
+    package let node: Node
     /// How the new shape is found.
     public let kind: Kind
 
@@ -44,7 +44,7 @@ public struct Reshaping: Operator {
             try node.checkArity(inputs: 1...1)
             kind = .identity
         case "Dropout":
-            try node.checkArity(inputs: 1...(opsetVersion >= 12 ? 3 : 1))
+            try node.checkArity(inputs: 1...(opsetVersion >= 12 ? 3 : 1), outputs: opsetVersion >= 10 ? 2 : 1)
             attributes.ignore("ratio", "seed")
             kind = .dropout
         default: throw GraphError(.unsupportedOperators, at: node, found: node.opType)
@@ -60,10 +60,15 @@ public struct Reshaping: Operator {
         switch kind {
         case .identity: result = shape
         case .dropout:
-            if let training = try node.constant(inputs, 2), training.withUnsafeBytes({ $0.contains { $0 != 0 } }) {
+            // Where nothing is dropped training is no other than inference.
+            let ratio = node.optional(inputs, 1)?.constant
+            let drops = ratio.map { $0.withUnsafeBytes { $0.contains { $0 != 0 } } } ?? true
+            if drops, let training = try node.constant(inputs, 2),
+                training.withUnsafeBytes({ $0.contains { $0 != 0 } })
+            {
                 throw GraphError(.invalidInput, at: node, tensor: inputs[2]?.name, expected: "false", found: "true")
             }
-            result = shape
+            return [input.type, ValueType(.bool, shape)]
         case .flatten(let axis):
             let axis = try node.resolveAxis(axis, rank: shape.rank, inclusive: true)
             let outer = shape.dimensions.prefix(axis).reduce(1, *)

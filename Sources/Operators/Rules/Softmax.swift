@@ -4,7 +4,7 @@ import Tensors
 public struct Softmax: Operator {
     public static let opTypes = ["Softmax", "LogSoftmax"]
 
-    let node: Node
+    package let node: Node
     /// May count from the end.
     public let axis: Int
     /// Whether the output is the logarithm of the softmax.

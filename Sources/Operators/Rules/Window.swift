@@ -127,3 +127,17 @@ public struct Window: Sendable, Equatable {
         (kernel[axis] - 1) * dilation(axis) + 1
     }
 }
+
+extension ValueType {
+    /// Bytes of all elements; nil where the number does not fit an `Int` or an extent is beyond what the window arithmetic
+    /// takes.
+    package var byteCount: Int? {
+        var bytes = elementType.size
+        for extent in shape.dimensions {
+            let (product, overflow) = bytes.multipliedReportingOverflow(by: extent)
+            guard !overflow, extent <= Window.limit else { return nil }
+            bytes = product
+        }
+        return bytes
+    }
+}

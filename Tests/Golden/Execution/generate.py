@@ -77,12 +77,16 @@ class Case:
         graph = helper.make_graph(
             self.nodes, self.name, inputs,
             [helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in outputs], self.initializers)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)], ir_version=8)
+        domains = sorted({n.domain for n in self.nodes} - {""})
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", self.opset)] + [helper.make_opsetid(d, 1) for d in domains],
+            ir_version=8)
         model.producer_name = "golden"
         inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True)
         if all(output.type.tensor_type.HasField("shape") for output in inferred.graph.output):
             del model.graph.output[:]
             model.graph.output.extend(inferred.graph.output)
+        if all(onnx.defs.has(n.op_type, n.domain) for n in self.nodes):
             onnx.checker.check_model(model)
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -923,6 +927,71 @@ def derivatives():
     x = c.op("Cast", c.op("Mul", *[c.input("input", (2, 3))] * 2), to=TensorProto.DOUBLE)
     c.op("Cast", c.op("Transpose", x), to=TensorProto.FLOAT, out="output")
     c.finish("output")
+def attentions():
+    """Operators that are functions of others."""
+    mask = np.array([[0, 0, -1, 0, 0.5], [-np.inf, 0, 0, -np.inf, 0], [1, 0, 0, 0, -np.inf]], np.float32)
+    forms = {
+        # name: (query, key, value, attributes, mask)
+        "attention": ((2, 2, 3, 4), (2, 2, 5, 4), (2, 2, 5, 6), {}, None),
+        "attention_flat": ((2, 3, 8), (2, 5, 8), (2, 5, 12), dict(q_num_heads=2, kv_num_heads=2), None),
+        "attention_shared_keys": ((2, 4, 3, 4), (2, 2, 5, 4), (2, 2, 5, 4), {}, None),
+        "attention_shared_keys_flat": ((2, 3, 16), (2, 5, 4), (2, 5, 4), dict(q_num_heads=4, kv_num_heads=1), None),
+        "attention_causal": ((2, 2, 4, 4), (2, 2, 4, 4), (2, 2, 4, 4), dict(is_causal=1), None),
+        "attention_scale_softcap": ((2, 2, 3, 4), (2, 2, 5, 4), (2, 2, 5, 4), dict(scale=0.75, softcap=1.5), None),
+        "attention_mask": ((2, 2, 3, 4), (2, 2, 5, 4), (2, 2, 5, 4), {}, mask),
+        "attention_truth_mask": ((2, 2, 3, 4), (2, 2, 5, 4), (2, 2, 5, 4), {}, mask > -1),
+    }
+    for name, (query, key, value, attributes, mask) in forms.items():
+        c = Case(name, opset=23)
+        operands = [c.input("query", query), c.input("key", key), c.input("value", value)]
+        if mask is not None:
+            operands.append(c.constant(mask))
+        c.op("Attention", *operands, out="output", **attributes)
+        c.finish("output")
+    c = Case("attention_learned_bias", opset=23)
+    c.op("Attention", c.input("query", (2, 2, 3, 4)), c.input("key", (2, 2, 5, 4)), c.input("value", (2, 2, 5, 4)),
+         c.op("Mul", c.weight(2, 3, 5), c.constant(np.float32(2))), out="output")
+    c.finish("output")
+    c = Case("attention_past", opset=23)
+    c.op("Attention", c.input("query", (2, 2, 3, 4)), c.input("key", (2, 2, 3, 4)), c.input("value", (2, 2, 3, 4)), "",
+         c.input("past_key", (2, 2, 2, 4)), c.input("past_value", (2, 2, 2, 4)), outs=["output", "keys", "values"], is_causal=1)
+    c.finish("output", "keys", "values")
+    for interleaved in (0, 1):
+        for flat in (False, True):
+            c = Case(f"rotary_embedding_{interleaved}{'_flat' if flat else ''}", opset=23)
+            angles = c.random.uniform(-3, 3, (4, 2)).astype(np.float32)
+            c.op("RotaryEmbedding", c.input("input", (2, 3, 12) if flat else (2, 2, 3, 6)), c.constant(np.cos(angles)),
+                 c.constant(np.sin(angles)), c.constant(np.array([[0, 1, 2], [1, 3, 2]])), out="output", interleaved=interleaved,
+                 rotary_embedding_dim=4, **(dict(num_heads=2) if flat else {}))
+            c.symbolic["input"] = False
+            c.finish("output")
+
+
+def contributed():
+    """Operators of com.microsoft, and others that ONNX Runtime writes, as functions of others."""
+    def one(name, kind, operands, opset=17, domain="com.microsoft", **attributes):
+        c = Case(name, opset=opset)
+        names = ["" if o is None else c.input("input", o) if i == 0 else c.weight(*o) for i, o in enumerate(operands)]
+        c.op(kind, *names, out="output", domain=domain, **attributes)
+        c.finish("output")
+
+    one("com_gelu", "Gelu", [(2, 3, 4)])
+    one("com_quick_gelu", "QuickGelu", [(2, 3, 4)])
+    one("com_bias_gelu", "BiasGelu", [(2, 3, 4), (4,)])
+    one("com_fast_gelu", "FastGelu", [(2, 3, 4), (4,)])
+    one("com_fast_gelu_without_bias", "FastGelu", [(2, 3, 4)])
+    one("com_skip_layer_normalization", "SkipLayerNormalization", [(2, 3, 8), (3, 8), (8,), (8,), (8,)], epsilon=1e-4)
+    one("com_skip_layer_normalization_plain", "SkipLayerNormalization", [(2, 3, 8), (1, 3, 8), (8,)], epsilon=1e-4)
+    one("com_skip_simplified", "SkipSimplifiedLayerNormalization", [(2, 3, 8), (2, 3, 8), (8,), (8,)], epsilon=1e-4)
+    one("simplified_layer_normalization", "SimplifiedLayerNormalization", [(2, 3, 8), (8,)], domain="", epsilon=1e-4)
+    one("com_fused_matmul", "FusedMatMul", [(2, 3, 4), (5, 4)], transB=1, alpha=0.25)
+    one("com_fused_matmul_gemm", "FusedMatMul", [(4, 3), (5, 4)], transA=1, transB=1, alpha=0.25)
+    one("com_fused_gemm", "FusedGemm", [(2, 4), (5, 4), (5,)], transB=1, activation="LeakyRelu", activation_alpha=0.25)
+    one("com_fused_conv", "FusedConv", [(2, 3, 5, 5), (4, 3, 3, 3), (4,)], activation="Relu", pads=[1, 1, 1, 1])
+    one("com_fused_conv_sum", "FusedConv", [(2, 3, 5, 5), (4, 3, 3, 3), (4,), (2, 4, 3, 3)], activation="HardSigmoid",
+        activation_params=[0.25, 0.5])
+    one("com_attention", "Attention", [(2, 3, 4), (4, 24), (24,)], num_heads=2)
+    one("com_multi_head_attention", "MultiHeadAttention", [(2, 3, 8), (2, 5, 8), (2, 5, 4), (20,)], num_heads=2)
 
 
 def main():
@@ -930,7 +999,7 @@ def main():
         old.unlink()
     for part in (convolutions, fused_convolutions, pooling, products, normalizations, unary, binary, softmaxes,
                  data_movement, reductions, transposed_convolutions, definitions, recurrences, row_normalizations, resampling,
-                 derivatives):
+                 derivatives, attentions, contributed):
         part()
     files = [p for n in written for p in (FOLDER / f"{n}.onnx", FOLDER / f"{n}.npz")]
     print(f"{len(written)} cases, {sum(p.stat().st_size for p in files)} bytes")
