@@ -37,22 +37,14 @@ extension Graph {
         return tensor.elements(as: Float.self)
     }
 
-    /// A name that no value has: `base`, else `base` with a number.
-    func unusedName(_ base: String) -> String {
-        let taken = Set(constants.keys).union(inputs.map(\.name)).union(nodes.flatMap(\.outputs))
-        var name = base
-        var number = 1
-        while taken.contains(name) {
-            name = "\(base)_\(number)"
-            number += 1
-        }
-        return name
-    }
-
     /// Takes mean and variance of every batch normalization into its scale and bias; mean is then 0, variance 1 and
     /// epsilon 0. A parameter that others still use gets a new name here.
     mutating func absorbStatistics() {
-        var users = ValueUses(self).consumers.mapValues { Set($0) }
+        var names = FreshNames(self)
+        var users: [String: Set<Int>] = [:]
+        for (index, node) in nodes.enumerated() {
+            for name in node.inputs { users[name, default: []].insert(index) }
+        }
         for index in nodes.indices {
             guard let affine = ChannelAffine(nodes[index], self) else { continue }
             let zeros = [Float](repeating: 0, count: affine.channels)
@@ -63,7 +55,7 @@ extension Graph {
                 let repeated = nodes[index].inputs.filter { $0 == old }.count > 1
                 users[old]?.remove(index)
                 let shared = users[old].map { !$0.isEmpty } ?? false
-                let name = shared || repeated || isOutput(old) ? unusedName(old) : old
+                let name = shared || repeated || isOutput(old) ? names.value(old) : old
                 constants[name] = Tensor(shape: [value.count], value)
                 nodes[index].inputs[position] = name
             }

@@ -115,7 +115,8 @@ public struct Tensor: Sendable {
 extension Tensor: Equatable {
     /// Same type, same shape, same bytes (so a NaN equals itself).
     public static func == (left: Tensor, right: Tensor) -> Bool {
-        left.elementType == right.elementType && left.shape == right.shape
-            && left.withUnsafeBytes { a in right.withUnsafeBytes { b in a.elementsEqual(b) } }
+        guard left.elementType == right.elementType, left.shape == right.shape else { return false }
+        return left.identity == right.identity
+            || left.withUnsafeBytes { a in right.withUnsafeBytes { b in a.elementsEqual(b) } }
     }
 }

@@ -20,7 +20,7 @@ extension Inspection {
         case .job(let path):
             let job = try JobFile.read(path)
             let graph = try attributingErrors(to: options.model.path) {
-                try job.withoutLoss(job.wholeGraph(ONNXFile.read(options.model)))
+                try job.withoutLoss(job.wholeGraph(ImportedModel(ONNXFile.read(options.model))))
             }
             placement = try job.placement(on: graph).placement
         }

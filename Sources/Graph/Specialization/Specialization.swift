@@ -8,9 +8,14 @@ extension Graph {
     /// - Throws: `GraphError`: inputShapeMismatch for shapes that do not fit the declarations, and what the operators
     ///   find wrong, naming the node.
     public func specialized(inputShapes: [String: Shape]) throws -> SpecializedGraph {
+        try specialized(inputShapes: inputShapes, of: UsefulNodes(self))
+    }
+
+    /// - Parameter useful: those of the graph; for several sets of shapes they are found once.
+    func specialized(inputShapes: [String: Shape], of useful: UsefulNodes) throws -> SpecializedGraph {
         let types = try inputTypes(inputShapes)
-        var specialization = Specialization(graph: self, inputTypes: types)
-        try specialization.add(usefulNodes())
+        var specialization = Specialization(useful, inputTypes: types, opsetVersion: opsetVersion)
+        try specialization.add(useful.nodes)
         return specialization.result(for: self)
     }
 
@@ -45,7 +50,7 @@ extension Graph {
     public func foldingConstants() throws -> Graph {
         let uses = ValueUses(self)
         var folded = self
-        var specialization = Specialization(graph: self, inputTypes: [:])
+        var specialization = Specialization(foldingConstantsOf: self)
         folded.nodes = []
         var left: [Node] = []
         for node in nodes {
@@ -63,18 +68,6 @@ extension Graph {
         // A constant that nobody used before stays: dropping it is not this function's business.
         folded.constants = folded.constants.filter { kept.isUsed($0.key) || !uses.isUsed($0.key) }
         return folded
-    }
-
-    /// Nodes that graph outputs depend on, in order.
-    private func usefulNodes() throws -> [Node] {
-        var needed = Set(outputs.map(\.name))
-        var useful: [Node] = []
-        let uses = ValueUses(self)
-        for node in nodes.reversed() where !needed.isDisjoint(with: node.outputs) {
-            needed.formUnion(node.inputs.filter { !$0.isEmpty })
-            useful.append(node.withoutUnusedOutputs(uses))
-        }
-        return useful.reversed()
     }
 
     /// Checks the shapes against what the inputs declare: fixed extents, and one extent for each symbol.
@@ -100,6 +93,33 @@ extension Graph {
             types[input.name] = type
         }
         return types
+    }
+}
+
+/// What the outputs of a graph depend on.
+struct UsefulNodes {
+    /// In order, with the empty name for outputs after the first that no useful node takes.
+    let nodes: [Node]
+    /// Those that useful nodes take or that are outputs.
+    let constants: [String: Tensor]
+
+    init(_ graph: Graph) {
+        var needed = Set<String>(minimumCapacity: graph.nodes.count + graph.constants.count)
+        needed.formUnion(graph.outputs.lazy.map(\.name))
+        var useful: [Node] = []
+        useful.reserveCapacity(graph.nodes.count)
+        for node in graph.nodes.reversed() where node.outputs.contains(where: needed.contains) {
+            var node = node
+            // Whoever takes an output comes behind its node, and was seen.
+            for index in node.outputs.indices.dropFirst() where !needed.contains(node.outputs[index]) {
+                node.outputs[index] = ""
+            }
+            for name in node.inputs where !name.isEmpty { needed.insert(name) }
+            useful.append(node)
+        }
+        nodes = useful.reversed()
+        let isUseless = graph.constants.keys.contains { !needed.contains($0) }
+        constants = isUseless ? graph.constants.filter { needed.contains($0.key) } : graph.constants
     }
 }
 

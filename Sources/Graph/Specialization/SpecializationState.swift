@@ -12,10 +12,21 @@ struct Specialization {
     private let opsetVersion: Int
     /// Why each node was left out that cannot be computed with the inputs that it has here.
     private var refused: [GraphError] = []
+    /// Whether any node was folded: else every node and constant that was useful is still.
+    private var hasFolded = false
 
-    init(graph: Graph, inputTypes: [String: ValueType]) {
+    init(_ useful: UsefulNodes, inputTypes: [String: ValueType], opsetVersion: Int) {
+        constants = useful.constants
+        types = Dictionary(minimumCapacity: constants.count + useful.nodes.count + inputTypes.count)
+        for (name, constant) in constants { types[name] = ValueType(constant.elementType, constant.shape) }
+        types.merge(inputTypes) { constant, _ in constant }
+        self.opsetVersion = opsetVersion
+        steps.reserveCapacity(useful.nodes.count)
+    }
+
+    init(foldingConstantsOf graph: Graph) {
         constants = graph.constants
-        types = inputTypes.merging(graph.constants.mapValues { ValueType($0.elementType, $0.shape) }) { $1 }
+        types = graph.constants.mapValues { ValueType($0.elementType, $0.shape) }
         opsetVersion = graph.opsetVersion
     }
 
@@ -66,6 +77,7 @@ struct Specialization {
                 found: "\(type.shape)")
         }
         guard let values = try foldable.values(inputs: inputs, types: outputs) else { return false }
+        hasFolded = true
         for (name, value) in zip(node.outputs, values) where !name.isEmpty {
             constants[name] = value
             types[name] = ValueType(value.elementType, value.shape)
@@ -120,6 +132,9 @@ struct Specialization {
     func result(for graph: Graph) -> SpecializedGraph {
         let inputs = graph.inputs.map(\.name)
         let outputs = graph.outputs.map(\.name)
+        guard hasFolded else {
+            return SpecializedGraph(inputs: inputs, outputs: outputs, steps: steps, constants: constants, types: types)
+        }
         var needed = Set(outputs)
         var kept: [SpecializedGraph.Step] = []
         for step in steps.reversed() where !needed.isDisjoint(with: step.node.outputs) {

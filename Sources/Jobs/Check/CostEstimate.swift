@@ -29,17 +29,14 @@ struct CostEstimate {
         let pass = PassSpecification(
             model: Data(), inputs: preparation.inputs, output: preparation.output, parameters: [:],
             tile: preparation.tile, skipsBadSamples: job.dataset.onBadSample == .skip)
-        let graph = try preparation.graph.forTiles(preparation.inputs, batch: preparation.tile)
-        let model = SharedModel(graph)
-        let plan = try Plan(model.specialized(pass.tileShapes), weights: model.weights)
-        arena = plan.arenaByteCount
-        weights = graph.constants.values.reduce(0) { $0 + $1.count * $1.elementType.size }
+        let lane = ModelLane(SharedModel(preparation.computed), taps: [])
+        arena = try lane.arenaByteCount(of: pass.tileShapes)
+        weights = preparation.computed.constants.values.reduce(0) { $0 + $1.count * $1.elementType.size }
         let shards = try SampleShards(
             calibration, inputElements: pass.inputElements, batch: job.dataset.batch,
             skipsBadSamples: pass.skipsBadSamples)
         samples = min(shards.shardSize, shards.sampleCount) * pass.inputElements * MemoryLayout<Float>.size
 
-        let lane = ModelLane(model, taps: [])
         let stream = try calibration.open()
         var (timed, spent) = (0, 0.0)
         while spent < Self.seconds {
@@ -49,7 +46,7 @@ struct CostEstimate {
             guard !batch.isEmpty else { break }
             let decoded = try SampleBatch(decoding: batch, as: pass)
             if decoded.count > 0 { try lane.run(decoded.inputs, count: decoded.count, tile: pass.tile) }
-            // The first tile compiles the plan of the lane, which a run does once.
+            // The first tile lays weights and arena out in memory, which a run does once.
             if timed > 0 || batch.count < pass.tile { spent += Date().timeIntervalSince(began) }
             timed += batch.count
             if timed > 0, spent == 0 { spent = .leastNonzeroMagnitude }

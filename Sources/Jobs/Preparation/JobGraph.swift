@@ -3,13 +3,24 @@ import JobFile
 import ONNX
 import PostTraining
 
+/// A model file and its graph, constants folded.
+package struct ImportedModel: Sendable {
+    package let file: ONNXFile
+    package let graph: Graph
+
+    /// - Throws: as import and folding do.
+    package init(_ file: ONNXFile) throws {
+        self.file = file
+        graph = try Graph(importing: file).foldingConstants()
+    }
+}
+
 extension JobFile {
     /// The graph of a model as the job wants it, with the nodes of its loss.
-    package func wholeGraph(_ file: ONNXFile) throws -> Graph {
-        // Constants first: batch norms fold into weights that some exporters compute from other constants.
-        let graph = try Graph(importing: file).foldingConstants()
-        try graph.checkConstants()
-        return postTraining.contains(.foldBatchNorms) ? BatchNormFolding.fold(graph).graph : graph
+    package func wholeGraph(_ model: ImportedModel) throws -> Graph {
+        try model.graph.checkConstants()
+        // Constants come first: batch norms fold into weights that some exporters compute from other constants.
+        return postTraining.contains(.foldBatchNorms) ? BatchNormFolding.fold(model.graph).graph : model.graph
     }
 
     /// The graph without the output that is a training's loss, and without what only this output needs: what is quantized,

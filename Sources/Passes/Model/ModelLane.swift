@@ -84,6 +84,10 @@ package final class ModelLane {
             }, tap: tap)
     }
 
+    /// Bytes of the memory that values share in a run with inputs of these shapes.
+    /// - Throws: as compiling the model does.
+    package func arenaByteCount(of shapes: [String: Shape]) throws -> Int { try plan(shapes).arenaByteCount }
+
     private func plan(_ shapes: [String: Shape]) throws -> Plan {
         if let index = plans.firstIndex(where: { $0.shapes == shapes }) {
             let known = plans.remove(at: index)
