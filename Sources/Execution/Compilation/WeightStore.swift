@@ -26,21 +26,24 @@ public final class WeightStore: Sendable {
     }
 
     private let entries = Mutex<[Key: Entry]>([:])
+    /// Held while a memory is made: lanes compile the same plan at the same time and would each make all of them.
+    private let making = Mutex<Void>(())
 
     /// An empty store.
     public init() {}
 
-    /// The memory that is stored for the constant in a layout, or what `make` gives, which is then stored. Two lanes may make
-    /// the same memory at the same time; the first to finish is kept.
+    /// The memory that is stored for the constant in a layout, or what `make` gives, which is then stored.
     func storage(
         of constant: Tensor, variant: String, as layout: MemoryDescriptor, make: () throws -> TensorStorage
     ) rethrows -> TensorStorage {
         let key = Key(constant, variant: variant, layout: layout)
         if let stored = entries.withLock({ $0[key] }) { return stored.storage }
-        let made = Entry(storage: try make(), constant: constant)
-        return entries.withLock { entries in
-            if let stored = entries[key] { return stored.storage }
-            entries[key] = made
+        return try making.withLock { _ in
+            if let stored = entries.withLock({ $0[key] }) { return stored.storage }
+            let made = Entry(storage: try make(), constant: constant)
+            // The constant itself is hardly read again.
+            constant.letGoOfPages()
+            entries.withLock { $0[key] = made }
             return made.storage
         }
     }

@@ -18,8 +18,8 @@ struct ModelPreparation: Sendable {
     let original: ONNXFile
     /// With folded weights, as it is exported.
     private(set) var graph: Graph
-    /// What workers compute: the graph for any number of samples where that is possible, as a file with its data inside.
-    private(set) var artifact: Data
+    /// What workers compute: the graph for any number of samples where that is possible, as a file and its tensors.
+    private(set) var artifact: PackedModel
     /// The graph in it.
     private(set) var computed: Graph
     let inputs: [PassSpecification.Input]
@@ -62,7 +62,7 @@ struct ModelPreparation: Sendable {
                 let (placement, taken) = try job.placement(on: graph)
                 try job.checkVersions(of: placement)
                 return (
-                    graph, computed, try computed.exported(over: file).encoded(), inputs, tile, placement, taken,
+                    graph, computed, try computed.exported(over: file).packed(), inputs, tile, placement, taken,
                     ParameterEncodings.compute(graph: graph, placement: placement),
                     try training.map { try TrainingLoss(job, whole, over: file, evaluated: graph, inputs, source: $0) }
                 )
@@ -99,7 +99,7 @@ struct ModelPreparation: Sendable {
 
     private mutating func computeAnew() throws {
         computed = try graph.forTiles(inputs, batch: tile)
-        artifact = try computed.exported(over: original).encoded()
+        artifact = try computed.exported(over: original).packed()
     }
 
     /// Encodings of everything that is constant: parameters, and constants that have activation quantizers.

@@ -12,7 +12,7 @@ import Tensors
 struct TrainingLoss: Sendable {
     let task: TrainingTask.Loss
     /// What workers train, as a file: the model and the nodes of its loss. Nil where the loss is no part of the model.
-    let artifact: Data?
+    let artifact: PackedModel?
     /// Of what workers train.
     let inputs: [PassSpecification.Input]
 
@@ -40,7 +40,7 @@ struct TrainingLoss: Sendable {
         let slotSize = training.globalBatch / training.slots
         let trained = try (loss == nil ? model : whole).forTiles(self.inputs, batch: slotSize, loss: loss)
         let slot = try trained.specialized(inputShapes: self.inputs.shapes(samples: slotSize))
-        artifact = loss == nil ? nil : try trained.exported(over: file).encoded()
+        artifact = loss == nil ? nil : try trained.exported(over: file).packed()
         let shape = slot.types[output]?.shape.dimensions ?? []
         switch training.loss {
         case .crossEntropy: task = .crossEntropy
