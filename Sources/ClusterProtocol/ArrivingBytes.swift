@@ -4,27 +4,28 @@ import Foundation
 ///
 /// Memory is taken as bytes arrive, never for what is only announced: whoever announces 64 GiB and sends nothing costs
 /// nothing. Taking in all chunks costs time in proportion to the bytes.
-struct ArrivingBytes {
+package struct ArrivingBytes: ArrivingArtifact {
     /// In bytes, as announced.
-    let size: Int
+    package let size: Int
     private var data: Data
     /// The first chunk is a view of the frame that it came in, which appending would copy each time.
     private var ownsMemory = false
 
     /// - Parameter first: the first chunk, which may be all of it or nothing.
-    init(size: Int, first: Data = Data()) {
+    package init(size: Int, first: Data = Data()) {
         self.size = size
         data = first
     }
 
     /// In bytes.
-    var count: Int { data.count }
+    package var count: Int { data.count }
 
-    var isWhole: Bool { data.count == size }
+    /// Whether all bytes are there.
+    package var isWhole: Bool { data.count == size }
 
     /// Takes the next chunk.
     /// - Returns: false, with nothing taken, where the chunk is empty, does not follow what is there, or goes beyond the size.
-    mutating func append(_ chunk: Data, at offset: Int) -> Bool {
+    package mutating func append(_ chunk: Data, at offset: Int) -> Bool {
         guard !chunk.isEmpty, offset == data.count, chunk.count <= size - data.count else { return false }
         if !ownsMemory {
             var own = Data(capacity: min(size, 2 * (data.count + chunk.count)))
@@ -37,7 +38,7 @@ struct ArrivingBytes {
     }
 
     /// All bytes; what is kept here is empty then.
-    mutating func take() -> Data {
+    package mutating func take() -> Data {
         defer { data = Data() }
         return data
     }

@@ -45,3 +45,10 @@ package struct LogLimiter {
         return window.lines <= 10
     }
 }
+
+extension ShardFailure {
+    /// What a line of the log says of it.
+    var logFields: [String: String] {
+        Dictionary(uniqueKeysWithValues: fields.map { ("failure.\($0.key)", $0.value) })
+    }
+}

@@ -31,7 +31,7 @@ public struct ProtocolLimits: Equatable, Sendable {
     public var shardLosses = 16
     /// Workers whose sessions stand at once; another is refused.
     public var workers = 4096
-    /// How long a worker's set-up of a pass may take before it is told to go.
+    /// How long a worker's set-up of a pass may take, from the last chunk on that it asks for, before it is told to go.
     public var setUpTimeout: Duration = .seconds(600)
     /// How long an exchange waits for workers that are still setting the pass up.
     public var reductionPatience: Duration = .seconds(60)

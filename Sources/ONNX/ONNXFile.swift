@@ -10,6 +10,8 @@ public struct ONNXFile: Sendable {
     /// What errors call the file.
     public let name: String
     let externalData: ExternalData
+    /// Whether larger models are written with external data, as one that came with it is.
+    public var hasExternalData = false
 
     /// A model whose external data, if any, lies in `directory`.
     public init(model: ONNXModelProto, name: String = "model", directory: URL?) {
@@ -18,13 +20,19 @@ public struct ONNXFile: Sendable {
         externalData = ExternalData(directory: directory)
     }
 
+    /// A model whose external data is in memory.
+    /// - Parameter externalData: external data files by the location that the model gives them.
+    public init(model: ONNXModelProto, name: String = "model", externalData: [String: TensorStorage]) {
+        self.model = model
+        self.name = name
+        self.externalData = ExternalData(files: externalData)
+    }
+
     /// Decodes a model that came as bytes.
     /// - Parameter externalData: external data files by the location that the model gives them.
     /// - Throws: `ONNXError` with code truncated or notONNX.
     public init(decoding data: Data, name: String = "model", externalData: [String: TensorStorage] = [:]) throws {
-        model = try Self.decode(data, name: name)
-        self.name = name
-        self.externalData = ExternalData(files: externalData)
+        self.init(model: try Self.decode(data, name: name), name: name, externalData: externalData)
     }
 
     /// Reads a model file. External data is mapped into memory when a tensor asks for it.
@@ -37,7 +45,9 @@ public struct ONNXFile: Sendable {
             throw ONNXError(.unreadable, file: url.path, found: error.reason)
         }
         let model = try decode(data, name: url.path)
-        return ONNXFile(model: model, name: url.path, directory: url.deletingLastPathComponent())
+        var file = ONNXFile(model: model, name: url.path, directory: url.deletingLastPathComponent())
+        file.hasExternalData = !file.externalLocations.isEmpty
+        return file
     }
 
     private static func decode(_ data: Data, name: String) throws -> ONNXModelProto {
@@ -86,8 +96,10 @@ extension ONNXFile {
 
     /// Writes the model; the file at `url` is replaced as a whole, and is on the disk then. External data is taken inside; a
     /// model with more than `inlineLimit` bytes of tensors gets one external file, named as the model with `.data`.
+    /// - Parameter inlineLimit: what protobuf allows, unless it is given; less for a model that came with external data.
     /// - Throws: `ONNXError(.notWritten)` naming the file, and what reading external data throws.
-    public func write(to url: URL, inlineLimit: Int = 1_900_000_000) throws {
+    public func write(to url: URL, inlineLimit: Int? = nil) throws {
+        let inlineLimit = inlineLimit ?? (hasExternalData ? 64 << 20 : 1_900_000_000)
         var model = model
         var bytes = 0
         for index in model.graph.initializer.indices {
@@ -129,14 +141,13 @@ extension ONNXFile {
             // Cache lines, so that a reader can use the mapped elements in place.
             let padding = (64 - offset % 64) % 64
             try file.write(Data(count: padding))
-            try file.write(data)
+            try data.withUnsafeBytes { bytes in
+                Result { () throws(FileError) in
+                    try MappedFiles.forEachPiece(of: bytes) { piece throws(FileError) in try file.write(piece) }
+                }
+            }.get()
             offset += padding
-            model.graph.initializer[index].clearRawData()
-            model.graph.initializer[index].dataLocation = .external
-            model.graph.initializer[index].externalData = [
-                .init(key: "location", value: location), .init(key: "offset", value: "\(offset)"),
-                .init(key: "length", value: "\(data.count)"),
-            ]
+            model.graph.initializer[index].refer(to: location, offset: offset, length: data.count)
             offset += data.count
         }
     }

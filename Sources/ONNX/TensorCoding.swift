@@ -141,13 +141,15 @@ extension ONNXTensorProto {
 extension Data {
     /// The tensor's bytes; the tensor lives as long as they do.
     public init(viewing tensor: Tensor) {
-        self = tensor.withUnsafeBytes { bytes in
-            guard let start = bytes.baseAddress, bytes.count >= 64 else { return Data(bytes) }
-            // Nobody writes through the pointer: `Data` copies before it mutates.
-            return Data(
-                bytesNoCopy: UnsafeMutableRawPointer(mutating: start), count: bytes.count,
-                deallocator: .custom { _, _ in withExtendedLifetime(tensor) {} })
+        let storage = tensor.borrowed
+        guard let start = storage.bytes.baseAddress, storage.byteCount >= 64 else {
+            self = withExtendedLifetime(storage) { Data(storage.bytes) }
+            return
         }
+        // Nobody writes through the pointer: `Data` copies before it mutates.
+        self.init(
+            bytesNoCopy: UnsafeMutableRawPointer(mutating: start), count: storage.byteCount,
+            deallocator: .custom { _, _ in withExtendedLifetime(storage) {} })
     }
 }
 

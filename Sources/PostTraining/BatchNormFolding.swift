@@ -17,6 +17,7 @@ public enum BatchNormFolding {
     ///   folding would change of them is not folded.
     /// - Returns: the new graph and the names of the batch normalizations that are gone, in order of the graph.
     public static func fold(_ graph: Graph, keeping kept: Set<String> = []) -> (graph: Graph, folded: [String]) {
+        guard graph.nodes.contains(where: { $0.opType == "BatchNormalization" }) else { return (graph, []) }
         var folding = Folding(graph, keeping: kept)
         for index in graph.nodes.indices { folding.foldBackward(layer: index) }
         for index in graph.nodes.indices { folding.foldForward(layer: index) }
@@ -48,10 +49,42 @@ public enum BatchNormFolding {
     }
 }
 
+/// Who makes and who uses each value of a graph whose nodes change: finding all anew for each normalization would take time in
+/// proportion to the graph as often as it has normalizations.
+private struct FoldingUses {
+    let outputs: Set<String>
+    private(set) var producers: [String: Int] = [:]
+    private var users: [String: Set<Int>] = [:]
+
+    init(_ graph: Graph) {
+        outputs = Set(graph.outputs.map(\.name))
+        for (index, node) in graph.nodes.enumerated() { add(node, at: index) }
+    }
+
+    mutating func add(_ node: Node, at index: Int) {
+        for name in node.outputs where !name.isEmpty { producers[name] = index }
+        for name in node.inputs where !name.isEmpty { users[name, default: []].insert(index) }
+    }
+
+    mutating func remove(_ node: Node, at index: Int) {
+        for name in node.outputs where producers[name] == index { producers[name] = nil }
+        for name in node.inputs { users[name]?.remove(index) }
+    }
+
+    func consumers(of value: String) -> [Int] { (users[value] ?? []).sorted() }
+
+    /// The only node that uses the value; nil where there are none or several, or where it is a graph output.
+    func soleConsumer(of value: String) -> Int? {
+        guard !outputs.contains(value), let users = users[value], users.count == 1 else { return nil }
+        return users.first
+    }
+}
+
 /// The graph while normalizations are folded. Nodes keep their indices until the end.
 private struct Folding {
     private var graph: Graph
-    private var uses: ValueUses
+    private var uses: FoldingUses
+    private var names: FreshNames
     /// Indices of normalizations that are gone.
     private var removed: Set<Int> = []
     /// Those of them that stood behind a layer.
@@ -62,7 +95,8 @@ private struct Folding {
     init(_ graph: Graph, keeping kept: Set<String> = []) {
         self.graph = graph
         self.kept = kept
-        uses = ValueUses(graph)
+        uses = FoldingUses(graph)
+        names = FreshNames(graph)
     }
 
     mutating func foldBackward(layer index: Int) {
@@ -98,9 +132,11 @@ private struct Folding {
             Float(Double($0.element) + added[$0.offset])
         }
         store(layer.weight(scaledByInputChannel: norm.scale), bias: bias, layer: index)
+        uses.remove(graph.nodes[normIndex], at: normIndex)
+        uses.remove(graph.nodes[index], at: index)
         graph.nodes[index].inputs[0] = graph.nodes[normIndex].inputs[0]
+        uses.add(graph.nodes[index], at: index)
         removed.insert(normIndex)
-        uses = ValueUses(graphWithoutRemoved)
     }
 
     /// The layer that a node is, if its parameters are constants that nobody else uses.
@@ -117,8 +153,10 @@ private struct Folding {
         graph.constants[node.inputs[1]] = weight
         var name = node.inputs.count > 2 ? node.inputs[2] : ""
         if name.isEmpty {
-            name = graph.unusedName(node.name + ".bias")
+            name = names.value(node.name + ".bias")
+            uses.remove(node, at: index)
             graph.nodes[index].inputs = [node.inputs[0], node.inputs[1], name]
+            uses.add(graph.nodes[index], at: index)
         }
         graph.constants[name] = Tensor(shape: [bias.count], bias)
     }
@@ -127,26 +165,20 @@ private struct Folding {
     /// a graph output, whose name users rely on.
     private mutating func remove(_ normIndex: Int, into index: Int) {
         let gone = graph.nodes[normIndex].outputs[0]
+        uses.remove(graph.nodes[normIndex], at: normIndex)
         if uses.outputs.contains(gone) {
+            uses.remove(graph.nodes[index], at: index)
             graph.nodes[index].outputs[0] = gone
+            uses.add(graph.nodes[index], at: index)
         } else {
             let kept = graph.nodes[index].outputs[0]
-            for user in uses.consumers[gone] ?? [] {
+            for user in uses.consumers(of: gone) {
+                uses.remove(graph.nodes[user], at: user)
                 graph.nodes[user].inputs = graph.nodes[user].inputs.map { $0 == gone ? kept : $0 }
+                uses.add(graph.nodes[user], at: user)
             }
         }
         removed.insert(normIndex)
-        uses = ValueUses(graphWithoutRemoved)
-    }
-
-    /// Nodes that are gone stay in place without inputs and outputs, so that indices hold.
-    private var graphWithoutRemoved: Graph {
-        var rest = graph
-        for index in removed {
-            rest.nodes[index].inputs = []
-            rest.nodes[index].outputs = []
-        }
-        return rest
     }
 
     /// Drops what is gone, with its constants.

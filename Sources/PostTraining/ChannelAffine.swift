@@ -37,23 +37,15 @@ extension Graph {
         return tensor.elements(as: Float.self)
     }
 
-    /// A name that no value has: `base`, else `base` with a number.
-    func unusedName(_ base: String) -> String {
-        let taken = Set(constants.keys).union(inputs.map(\.name)).union(nodes.flatMap(\.outputs))
-        var name = base
-        var number = 1
-        while taken.contains(name) {
-            name = "\(base)_\(number)"
-            number += 1
-        }
-        return name
-    }
-
     /// Takes mean and variance of every batch normalization into its scale and bias; mean is then 0, variance 1 and
     /// epsilon 0. A parameter that others still use gets a new name here.
     /// - Parameter kept: names of constants; what has one of them stays as it is.
     mutating func absorbStatistics(keeping kept: Set<String>) {
-        var users = ValueUses(self).consumers.mapValues { Set($0) }
+        var names = FreshNames(self)
+        var users: [String: Set<Int>] = [:]
+        for (index, node) in nodes.enumerated() {
+            for name in node.uses { users[name, default: []].insert(index) }
+        }
         for index in nodes.indices where kept.isDisjoint(with: nodes[index].inputs.dropFirst()) {
             guard let affine = ChannelAffine(nodes[index], self) else { continue }
             let zeros = [Float](repeating: 0, count: affine.channels)
@@ -64,7 +56,7 @@ extension Graph {
                 let repeated = nodes[index].inputs.filter { $0 == old }.count > 1
                 users[old]?.remove(index)
                 let shared = users[old].map { !$0.isEmpty } ?? false
-                let name = shared || repeated || isOutput(old) ? unusedName(old) : old
+                let name = shared || repeated || isOutput(old) ? names.value(old) : old
                 constants[name] = Tensor(shape: [value.count], value)
                 nodes[index].inputs[position] = name
             }

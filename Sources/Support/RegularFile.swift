@@ -99,11 +99,11 @@ package enum RegularFile {
         guard let address = bytes.baseAddress else { return Data() }
         return Data(
             bytesNoCopy: UnsafeMutableRawPointer(mutating: address), count: bytes.count,
-            deallocator: .custom { munmap($0, $1) })
+            deallocator: .custom { MappedFiles.unmap(UnsafeRawBufferPointer(start: $0, count: $1)) })
     }
 
     /// Maps a file into memory, read-only.
-    /// - Returns: the bytes, which the caller unmaps; none of an empty file.
+    /// - Returns: the bytes, which the caller unmaps by `MappedFiles.unmap`; none of an empty file.
     package static func mapping(_ url: URL) throws(UnreadableFile) -> UnsafeRawBufferPointer {
         let descriptor = try open(url.path)
         defer { close(descriptor) }
@@ -111,9 +111,9 @@ package enum RegularFile {
         guard fstat(descriptor, &status) == 0 else { throw UnreadableFile(path: url.path, systemError: errno) }
         let count = Int(status.st_size)
         guard count > 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
-        guard let address = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED else {
+        guard let bytes = MappedFiles.map(descriptor, count: count) else {
             throw UnreadableFile(path: url.path, systemError: errno)
         }
-        return UnsafeRawBufferPointer(start: address, count: count)
+        return bytes
     }
 }

@@ -23,10 +23,29 @@ public struct SHA256Digest: Hashable, Sendable, CustomStringConvertible {
         self.init(exactly: digest)
     }
 
+    /// Of bytes that may be a mapped file's, whose pages are let go of.
+    package init(ofMapped data: Data) {
+        self = data.withUnsafeBytes { SHA256Digest(ofMapped: $0) }
+    }
+
+    /// Of bytes that may be a mapped file's, whose pages are let go of.
+    package init(ofMapped bytes: UnsafeRawBufferPointer) {
+        var hasher = SHA256Hasher()
+        MappedFiles.forEachPiece(of: bytes) { hasher.update($0) }
+        self = hasher.digest()
+    }
+
     /// Nil unless there are exactly `size` bytes.
     public init?(bytes: Data) {
         guard bytes.count == Self.size else { return nil }
         self.init(exactly: [UInt8](bytes))
+    }
+
+    /// As `description` gives it; nil for any other text.
+    package init?(hexadecimal text: String) {
+        let digits = text.compactMap(\.hexDigitValue)
+        guard digits.count == 2 * Self.size, text.count == digits.count else { return nil }
+        self.init(exactly: (0..<Self.size).map { UInt8(16 * digits[2 * $0] + digits[2 * $0 + 1]) })
     }
 
     fileprivate init(exactly bytes: [UInt8]) {

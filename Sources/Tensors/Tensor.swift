@@ -1,3 +1,5 @@
+import Support
+
 /// A dense, row-major, immutable array of elements of one type.
 public struct Tensor: Sendable {
     /// Extents of its axes, outermost first.
@@ -10,8 +12,8 @@ public struct Tensor: Sendable {
     /// Views `shape.count` elements of `storage`, from `byteOffset` on. Elements need not be aligned in a mapped file.
     public init(shape: Shape, elementType: ElementType, storage: TensorStorage, byteOffset: Int = 0) {
         precondition(
-            byteOffset >= 0 && byteOffset + shape.count * elementType.size <= storage.bytes.count,
-            "the storage of \(storage.bytes.count) bytes does not hold \(shape) \(elementType) at \(byteOffset)")
+            byteOffset >= 0 && byteOffset + shape.count * elementType.size <= storage.byteCount,
+            "the storage of \(storage.byteCount) bytes does not hold \(shape) \(elementType) at \(byteOffset)")
         self.shape = shape
         self.elementType = elementType
         self.storage = storage
@@ -62,9 +64,8 @@ public struct Tensor: Sendable {
 
     /// Calls `body` with the bytes of the elements, row-major, in the machine's byte order.
     public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
-        try withExtendedLifetime(storage) {
-            let end = byteOffset + count * elementType.size
-            return try body(UnsafeRawBufferPointer(rebasing: storage.bytes[byteOffset..<end]))
+        try storage.withBytes { bytes in
+            try body(UnsafeRawBufferPointer(rebasing: bytes[byteOffset..<byteOffset + count * elementType.size]))
         }
     }
 
@@ -90,10 +91,24 @@ public struct Tensor: Sendable {
         }
     }
 
+    /// Lets go of the pages of a mapped file that the elements lie in; they are read again when they are asked for.
+    package func letGoOfPages() {
+        guard !storage.isComputed else { return }
+        withUnsafeBytes { MappedFiles.letGo(of: $0) }
+    }
+
+    /// So many float32 elements are gone through before their pages are let go of.
+    package static var pieceElements: Int { MappedFiles.piece / MemoryLayout<Float>.stride }
+
+    /// Lets go of the pages of a mapped file that some elements lie in.
+    package static func letGo(of elements: UnsafeBufferPointer<Float>) {
+        MappedFiles.letGo(of: UnsafeRawBufferPointer(elements))
+    }
+
     /// The bytes of the elements alone, kept alive with the tensor.
     package var borrowed: TensorStorage {
         let end = byteOffset + count * elementType.size
-        let storage = storage
+        let storage = storage.lastingStorage
         return TensorStorage(borrowing: UnsafeRawBufferPointer(rebasing: storage.bytes[byteOffset..<end])) {
             withExtendedLifetime(storage) {}
         }
@@ -115,7 +130,8 @@ public struct Tensor: Sendable {
 extension Tensor: Equatable {
     /// Same type, same shape, same bytes (so a NaN equals itself).
     public static func == (left: Tensor, right: Tensor) -> Bool {
-        left.elementType == right.elementType && left.shape == right.shape
-            && left.withUnsafeBytes { a in right.withUnsafeBytes { b in a.elementsEqual(b) } }
+        guard left.elementType == right.elementType, left.shape == right.shape else { return false }
+        return left.identity == right.identity
+            || left.withUnsafeBytes { a in right.withUnsafeBytes { b in a.elementsEqual(b) } }
     }
 }

@@ -16,6 +16,7 @@ struct QuantSim: ParsableCommand {
 
     static func main() {
         FloatEnvironment.setDefault()
+        MappedFileFaults.watch()
         // The parser would take a mistyped command for an argument too many, and show help of the whole for `train --help`.
         let commands = configuration.subcommands.compactMap { $0.configuration.commandName }
         if let unknown = UnknownCommand(Array(CommandLine.arguments.dropFirst()), commands: commands) {

@@ -43,7 +43,8 @@ import Testing
             Issue.record("the second chunk is refused")
             return
         }
-        let fetch = ArtifactFetch(ArtifactReference(id: ArtifactID(of: Data()), size: 64 << 30))
+        let fetch = ArtifactFetch(
+            ArtifactReference(id: ArtifactID(of: Data()), size: 64 << 30), into: ArrivingBytes(size: 64 << 30))
         #expect(fetch.data.count == 0)
     }
 

@@ -2,8 +2,25 @@ import Cluster
 import ClusterProtocol
 import Foundation
 import Messaging
+import Support
 import Synchronization
 import Testing
+
+/// An artifact whose bytes are made as they are asked for.
+private struct Pattern: ArtifactContent {
+    let count: Int
+
+    /// Another byte in each MiB.
+    func bytes(_ range: Range<Int>) -> Data {
+        var bytes = Data(capacity: range.count)
+        while bytes.count < range.count {
+            let place = range.lowerBound + bytes.count
+            let end = min(range.upperBound, ((place >> 20) + 1) << 20)
+            bytes.append(Data(repeating: UInt8(truncatingIfNeeded: place >> 20), count: end - place))
+        }
+        return bytes
+    }
+}
 
 /// Coordinator and workers in one process, over real sockets.
 @Suite(.serialized) struct CoordinatorTests {
@@ -31,7 +48,10 @@ import Testing
         try await onThread {
             let coordinator = try Coordinator(configuration: Toy.coordinator())
             let model = Data((0..<5_000_000).map { UInt8(truncatingIfNeeded: $0 &* 7) })
-            let id = coordinator.addArtifact(model)
+            // Large enough to be kept in a file by the worker.
+            let part = Pattern(count: 33_000_001)
+            let partID = SHA256Digest(of: part.bytes(0..<part.count))
+            let id = coordinator.addArtifact(model, with: (partID, part))
             let empty = coordinator.addArtifact(Data())
             let descriptor = Data(repeating: 3, count: 1_500_000)
             let setUps = Mutex(0)
@@ -39,9 +59,9 @@ import Testing
                 onSetUp: { found, isa, artifacts in
                     #expect(found == descriptor)
                     #expect(isa == "plain")
-                    #expect(artifacts == [model, Data()])
+                    #expect(artifacts == [model, Data(), part.bytes(0..<part.count)])
                     setUps.withLock { $0 += 1 }
-                }, artifacts: [id, empty])
+                }, artifacts: [id, empty, partID])
             let worker = RunningWorker(Toy.worker(coordinator.boundEndpoint), factory: factory)
             for pass in 0..<2 {
                 let size = 3_000_001 + pass

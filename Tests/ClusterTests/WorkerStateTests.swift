@@ -61,6 +61,35 @@ import Testing
         #expect(actions.setUps.first?.isa == "avx2")
     }
 
+    /// What a worker has no room for ends its pass and not the worker.
+    @Test func anArtifactThatCannotBeKeptFailsThePass() {
+        struct Full: ArrivingArtifact {
+            let count = 0
+
+            func append(_ chunk: Data, at offset: Int) throws(FileError) -> Bool {
+                throw FileError(.write, path: "/full", systemError: ENOSPC)
+            }
+
+            func take() -> Data { Data() }
+        }
+        var script = WorkerScript()
+        script.state = WorkerState(
+            identity: .init(
+                worker: "w", lanes: 1, compute: ComputeIdentity(library: "lib 1", supportedISAs: ["avx2"]), host: "h",
+                process: 1), limits: ProtocolLimits(), keeping: { _ in Full() })
+        var begin = WorkerScript.pass(0)
+        let id = SHA256Digest(of: Data("model".utf8))
+        begin.artifacts = [ArtifactReference(id: id, size: 5)]
+        _ = script.on(.started) + script.connects() + script.isWelcomed() + script.hears(.passBegin(begin))
+        let reason = String(cString: strerror(ENOSPC))
+        #expect(
+            script.hears(.artifactChunk(artifact: id, offset: 0, chunk: Data("model".utf8))).messages == [
+                .passFailed(
+                    pass: 0,
+                    ShardFailure(permanent: false, code: "artifactNotKept", fields: ["file": "/full", "found": reason]))
+            ])
+    }
+
     @Test func aPayloadInChunksIsPutTogether() {
         var script = WorkerScript()
         _ = script.isReady()

@@ -55,6 +55,43 @@ import Testing
         #expect(found == Tensor(shape: shape, expected))
     }
 
+    /// More elements than are gone through in one piece: one encoding, runs, channels along the last axis, blocks of them.
+    @Test(arguments: [[1, 1], [520, 1], [1, 2100], [4, 2100]]) func largeTensors(grids: [Int]) throws {
+        let shape: Shape = [520, 2100]
+        var random = CounterRandom(key: 42)
+        let elements = (0..<shape.count).map { _ in random.normal() }
+        let tensor = Tensor(shape: shape, elements)
+        let runs = GridRuns(shape: shape, grids: grids)
+        let places = runs.gridOfEachElement(count: shape.count)
+        var members = [[Float]](repeating: [], count: runs.gridCount)
+        for (place, element) in zip(places, elements) { members[place].append(element) }
+        let expected = members.map { $0.withUnsafeBufferPointer { TensorStatistics(observing: $0) } }
+        #expect(tensor.withUnsafeElements(as: Float.self) { runs.statistics(of: $0) } == expected)
+    }
+
+    @Test(arguments: [nil, 0, 1] as [Int?]) func largeTensorsAreQuantizedWhenTheyAreRead(axis: Int?) throws {
+        let shape: Shape = [520, 2100]
+        var random = CounterRandom(key: 43)
+        let elements = (0..<shape.count).map { _ in random.normal() }
+        let tensor = Tensor(shape: shape, elements)
+        let encodings = TensorEncodings(
+            encodings: (0..<(axis.map { shape[$0] } ?? 1)).map {
+                .fromRange(min: -1 - Double($0 % 7), max: 2, bitwidth: 8, symmetric: false)
+            }, axis: axis)
+        let quantizer = try FakeQuantizer(encodings, shape: shape)
+        let late = quantizer.appliedWhenRead(to: tensor)
+        #expect(late == quantizer.applied(to: tensor))
+        // What is read in place stays as long as somebody reads it.
+        let (first, second) = (late.borrowed, late.borrowed)
+        #expect(first.bytes.baseAddress == second.bytes.baseAddress)
+        let found = late.elements(as: Float.self)
+        for place in [0, 1, 2099, 2100, 1 << 20, shape.count - 1] {
+            let grid = axis.map { $0 == 0 ? place / 2100 : place % 2100 } ?? 0
+            let alone = try FakeQuantizer(TensorEncodings(encodings.encodings[grid]))
+            #expect(alone.applied(to: Tensor(scalar: elements[place])) == Tensor(scalar: found[place]))
+        }
+    }
+
     @Test func blocksThatDoNotFitAreRefused() {
         let (shape, grids, axis, blockAxis) = Self.forms[0]
         let encodings = Self.blocks(shape, grids, axis: axis, blockAxis: blockAxis)

@@ -20,7 +20,7 @@ extension Inspection {
         case .job(let path):
             let job = try JobFile.read(path)
             let (graph, own) = try attributingErrors(to: options.model.path) {
-                let (whole, own) = try job.wholeGraph(ONNXFile.read(options.model))
+                let (whole, own) = try job.wholeGraph(ImportedModel(ONNXFile.read(options.model)))
                 return (try job.withoutLoss(whole), own)
             }
             placement = try job.placement(on: graph, own: own).placement

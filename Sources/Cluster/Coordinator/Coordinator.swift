@@ -24,6 +24,8 @@ public final class Coordinator: Sendable {
         /// A job that has failed does not go on.
         var failure: ClusterError?
         var artifacts: Set<ArtifactID> = []
+        /// What goes with an artifact.
+        var parts: [ArtifactID: ArtifactID] = [:]
     }
 
     /// With the port that the system chose, where it was left to it.
@@ -68,15 +70,28 @@ public final class Coordinator: Sendable {
     }
 
     /// Makes bytes available to workers, which fetch them once and keep them across passes.
-    public func addArtifact(_ data: Data) -> ArtifactID {
+    /// - Parameter part: bytes that go with them wherever they are needed, and their digest.
+    @discardableResult
+    public func addArtifact(
+        _ data: Data, with part: (id: ArtifactID, content: any ArtifactContent)? = nil
+    ) -> ArtifactID {
         let id = SHA256Digest(of: data)
-        if shared.withLock({ $0.artifacts.insert(id).inserted }) { inbox.put(.event(.artifactAdded(id, data))) }
+        let new: [(ArtifactID, any ArtifactContent)] = shared.withLock { shared in
+            shared.parts[id] = part?.id
+            return ([(id, data)] + (part.map { [$0] } ?? [])).filter { shared.artifacts.insert($0.0).inserted }
+        }
+        for (id, content) in new { inbox.put(.event(.artifactAdded(id, content))) }
         return id
     }
 
-    /// Forgets an artifact that no later pass uses.
+    /// Forgets an artifact that no later pass uses, and its part where no other artifact has it.
     public func removeArtifact(_ id: ArtifactID) {
-        if shared.withLock({ $0.artifacts.remove(id) != nil }) { inbox.put(.event(.artifactRemoved(id))) }
+        let gone = shared.withLock { shared in
+            let part = shared.parts.removeValue(forKey: id)
+            let isShared = shared.parts.values.contains { $0 == part }
+            return ([id] + (isShared ? [] : [part].compactMap(\.self))).filter { shared.artifacts.remove($0) != nil }
+        }
+        for id in gone { inbox.put(.event(.artifactRemoved(id))) }
     }
 
     /// Runs a pass to its end, on the calling thread, which must not be one of Swift's pool: it blocks, merges and
@@ -99,6 +114,9 @@ public final class Coordinator: Sendable {
         defer { shared.withLock { $0.isRunning = false } }
         if let failure = shared.withLock({ $0.failure }) { throw failure }
         if shared.withLock({ $0.isClosed }) { throw ClusterError(.closed, pass: description.name) }
+        var description = description
+        let parts = shared.withLock { shared in description.artifacts.compactMap { shared.parts[$0] } }
+        for part in parts where !description.artifacts.contains(part) { description.artifacts.append(part) }
         let run = try PassRun(
             index: index, journaledIndex: journaledIndex, description: description, reducer: reducer,
             journal: description.isJournaled ? journal : nil, inbox: inbox, outputs: outputs,

@@ -29,7 +29,7 @@ final class WorkerLoop {
                 worker: UUID().uuidString.lowercased(), lanes: configuration.lanes, compute: configuration.compute,
                 host: Self.hostName, process: Int(ProcessInfo.processInfo.processIdentifier),
                 exchangePort: exchange?.port ?? 0),
-            limits: configuration.limits)
+            limits: configuration.limits, keeping: SpilledArtifact.keeping)
         lanes = LanePool(
             lanes: configuration.lanes, stackSize: configuration.laneStackSize, factory: factory, inbox: inbox)
     }

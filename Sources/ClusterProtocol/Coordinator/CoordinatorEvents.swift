@@ -43,7 +43,7 @@ extension CoordinatorState {
         case undecodable(RoutingID?, WireError)
         /// A message could not be sent: there is no such connection any more.
         case unreachable(RoutingID)
-        case artifactAdded(ArtifactID, Data)
+        case artifactAdded(ArtifactID, any ArtifactContent)
         case artifactRemoved(ArtifactID)
         case passBegan(PassStart)
         case shardRead(Shard)

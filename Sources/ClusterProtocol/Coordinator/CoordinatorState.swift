@@ -24,7 +24,7 @@ package struct CoordinatorState {
     private let limits: ProtocolLimits
     private var phase = Phase.betweenPasses
     private var desk: CoordinatorDesk
-    private var artifacts: [ArtifactID: Data] = [:]
+    private var artifacts: [ArtifactID: any ArtifactContent] = [:]
     /// Since when a pass lacks workers altogether, and when that is to be told next.
     private var workerless: (since: Moment, nextReport: Moment)?
 
@@ -45,7 +45,7 @@ package struct CoordinatorState {
             // The message is lost to its session.
             if let peer = desk.refuse(error, from: source) { drop(peer, .lostMessages, now: now) }
         case .unreachable(let target): drop(target.peer, .unreachable, now: now)
-        case .artifactAdded(let id, let data): artifacts[id] = data
+        case .artifactAdded(let id, let content): artifacts[id] = content
         case .artifactRemoved(let id): artifacts[id] = nil
         case .passBegan(let start): begin(start, now: now)
         case .shardRead(let shard): inPass { pass, _ in pass.add(shard) }
@@ -135,8 +135,8 @@ package struct CoordinatorState {
         guard isRunning else { return }
         precondition(pass == nil, "a pass was begun while another runs")
         let references = start.artifacts.map { id in
-            guard let data = artifacts[id] else { preconditionFailure("an artifact of the pass was not added") }
-            return ArtifactReference(id: id, size: data.count)
+            guard let content = artifacts[id] else { preconditionFailure("an artifact of the pass was not added") }
+            return ArtifactReference(id: id, size: content.count)
         }
         let descriptor = ArtifactReference(id: SHA256Digest(of: start.descriptor), size: start.descriptor.count)
         artifacts[descriptor.id] = start.descriptor
@@ -232,7 +232,9 @@ package struct CoordinatorState {
         switch message {
         // Of the session itself, which the roster keeps.
         case .hello, .heartbeat, .result, .resultChunk: break
-        case .fetch(let artifact, let offset): sendChunk(of: artifact, offset, to: peer)
+        case .fetch(let artifact, let offset):
+            inPass { pass, _ in pass.setUpGoesOn(on: peer, now: now) }
+            sendChunk(of: artifact, offset, to: peer)
         case .goodbye: drop(peer, .goodbye, now: now)
         case .returned(let tokens): inPass { pass, desk in pass.takeBack(tokens, from: peer, &desk) }
         case .passReady(let index, let probe):
@@ -278,9 +280,8 @@ package struct CoordinatorState {
 
     private mutating func sendChunk(of artifact: ArtifactID, _ offset: Int, to peer: PeerID) {
         // A fetch may be about a pass that is over, its descriptor gone; the worker will hear of the next one.
-        guard let data = artifacts[artifact], offset < data.count else { return }
-        let start = data.startIndex + offset
-        let chunk = data[start..<min(data.endIndex, start + limits.chunkSize)]
+        guard let content = artifacts[artifact], offset < content.count else { return }
+        let chunk = content.bytes(offset..<min(content.count, offset + limits.chunkSize))
         desk.send(.artifactChunk(artifact: artifact, offset: offset, chunk: chunk), to: peer)
     }
 

@@ -13,6 +13,11 @@ struct PassSetUps {
 
     mutating func begin(_ peer: PeerID, now: Moment) { stages[peer] = .underWay(since: now) }
 
+    /// A worker that fetches is not stuck, however long its model takes over a slow link.
+    mutating func goOn(_ peer: PeerID, now: Moment) {
+        if case .underWay = stages[peer] { stages[peer] = .underWay(since: now) }
+    }
+
     mutating func finish(_ peer: PeerID) {
         if case .underWay = stages[peer] { stages[peer] = .ready }
     }

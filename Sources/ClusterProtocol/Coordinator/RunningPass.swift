@@ -101,6 +101,8 @@ struct RunningPass {
             : .drop(peer, .expelled)
     }
 
+    mutating func setUpGoesOn(on peer: PeerID, now: Moment) { setUps.goOn(peer, now: now) }
+
     func isSetUpOverdue(_ peer: PeerID, now: Moment) -> Bool {
         setUps.isOverdue(peer, limits: limits, now: now)
     }
@@ -394,11 +396,5 @@ struct RunningPass {
             holders: { desk.leases.holders(of: $0).count }, countsContributions: reduction?.digest != nil)
             + setUps.invariantViolations { desk.roster.contains($0) }
             + (reduction?.invariantViolations(ledger, desk) ?? [])
-    }
-}
-
-extension ShardFailure {
-    fileprivate var logFields: [String: String] {
-        Dictionary(uniqueKeysWithValues: fields.map { ("failure.\($0.key)", $0.value) })
     }
 }

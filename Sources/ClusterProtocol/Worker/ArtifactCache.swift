@@ -37,15 +37,17 @@ struct ArtifactCache {
 /// An artifact on its way in. Chunks come in order; a lost session continues where it was.
 struct ArtifactFetch {
     let reference: ArtifactReference
-    var data: ArrivingBytes
+    var data: any ArrivingArtifact
     /// The end of what was asked for, in bytes.
     var asked: Int
 
-    init(_ reference: ArtifactReference) {
+    init(_ reference: ArtifactReference, into data: any ArrivingArtifact) {
         self.reference = reference
-        data = ArrivingBytes(size: reference.size)
+        self.data = data
         asked = 0
     }
+
+    var isWhole: Bool { data.count == reference.size }
 
     mutating func interrupt() {
         asked = data.count

@@ -31,9 +31,11 @@ struct PassPreparation {
     private(set) var probe: SHA256Digest?
     private var cache: ArtifactCache
     private var fetch: ArtifactFetch?
+    private let keeping: WorkerState.ArtifactKeeping
 
-    init(limits: ProtocolLimits) {
+    init(limits: ProtocolLimits, keeping: @escaping WorkerState.ArtifactKeeping) {
         self.limits = limits
+        self.keeping = keeping
         cache = ArtifactCache(limit: limits.artifactCacheSize)
     }
 
@@ -100,15 +102,14 @@ struct PassPreparation {
         while fetch == nil {
             guard let missing = wanted.first(where: { cache[$0.id] == nil }) else { return nil }
             if missing.size > 0 {
-                fetch = ArtifactFetch(missing)
+                fetch = ArtifactFetch(missing, into: keeping(missing.size))
             } else {
                 cache.insert(Data(), as: missing.id)
             }
         }
+        let (window, chunkSize) = (limits.fetchWindow, limits.chunkSize)
         var fetches: [Demand] = []
-        while let id = fetch?.reference.id,
-            let offset = fetch?.next(window: limits.fetchWindow, chunkSize: limits.chunkSize)
-        {
+        while let id = fetch?.reference.id, let offset = fetch?.next(window: window, chunkSize: chunkSize) {
             fetches.append(.fetch(id, offset: offset))
         }
         return fetches
@@ -119,12 +120,19 @@ struct PassPreparation {
     }
 
     /// False where the chunk makes no sense.
-    mutating func receive(_ id: ArtifactID, _ offset: Int, _ chunk: Data) -> Bool {
+    /// - Throws: `FileError` where it cannot be kept; the pass is then not to be had.
+    mutating func receive(_ id: ArtifactID, _ offset: Int, _ chunk: Data) throws(FileError) -> Bool {
         // Of a pass that is over meanwhile, whose fetch of the same artifact may have come to another place.
         guard fetch?.reference.id == id, fetch?.data.count == offset else { return true }
-        guard fetch?.data.append(chunk, at: offset) == true else { return false }
-        if fetch?.data.isWhole == true, var done = fetch.take() { cache.insert(done.data.take(), as: id) }
-        return true
+        do throws(FileError) {
+            guard try fetch?.data.append(chunk, at: offset) == true else { return false }
+            if fetch?.isWhole == true, var done = fetch.take() { cache.insert(try done.data.take(), as: id) }
+            return true
+        } catch {
+            fetch = nil
+            phase = .failed
+            throw error
+        }
     }
 
     // MARK: Setting up

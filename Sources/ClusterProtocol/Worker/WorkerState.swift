@@ -27,12 +27,19 @@ package struct WorkerState {
     private var drainUntil: Moment?
     private var actions: [Action] = []
 
+    /// Makes what takes in an artifact of so many bytes.
+    package typealias ArtifactKeeping = (_ size: Int) -> any ArrivingArtifact
+
     /// A worker that has not been started.
-    package init(identity: Identity, limits: ProtocolLimits) {
+    /// - Parameter keeping: where artifacts are kept; in memory unless it says otherwise.
+    package init(
+        identity: Identity, limits: ProtocolLimits,
+        keeping: @escaping ArtifactKeeping = { ArrivingBytes(size: $0) }
+    ) {
         self.identity = identity
         self.limits = limits
         session = WorkerSession(worker: identity.worker, limits: limits)
-        preparation = PassPreparation(limits: limits)
+        preparation = PassPreparation(limits: limits, keeping: keeping)
         results = HeldResults(limits: limits)
     }
 
@@ -232,7 +239,7 @@ package struct WorkerState {
         case .welcome, .heartbeat, .leaseChunk: violate(now: now)
         case .passBegin(let begin): self.begin(begin)
         case .artifactChunk(let artifact, let offset, let chunk):
-            if preparation.receive(artifact, offset, chunk) { prepare() } else { violate(now: now) }
+            receive(artifact, offset, chunk, now: now)
         case .lease(let lease):
             arrived(
                 preparation.isReady && preparation.isAnnounced(lease.pass)
@@ -283,6 +290,16 @@ package struct WorkerState {
         if preparation.isReady { sayReady() }
     }
 
+    private mutating func receive(_ artifact: ArtifactID, _ offset: Int, _ chunk: Data, now: Moment) {
+        do throws(FileError) {
+            if try preparation.receive(artifact, offset, chunk) { prepare() } else { violate(now: now) }
+        } catch {
+            let failure = ShardFailure(
+                permanent: false, code: "artifactNotKept", fields: ["file": error.path, "found": error.reason])
+            if let pass = preparation.pass { tellFailed(pass, failure) }
+        }
+    }
+
     private mutating func prepare() {
         for demand in preparation.demands(isa: job?.isa) {
             switch demand {
@@ -303,7 +320,15 @@ package struct WorkerState {
 
     private mutating func setUpFailed(_ number: Int, _ failure: ShardFailure) {
         guard preparation.setUpFailed(number), let pass = preparation.pass else { return }
-        log(LogLine(.error, "pass set-up failed", ["pass.name": pass.name, "failure.code": failure.code]))
+        tellFailed(pass, failure)
+    }
+
+    private mutating func tellFailed(_ pass: CoordinatorMessage.PassBegin, _ failure: ShardFailure) {
+        log(
+            LogLine(
+                .error, "pass set-up failed",
+                ["pass.name": pass.name, "failure.code": failure.code]
+                    .merging(failure.logFields) { first, _ in first }))
         if preparation.isAnnounced { send(.passFailed(pass: pass.pass, failure)) }
     }
 

@@ -312,11 +312,11 @@ final class PlanBuilder {
     /// - Parameters:
     ///   - name: of the constant, for errors.
     ///   - natural: how the tensor's row-major elements are to be read; by default as they are.
-    ///   - variant: names what `transform` computes from the elements, or that `natural` is not row-major order.
+    ///   - variant: names what `transform`, if any, computes from the elements, or that `natural` is not row-major order.
     /// - Throws: `ExecutionError` `.unsupportedForm` for a constant that is not of float32.
     func weight(
         _ name: String, _ tensor: Tensor, as layout: MemoryDescriptor, from natural: MemoryDescriptor? = nil,
-        variant: String = "", transform: ([Float]) -> [Float] = { $0 }
+        variant: String = "", transform: (([Float]) -> [Float])? = nil
     ) throws -> Operand {
         guard tensor.elementType == .float32 else {
             throw ExecutionError(
@@ -325,12 +325,18 @@ final class PlanBuilder {
         }
         let storage = try weights.storage(of: tensor, variant: variant, as: layout) {
             let natural = try natural ?? MemoryDescriptor(plain: tensor.shape)
-            var elements = transform(tensor.elements(as: Float.self))
+            let transformed = transform.map { $0(tensor.elements(as: Float.self)) }
             return try TensorStorage(byteCount: layout.byteCount) { bytes in
-                guard let target = bytes.baseAddress else { return }
-                try elements.withUnsafeMutableBytes { source in
-                    guard let start = source.baseAddress else { return }
-                    try Primitive.copy(start, natural, to: target, layout, engine: engine)
+                func copy(_ source: UnsafeBufferPointer<Float>) throws {
+                    guard let target = bytes.baseAddress, let start = source.baseAddress else { return }
+                    // oneDNN takes mutable handles for what it only reads.
+                    let source = UnsafeMutableRawPointer(mutating: start)
+                    try Primitive.copy(source, natural, to: target, layout, engine: engine)
+                }
+                if let transformed {
+                    try transformed.withUnsafeBufferPointer(copy)
+                } else {
+                    try tensor.withUnsafeElements(as: Float.self, copy)
                 }
             }
         }

@@ -30,6 +30,8 @@ public final class WeightStore: Sendable {
     /// The store that has the constants which outlast this one, and which they are.
     private let parent: WeightStore?
     private let shared: Set<Tensor.Identity>
+    /// Held while a memory is made: lanes compile the same plan at the same time and would each make all of them.
+    private let making = Mutex<Void>(())
 
     /// An empty store.
     public init() { (parent, shared) = (nil, []) }
@@ -44,8 +46,7 @@ public final class WeightStore: Sendable {
     /// An empty store over the same one.
     func forOneRun() -> WeightStore { WeightStore(parent: parent, shared: shared) }
 
-    /// The memory that is stored for the constant in a layout, or what `make` gives, which is then stored. Two lanes may make
-    /// the same memory at the same time; the first to finish is kept.
+    /// The memory that is stored for the constant in a layout, or what `make` gives, which is then stored.
     func storage(
         of constant: Tensor, variant: String, as layout: MemoryDescriptor, make: () throws -> TensorStorage
     ) rethrows -> TensorStorage {
@@ -54,10 +55,12 @@ public final class WeightStore: Sendable {
         }
         let key = Key(constant, variant: variant, layout: layout)
         if let stored = entries.withLock({ $0[key] }) { return stored.storage }
-        let made = Entry(storage: try make(), constant: constant)
-        return entries.withLock { entries in
-            if let stored = entries[key] { return stored.storage }
-            entries[key] = made
+        return try making.withLock { _ in
+            if let stored = entries.withLock({ $0[key] }) { return stored.storage }
+            let made = Entry(storage: try make(), constant: constant)
+            // The constant itself is hardly read again.
+            constant.letGoOfPages()
+            entries.withLock { $0[key] = made }
             return made.storage
         }
     }

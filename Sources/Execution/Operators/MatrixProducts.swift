@@ -111,7 +111,7 @@ extension GeneralMatrixProduct: PostOperable, ExecutableOperator {
         let alpha = alpha
         let product = try plan.weight(
             weight.name, weight.tensor, as: primitive.layout(.weights), from: natural,
-            variant: "gemm \(alpha) \(transposesB)", transform: { alpha == 1 ? $0 : $0.map { $0 * alpha } })
+            variant: "gemm \(alpha) \(transposesB)", transform: alpha == 1 ? nil : { $0.map { $0 * alpha } })
         var arguments: [(argument: Argument, operand: Operand)] = [
             (.source, try plan.operand(input, as: primitive.layout(.source))),
             (.weights, product),
@@ -120,7 +120,7 @@ extension GeneralMatrixProduct: PostOperable, ExecutableOperator {
             let beta = beta
             let scaled = try plan.weight(
                 bias, tensor.reshaped([columns]), as: MemoryDescriptor(plain: [columns]), variant: "gemm \(beta)",
-                transform: { beta == 1 ? $0 : $0.map { $0 * beta } })
+                transform: beta == 1 ? nil : { $0.map { $0 * beta } })
             arguments.append((.bias, scaled))
         }
         let output = try plan.allocate(primitive.layout(.target))

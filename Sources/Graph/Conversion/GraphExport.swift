@@ -46,7 +46,9 @@ extension Graph {
             }
         }
         model.graph = proto
-        return ONNXFile(model: model, name: original.name, directory: nil)
+        var file = ONNXFile(model: model, name: original.name, directory: nil)
+        file.hasExternalData = original.hasExternalData
+        return file
     }
 
     /// The IR version that came with the operator set.

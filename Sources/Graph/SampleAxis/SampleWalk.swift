@@ -15,10 +15,11 @@ extension Graph {
     public func samplePositions(samples: [String: Shape], batch: Int) throws -> [String: SamplePosition] {
         // 67 is little to compute with, and more than most that a model might name.
         let counts = [2, 3, 67] + (batch > 67 ? [min(batch, 1 << 16)] : [])
+        let useful = UsefulNodes(self)
         let graphs = try counts.map { count in
-            try specialized(inputShapes: samples.mapValues { Shape([count] + $0.dimensions) })
+            try specialized(inputShapes: samples.mapValues { Shape([count] + $0.dimensions) }, of: useful)
         }
-        var walks = graphs.indices.map {
+        let walks = graphs.indices.map {
             SampleWalk(graph: graphs[$0], samples: counts[$0], other: graphs[($0 + 1) % graphs.count])
         }
         let outputs = graphs[0].steps.map(\.node.outputs)
@@ -26,17 +27,23 @@ extension Graph {
             throw GraphError(
                 .mixesSamples, expected: "the same nodes for any number of samples", found: "other nodes for some")
         }
+        var known = Dictionary(uniqueKeysWithValues: graphs[0].inputs.map { ($0, SamplePosition(axis: 0)) })
+        known.reserveCapacity(graphs[0].types.count)
         for index in graphs[0].steps.indices {
             let step = graphs[0].steps[index]
-            let found = walks.indices.map { walks[$0].positions(after: graphs[$0].steps[index]) }
-            guard let positions = found[0], found.allSatisfy({ $0 == positions }) else {
+            let positions = walks[0].positions(after: step, known)
+            guard let positions,
+                walks.indices.dropFirst().allSatisfy({
+                    walks[$0].positions(after: graphs[$0].steps[index], known) == positions
+                })
+            else {
                 throw GraphError(
                     .mixesSamples, at: step.node, expected: "a node that keeps samples apart",
                     found: "one whose result for a sample depends on others, or on how many there are")
             }
-            for walk in walks.indices { walks[walk].known.merge(zip(step.node.outputs, positions)) { $1 } }
+            for (name, position) in zip(step.node.outputs, positions) { known[name] = position }
         }
-        return walks[0].known
+        return known
     }
 }
 
@@ -45,16 +52,13 @@ private struct SampleWalk {
     let graph: SpecializedGraph
     let samples: Int
     /// For another number of samples.
-    var other: SpecializedGraph
-    var known: [String: SamplePosition]
-
-    init(graph: SpecializedGraph, samples: Int, other: SpecializedGraph) {
-        (self.graph, self.samples, self.other) = (graph, samples, other)
-        known = Dictionary(uniqueKeysWithValues: graph.inputs.map { ($0, SamplePosition(axis: 0)) })
-    }
+    let other: SpecializedGraph
 
     /// Of the outputs; nil where the step mixes samples, or may.
-    func positions(after step: SpecializedGraph.Step) -> [SamplePosition]? {
+    /// - Parameter known: of the values before the step.
+    func positions(
+        after step: SpecializedGraph.Step, _ known: [String: SamplePosition]
+    ) -> [SamplePosition]? {
         guard let rule = step.operator as? any SampleWiseOperator else { return nil }
         var inputs: [SampleInput?] = []
         for (index, name) in step.node.inputs.enumerated() {

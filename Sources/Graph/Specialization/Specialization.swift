@@ -8,20 +8,27 @@ extension Graph {
     /// - Throws: `GraphError`: inputShapeMismatch for shapes that do not fit the declarations, and what the operators
     ///   find wrong, naming the node.
     public func specialized(inputShapes: [String: Shape]) throws -> SpecializedGraph {
-        try specialized(inputShapes: inputShapes, postpones: false)
+        try specialized(inputShapes: inputShapes, of: UsefulNodes(self))
+    }
+
+    /// - Parameter useful: those of the graph; for several sets of shapes they are found once.
+    func specialized(inputShapes: [String: Shape], of useful: UsefulNodes) throws -> SpecializedGraph {
+        try specialized(inputShapes: inputShapes, of: useful, postpones: false)
     }
 
     /// The graph for given input shapes as far as shapes go: nodes that ask for a value which the samples give, such as a
     /// condition or the places of what is not zero, are left in its `remainder`.
     /// - Throws: as `specialized` does, but for values that are not known.
     public func stagedSpecialization(inputShapes: [String: Shape]) throws -> SpecializedGraph {
-        try specialized(inputShapes: inputShapes, postpones: true)
+        try specialized(inputShapes: inputShapes, of: UsefulNodes(self), postpones: true)
     }
 
-    private func specialized(inputShapes: [String: Shape], postpones: Bool) throws -> SpecializedGraph {
+    private func specialized(
+        inputShapes: [String: Shape], of useful: UsefulNodes, postpones: Bool
+    ) throws -> SpecializedGraph {
         let types = try inputTypes(inputShapes)
-        var specialization = Specialization(graph: self, inputTypes: types)
-        try specialization.add(usefulNodes(), postpones: postpones)
+        var specialization = Specialization(self, useful, inputTypes: types)
+        try specialization.add(useful.nodes, postpones: postpones)
         return try specialization.result()
     }
 
@@ -31,7 +38,7 @@ extension Graph {
     public func foldingConstants() throws -> Graph {
         let uses = ValueUses(self)
         var folded = self
-        var specialization = Specialization(graph: self, inputTypes: [:])
+        var specialization = Specialization(foldingConstantsOf: self)
         folded.nodes = []
         var left: [Node] = []
         // Nodes of a branch that is taken whatever the samples are come in the place of their If.
@@ -55,18 +62,6 @@ extension Graph {
         // A constant that nobody used before stays: dropping it is not this function's business.
         folded.constants = folded.constants.filter { kept.isUsed($0.key) || !uses.isUsed($0.key) }
         return folded
-    }
-
-    /// Nodes that graph outputs depend on, in order.
-    private func usefulNodes() throws -> [Node] {
-        var needed = Set(outputs.map(\.name))
-        var useful: [Node] = []
-        let uses = ValueUses(self)
-        for node in nodes.reversed() where !needed.isDisjoint(with: node.outputs) {
-            needed.formUnion(node.uses)
-            useful.append(node.withoutUnusedOutputs(uses))
-        }
-        return useful.reversed()
     }
 
     /// Checks the shapes against what the inputs declare: fixed extents, and one extent for each symbol.
@@ -104,6 +99,33 @@ extension SpecializedGraph.Remainder {
         bound.inputs.removeAll { parameters.contains($0.name) }
         for name in parameters { bound.constants[name] = values[name] }
         return try bound.stagedSpecialization(inputShapes: [:])
+    }
+}
+
+/// What the outputs of a graph depend on.
+struct UsefulNodes {
+    /// In order, with the empty name for outputs after the first that no useful node takes.
+    let nodes: [Node]
+    /// Those that useful nodes take or that are outputs.
+    let constants: [String: Tensor]
+
+    init(_ graph: Graph) {
+        var needed = Set<String>(minimumCapacity: graph.nodes.count + graph.constants.count)
+        needed.formUnion(graph.outputs.lazy.map(\.name))
+        var useful: [Node] = []
+        useful.reserveCapacity(graph.nodes.count)
+        for node in graph.nodes.reversed() where node.outputs.contains(where: needed.contains) {
+            var node = node
+            // Whoever takes an output comes behind its node, and was seen.
+            for index in node.outputs.indices.dropFirst() where !needed.contains(node.outputs[index]) {
+                node.outputs[index] = ""
+            }
+            for name in node.uses { needed.insert(name) }
+            useful.append(node)
+        }
+        nodes = useful.reversed()
+        let isUseless = graph.constants.keys.contains { !needed.contains($0) }
+        constants = isUseless ? graph.constants.filter { needed.contains($0.key) } : graph.constants
     }
 }
 

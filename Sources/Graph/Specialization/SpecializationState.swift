@@ -25,11 +25,22 @@ struct Specialization {
     private var late: Set<String> = []
     private var expandedNodes = 0
     private lazy var names = ExpansionNames(FreshNames(graph))
+    /// Whether each useful node is a step: else some nodes and constants may be of no use any more.
+    private var hasOnlySteps = true
 
-    init(graph: Graph, inputTypes: [String: ValueType]) {
+    init(_ graph: Graph, _ useful: UsefulNodes, inputTypes: [String: ValueType]) {
+        self.graph = graph
+        constants = useful.constants
+        types = Dictionary(minimumCapacity: constants.count + useful.nodes.count + inputTypes.count)
+        for (name, constant) in constants { types[name] = ValueType(constant.elementType, constant.shape) }
+        types.merge(inputTypes) { constant, _ in constant }
+        steps.reserveCapacity(useful.nodes.count)
+    }
+
+    init(foldingConstantsOf graph: Graph) {
         self.graph = graph
         constants = graph.constants
-        types = inputTypes.merging(graph.constants.mapValues { ValueType($0.elementType, $0.shape) }) { $1 }
+        types = graph.constants.mapValues { ValueType($0.elementType, $0.shape) }
     }
 
     private var opsetVersion: Int { graph.opsetVersion }
@@ -76,6 +87,7 @@ struct Specialization {
             if let expanded = meaning as? any ExpandedOperator { return try expand(node, expanded) }
             if node.opType == "Identity", let values = sequences[node.inputs[0]] {
                 sequences[node.outputs[0]] = values
+                hasOnlySteps = false
             } else if node.inputs.contains(where: late.contains) {
                 postpone(node)
             } else {
@@ -96,6 +108,7 @@ struct Specialization {
     private mutating func addParts(
         _ node: Node, _ composed: any ComposedOperator, _ inputs: [OperatorInput?]
     ) throws {
+        hasOnlySteps = false
         let types = try outputTypes(node, composed, inputs)
         var parts = Composition(of: node, names: names.fresh)
         parts.finish(try composed.compose(&parts, inputs: inputs, types: types))
@@ -112,6 +125,7 @@ struct Specialization {
 
     /// - Returns: the nodes that the node stands for.
     private mutating func expand(_ node: Node, _ meaning: any ExpandedOperator) throws -> [Node] {
+        hasOnlySteps = false
         let inputs = try node.inputs.map { name -> ExpandedInput? in
             if name.isEmpty { return nil }
             if let values = sequences[name] { return .sequence(values) }
@@ -172,6 +186,7 @@ struct Specialization {
                 found: "\(type.shape)")
         }
         guard let values = try foldable.values(inputs: inputs, types: outputs) else { return false }
+        hasOnlySteps = false
         for (name, value) in zip(node.outputs, values) where !name.isEmpty {
             constants[name] = value
             types[name] = ValueType(value.elementType, value.shape)
@@ -254,6 +269,9 @@ struct Specialization {
         let remainder = postponed.isEmpty ? nil : try remainder()
         var outputs = graph.outputs.map(\.name).filter { !late.contains($0) }
         outputs += (remainder?.graph.inputs ?? []).map(\.name).filter { !outputs.contains($0) }
+        guard !hasOnlySteps || remainder != nil else {
+            return SpecializedGraph(inputs: inputs, outputs: outputs, steps: steps, constants: constants, types: types)
+        }
         var needed = Set(outputs)
         var kept: [SpecializedGraph.Step] = []
         for step in steps.reversed() where !needed.isDisjoint(with: step.node.outputs) {

@@ -29,17 +29,15 @@ struct CostEstimate {
         let pass = PassSpecification(
             model: Data(), inputs: preparation.inputs, output: preparation.output, parameters: [:],
             tile: preparation.tile, batch: job.dataset.batch, skipsBadSamples: job.dataset.onBadSample == .skip)
-        let graph = try preparation.graph.forTiles(preparation.inputs, batch: preparation.tile)
-        let model = SharedModel(graph)
-        let plan = try Plan(model.specialized(pass.tileShapes), weights: model.weights)
-        arena = plan.arenaByteCount
+        let graph = preparation.computed
+        let lane = ModelLane(SharedModel(graph), taps: [])
+        arena = try lane.arenaByteCount(of: pass.tileShapes)
         weights = graph.constants.values.reduce(0) { $0 + $1.count * $1.elementType.size }
         let shards = try SampleShards(
             calibration, inputElements: pass.inputElements, batch: job.dataset.batch,
             mayVary: pass.mayVary, skipsBadSamples: pass.skipsBadSamples)
         samples = min(shards.shardSize, shards.sampleCount) * pass.inputs.byteCount
 
-        let lane = ModelLane(model, taps: [])
         let (decoding, tiles) = (SampleDecoding(pass), SampleTiles(graph, pass))
         let stream = try calibration.open()
         var (timed, spent) = (0, 0.0)
@@ -51,7 +49,7 @@ struct CostEstimate {
             try decoding.batches(of: batch).forEach { part in
                 for group in part.groups { try lane.run(group, tiles: tiles.tiles(of: group)) }
             }
-            // The first tile compiles the plan of the lane, which a run does once.
+            // The first tile lays weights and arena out in memory, which a run does once.
             if timed > 0 || batch.count < pass.tile { spent += Date().timeIntervalSince(began) }
             timed += batch.count
             if timed > 0, spent == 0 { spent = .leastNonzeroMagnitude }

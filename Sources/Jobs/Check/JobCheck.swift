@@ -31,18 +31,17 @@ package struct JobCheck {
     package init(job path: String, secondsPerSource seconds: Double = 2) throws {
         var job = try JobFile.read(path)
         let model = job.url(for: job.model)
-        inspectModel(model)
+        let imported = inspectModel(model)
 
-        let isModelUsable = problems.isEmpty
         let calibration = source("calibration", job.dataset.calibration, of: job, seconds) { try job.source($0) }
         let training = source("training", job.dataset.training, of: job, seconds) { _ in try job.trainingSource() }
         let evaluation = source("evaluation", job.dataset.evaluation, of: job, seconds) { _ in
             try job.evaluationSource()
         }
-        if isModelUsable, let calibration {
+        if let imported, let calibration {
             attempt { check in
                 try ComputeLibrary.pin(try job.pinnedInstructionSet())
-                let preparation = try ModelPreparation(job, source: calibration, training: training)
+                let preparation = try ModelPreparation(job, source: calibration, training: training, imported: imported)
                 let samples = try SampleChecks(
                     job, of: [calibration, training, evaluation].compactMap(\.self), fit: preparation)
                 if !samples.notes.isEmpty {
@@ -63,14 +62,17 @@ package struct JobCheck {
 
     // MARK: The model
 
-    private mutating func inspectModel(_ url: URL) {
+    /// - Returns: the model, where a job can use it.
+    private mutating func inspectModel(_ url: URL) -> ImportedModel? {
+        var usable: ImportedModel?
         attempt { check in
             let file = try ONNXFile.read(url)
             let nodes = file.model.graph.node
             var lines = ["\(url.path), \(nodes.count) nodes"]
             lines += file.unsupportedNodes.map { "not supported: node \"\($0.name)\" (\($0.type))" }
             check.sections.append(Section(title: "model", lines: lines))
-            let graph = try attributingErrors(to: url.path) { try Graph(importing: file).foldingConstants() }
+            let imported = try attributingErrors(to: url.path) { try ImportedModel(file) }
+            let graph = imported.graph
             for input in graph.inputs {
                 let open = (input.dimensions ?? []).contains { if case .fixed = $0 { false } else { true } }
                 let dynamic = input.dimensions == nil || open ? ", dynamic" : ""
@@ -80,7 +82,9 @@ package struct JobCheck {
             for output in graph.outputs {
                 check.sections[0].lines.append("output \(output.name): \(output.declaration)")
             }
+            usable = imported
         }
+        return usable
     }
 
     private static func quantizers(_ preparation: ModelPreparation) -> [String] {

@@ -22,8 +22,9 @@ extension JobFile {
     ) throws -> Data {
         var bytes = try stableJSON()
         bytes.append(contentsOf: "\(ComputeLibrary.version) \(instructionSet.rawValue)\n".utf8)
-        bytes.append(SHA256Digest(of: preparation.artifact).bytes)
-        if let trained = preparation.loss?.artifact { bytes.append(SHA256Digest(of: trained).bytes) }
+        // The file of a packed model has the digest of its tensors.
+        bytes.append(SHA256Digest(of: preparation.artifact.file).bytes)
+        if let trained = preparation.loss?.artifact { bytes.append(SHA256Digest(of: trained.file).bytes) }
         if case .path(let path) = quantization.config { bytes.append(try readFile(url(for: path))) }
         for entry in quantization.encodings ?? [] {
             bytes.append(SHA256Digest(of: try readFile(url(for: entry.file))).bytes)

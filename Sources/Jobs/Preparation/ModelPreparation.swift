@@ -18,8 +18,10 @@ struct ModelPreparation: Sendable {
     let original: ONNXFile
     /// With folded weights, as it is exported.
     private(set) var graph: Graph
-    /// What workers compute: the graph for any number of samples where that is possible, as a file with its data inside.
-    private(set) var artifact: Data
+    /// What workers compute: the graph for any number of samples where that is possible, as a file and its tensors.
+    private(set) var artifact: PackedModel
+    /// The graph in it.
+    private(set) var computed: Graph
     let inputs: [PassSpecification.Input]
     /// The graph output that is evaluated: the first.
     let output: String
@@ -35,32 +37,37 @@ struct ModelPreparation: Sendable {
     /// - Parameters:
     ///   - source: where calibration samples come from; they tell the extents that the model leaves open.
     ///   - training: where training samples come from, if the job trains.
-    init(_ job: JobFile, source: DatasetSource, training: DatasetSource?) throws {
+    ///   - imported: the job's model where it was read before.
+    init(
+        _ job: JobFile, source: DatasetSource, training: DatasetSource?, imported: ImportedModel? = nil
+    ) throws {
         let url = job.url(for: job.model)
-        let file = try ONNXFile.read(url)
+        let imported = try imported ?? attributingErrors(to: url.path) { try ImportedModel(ONNXFile.read(url)) }
+        let file = imported.file
         original = file
-        (graph, artifact, inputs, tile, placement, encodingsTaken, parameterEncodings, loss) = try attributingErrors(
-            to: url.path
-        ) {
-            let (whole, own) = try job.wholeGraph(file)
-            let graph = try job.withoutLoss(whole)
-            try job.checkBatchNorms(of: graph)
-            let inputs = try job.inputs(of: graph, from: source)
-            let computed = try graph.forTiles(inputs, batch: job.dataset.batch)
-            let single = try computed.stagedSpecialization(inputShapes: inputs.shapes(samples: 1))
-            try ExecutionSupport.check(single)
-            let tile =
-                inputs.haveSampleAxis
-                ? computed.fixedBatch ?? TileSize.samples(for: single, batch: job.dataset.batch) : 1
-            _ = try computed.stagedSpecialization(inputShapes: inputs.shapes(samples: tile))
-            let (placement, taken) = try job.placement(on: graph, own: own)
-            try job.checkVersions(of: placement)
-            return (
-                graph, try computed.exported(over: file).encoded(), inputs, tile, placement, taken,
-                ParameterEncodings.compute(graph: graph, placement: placement),
-                try training.map { try TrainingLoss(job, whole, over: file, evaluated: graph, inputs, source: $0) }
-            )
-        }
+        (graph, computed, artifact, inputs, tile, placement, encodingsTaken, parameterEncodings, loss) =
+            try attributingErrors(
+                to: url.path
+            ) {
+                let (whole, own) = try job.wholeGraph(imported)
+                let graph = try job.withoutLoss(whole)
+                try job.checkBatchNorms(of: graph)
+                let inputs = try job.inputs(of: graph, from: source)
+                let computed = try graph.forTiles(inputs, batch: job.dataset.batch)
+                let single = try computed.stagedSpecialization(inputShapes: inputs.shapes(samples: 1))
+                try ExecutionSupport.check(single)
+                let tile =
+                    inputs.haveSampleAxis
+                    ? computed.fixedBatch ?? TileSize.samples(for: single, batch: job.dataset.batch) : 1
+                _ = try computed.stagedSpecialization(inputShapes: inputs.shapes(samples: tile))
+                let (placement, taken) = try job.placement(on: graph, own: own)
+                try job.checkVersions(of: placement)
+                return (
+                    graph, computed, try computed.exported(over: file).packed(), inputs, tile, placement, taken,
+                    ParameterEncodings.compute(graph: graph, placement: placement),
+                    try training.map { try TrainingLoss(job, whole, over: file, evaluated: graph, inputs, source: $0) }
+                )
+            }
         guard let first = graph.outputs.first else {
             throw ErrorInFile(GraphError(.missingOutput, expected: "an output", found: "none"), file: url.path)
         }
@@ -75,7 +82,7 @@ struct ModelPreparation: Sendable {
         var replaced = self
         for (name, tensor) in constants { replaced.graph.constants[name] = tensor }
         replaced.parameterEncodings.merge(encodings) { $1 }
-        replaced.artifact = try replaced.graph.forTiles(inputs, batch: tile).exported(over: original).encoded()
+        try replaced.computeAnew()
         return replaced
     }
 
@@ -87,8 +94,13 @@ struct ModelPreparation: Sendable {
         replaced.graph = graph
         replaced.placement = placement
         replaced.parameterEncodings = parameterEncodings
-        replaced.artifact = try graph.forTiles(inputs, batch: tile).exported(over: original).encoded()
+        try replaced.computeAnew()
         return replaced
+    }
+
+    private mutating func computeAnew() throws {
+        computed = try graph.forTiles(inputs, batch: tile)
+        artifact = try computed.exported(over: original).packed()
     }
 
     /// Encodings of everything that is constant: parameters, and constants that have activation quantizers.

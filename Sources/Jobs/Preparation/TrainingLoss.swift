@@ -12,7 +12,7 @@ import Tensors
 struct TrainingLoss: Sendable {
     let task: TrainingTask.Loss
     /// What workers train, as a file: the model and the nodes of its loss. Nil where the loss is no part of the model.
-    let artifact: Data?
+    let artifact: PackedModel?
     /// Of what workers train.
     let inputs: [PassSpecification.Input]
 
@@ -42,7 +42,7 @@ struct TrainingLoss: Sendable {
         try Self.checkSlots(job, self.inputs, size: slotSize, source)
         let trained = try (loss == nil ? model : whole).forTiles(self.inputs, batch: slotSize, loss: loss)
         let slot = try trained.specialized(inputShapes: self.inputs.shapes(samples: slotSize))
-        artifact = loss == nil ? nil : try trained.exported(over: file).encoded()
+        artifact = loss == nil ? nil : try trained.exported(over: file).packed()
         guard let type = slot.types[output], type.elementType == .float32 else {
             throw GraphError(
                 .unsupportedElementType, tensor: output,

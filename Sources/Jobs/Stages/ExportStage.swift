@@ -55,12 +55,7 @@ extension Graph {
     fileprivate var weightsDigest: SHA256Digest {
         var text = ""
         for (name, tensor) in constants.sorted(by: { $0.key < $1.key }) {
-            let digest = tensor.withUnsafeBytes { bytes in
-                guard let start = bytes.baseAddress else { return SHA256Digest(of: Data()) }
-                return SHA256Digest(
-                    of: Data(
-                        bytesNoCopy: UnsafeMutableRawPointer(mutating: start), count: bytes.count, deallocator: .none))
-            }
+            let digest = tensor.withUnsafeBytes { SHA256Digest(ofMapped: $0) }
             text += "\(name) \(tensor.elementType) \(tensor.shape) \(digest)\n"
         }
         return SHA256Digest(of: Data(text.utf8))

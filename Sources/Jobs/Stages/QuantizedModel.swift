@@ -1,6 +1,7 @@
 import Cluster
 import ClusterProtocol
 import JobFile
+import ONNX
 import Passes
 import Quantization
 
@@ -16,7 +17,7 @@ struct QuantizedModel {
 
     /// The model which a job begins with.
     init(_ preparation: ModelPreparation, on coordinator: Coordinator) {
-        let artifact = coordinator.addArtifact(preparation.artifact)
+        let artifact = coordinator.addModel(preparation.artifact)
         self.init(
             preparation, [:], artifact,
             probe: PassSpecification.Probe(model: artifact.bytes, inputs: preparation.inputs, tile: preparation.tile))
@@ -36,7 +37,7 @@ struct QuantizedModel {
     func replaced(
         by preparation: ModelPreparation, _ activations: [String: TensorEncodings], on coordinator: Coordinator
     ) -> QuantizedModel {
-        QuantizedModel(preparation, activations, coordinator.addArtifact(preparation.artifact), probe: probe)
+        QuantizedModel(preparation, activations, coordinator.addModel(preparation.artifact), probe: probe)
     }
 
     /// The same model, calibrated.
@@ -67,4 +68,13 @@ struct QuantizedModel {
 
     /// Beside the model which the job began with.
     func agreement(_ job: JobFile) -> Agreement { Agreement(quantizedEvaluation(job), with: probe.model) }
+}
+
+extension PackedTensors: ArtifactContent {}
+
+extension Coordinator {
+    /// Makes a model available to workers; its tensors go with it.
+    func addModel(_ model: PackedModel) -> ArtifactID {
+        addArtifact(model.file, with: model.tensors.map { ($0.digest, $0) })
+    }
 }

@@ -30,7 +30,7 @@ struct TrainingStage {
         _ model: QuantizedModel, over source: DatasetSource, evaluatedOn evaluation: DatasetSource?,
         before: EvaluationResult?
     ) throws -> Outcome {
-        let trained = model.preparation.loss?.artifact.map(runner.coordinator.addArtifact) ?? model.artifact
+        let trained = model.preparation.loss?.artifact.map(runner.coordinator.addModel) ?? model.artifact
         let loop = try TrainingLoop(
             runner.job, training, model.preparation, model: trained, source: source, activations: model.activations)
         for line in loop.settings { runner.progress.message(line) }

@@ -67,6 +67,10 @@ package final class ModelLane {
             typed: { try copy($0, $1.type.elementType, to: $1.bytes) }, tap: tap)
     }
 
+    /// Bytes of the memory that values share in a run with inputs of these shapes.
+    /// - Throws: as compiling the model does.
+    package func arenaByteCount(of shapes: [String: Shape]) throws -> Int { try plan(shapes).arenaByteCount }
+
     private func plan(_ shapes: [String: Shape]) throws -> Plan {
         if let known = plans.value(shapes) { return known }
         // Before the next is made, so that there are never more arenas.

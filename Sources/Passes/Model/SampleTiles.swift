@@ -79,13 +79,23 @@ extension Graph {
     package func checkSamplesApart(_ samples: [String: Shape], batch: Int, loss: String? = nil) throws {
         var evaluated = loss.map(removingOutput) ?? self
         let used = samples.filter { evaluated.isInput($0.key) }
-        // What does not fit one sample is told of one.
-        _ = try evaluated.specialized(inputShapes: used.mapValues { Shape([1] + $0.dimensions) })
-        // Outputs over all samples, as losses are, beside the one that is evaluated, are nobody's samples.
-        let two = try? evaluated.specialized(inputShapes: used.mapValues { Shape([2] + $0.dimensions) })
-        let first = evaluated.outputs.first?.name
-        evaluated.outputs.removeAll { $0.name != first && two?.types[$0.name]?.shape.dimensions.first != 2 }
-        let positions = try evaluated.samplePositions(samples: used, batch: batch)
+        func specialized(_ count: Int) throws -> SpecializedGraph {
+            try evaluated.specialized(inputShapes: used.mapValues { Shape([count] + $0.dimensions) })
+        }
+        let positions: [String: SamplePosition]
+        do {
+            if evaluated.outputs.count > 1 {
+                // Outputs over all samples, as losses are, beside the one that is evaluated, are nobody's samples.
+                let two = try specialized(2)
+                let first = evaluated.outputs.first?.name
+                evaluated.outputs.removeAll { $0.name != first && two.types[$0.name]?.shape.dimensions.first != 2 }
+            }
+            positions = try evaluated.samplePositions(samples: used, batch: batch)
+        } catch {
+            // What does not fit one sample either is told of one.
+            _ = try specialized(1)
+            throw error
+        }
         guard let output = evaluated.outputs.first?.name, positions[output]?.isRows != true,
             let node = evaluated.nodes.first(where: { $0.outputs.contains(output) })
         else { return }

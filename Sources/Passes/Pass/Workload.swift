@@ -5,6 +5,7 @@ import Graph
 import ONNX
 import Support
 import Synchronization
+import Tensors
 
 /// What workers compute in a pass. A workload is one type, in a folder of its own beside its executor, lane, result and merge;
 /// its value is the pass's descriptor. With the artifacts that it names and a shard's payload it determines the shard's result
@@ -86,10 +87,17 @@ package struct WorkerContext {
         return try artifacts(id)
     }
 
-    /// The graph in an artifact that is an ONNX file.
+    /// The graph in an artifact that is the file of a `PackedModel`.
     /// - Throws: as `artifact`; `ONNXError` or `GraphError` where it is no model.
     package func graph(_ digest: Data) throws -> Graph {
-        try Graph(importing: ONNXFile(decoding: artifact(digest)))
+        let data = try artifact(digest)
+        let file = try ONNXFile(decoding: data)
+        var tensors: [String: TensorStorage] = [:]
+        for location in file.externalLocations {
+            guard let id = ArtifactID(hexadecimal: location) else { continue }
+            tensors[location] = TensorStorage(viewing: try artifacts(id))
+        }
+        return try Graph(importing: ONNXFile(model: file.model, name: file.name, externalData: tensors))
     }
 }
 

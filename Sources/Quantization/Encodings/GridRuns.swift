@@ -1,3 +1,4 @@
+import Support
 import Tensors
 
 /// How the row-major elements of a tensor meet its encodings: in runs of neighbouring elements, all of one length, that
@@ -111,18 +112,68 @@ public struct GridRuns: Equatable, Sendable {
     public func statistics(of elements: UnsafeBufferPointer<Float>) -> [TensorStatistics] {
         guard let start = elements.baseAddress, !elements.isEmpty else { return [] }
         let length = length(in: elements.count)
-        let sharing = length / gridsPerRun
-        // Where the elements of each encoding begin.
-        var places = [[Int]](repeating: [], count: gridCount)
-        for run in 0..<elements.count / length {
-            let first = firstGrid(ofRun: run)
-            for grid in 0..<gridsPerRun { places[first + grid].append(run * length + grid * sharing) }
-        }
+        // Where the runs of each encoding, or of the first of a run's, begin.
+        var places: [Int: [Int]] = [:]
+        for run in 0..<elements.count / length { places[firstGrid(ofRun: run), default: []].append(run * length) }
         let observer = Observer()
-        return places.map { places in
-            observer.reset()
-            for place in places { observer.observe(start + place, count: sharing) }
-            return observer.statistics()
+        // Elements before this one are done with, in whole pieces.
+        var left = 0
+        return places.sorted { $0.key < $1.key }.flatMap { _, runs in
+            if gridsPerRun > 1 { return columnStatistics(start, runs, observer) }
+            let statistics = runStatistics(start, runs, length, observer)
+            let end = (runs.last ?? 0) + length
+            if (end - left) * MemoryLayout<Float>.stride >= MappedFiles.piece {
+                MappedFiles.letGo(of: UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: elements[left..<end])))
+                left = end
+            }
+            return [statistics]
+        }
+    }
+
+    private func runStatistics(
+        _ start: UnsafePointer<Float>, _ runs: [Int], _ length: Int, _ observer: Observer
+    ) -> TensorStatistics {
+        let piece = MappedFiles.piece / MemoryLayout<Float>.stride
+        observer.reset()
+        for run in runs {
+            for place in stride(from: run, to: run + length, by: piece) {
+                let part = UnsafeBufferPointer(start: start + place, count: min(piece, run + length - place))
+                observer.observe(start + place, count: part.count)
+                if part.count == piece { MappedFiles.letGo(of: UnsafeRawBufferPointer(part)) }
+            }
+        }
+        return observer.statistics()
+    }
+
+    /// Of runs whose elements have an encoding each: as many columns are gathered at a time as a piece of memory holds.
+    private func columnStatistics(
+        _ start: UnsafePointer<Float>, _ runs: [Int], _ observer: Observer
+    ) -> [TensorStatistics] {
+        let width = max(1, 8 * MappedFiles.piece / MemoryLayout<Float>.stride / runs.count)
+        let rowsOfPiece = max(1, MappedFiles.piece / MemoryLayout<Float>.stride / gridsPerRun)
+        return stride(from: 0, to: gridsPerRun, by: width).flatMap { first in
+            let columns = first..<min(first + width, gridsPerRun)
+            var gathered = [Float](repeating: 0, count: columns.count * runs.count)
+            for (row, run) in runs.enumerated() {
+                for (column, grid) in columns.enumerated() {
+                    gathered[column * runs.count + row] = start[run + grid]
+                }
+                guard (row + 1).isMultiple(of: rowsOfPiece), row + 1 >= rowsOfPiece else { continue }
+                let begin = start + runs[row + 1 - rowsOfPiece]
+                let end = start + run + gridsPerRun
+                if begin < end {
+                    MappedFiles.letGo(of: UnsafeRawBufferPointer(UnsafeBufferPointer(start: begin, count: end - begin)))
+                }
+            }
+            return gathered.withUnsafeBufferPointer { gathered in
+                columns.indices.map { index in
+                    observer.reset()
+                    if let start = gathered.baseAddress {
+                        observer.observe(start + (index - columns.lowerBound) * runs.count, count: runs.count)
+                    }
+                    return observer.statistics()
+                }
+            }
         }
     }
 

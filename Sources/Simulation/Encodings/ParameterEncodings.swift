@@ -18,6 +18,7 @@ public enum ParameterEncodings {
                     $0, shape: constant.shape, settings: quantizer.settings, channelAxis: quantizer.channelAxis,
                     blocks: quantizer.blocks, quantizer.encoding)
             }
+            constant.letGoOfPages()
         }
         return encodings
     }
@@ -61,7 +62,7 @@ extension Graph {
         for (name, encoding) in encodings {
             guard let constant = constants[name], constant.elementType == .float32 else { continue }
             let quantizer = try FakeQuantizer(encoding, shape: constant.shape)
-            graph.constants[name] = quantizer.applied(to: constant)
+            graph.constants[name] = quantizer.appliedWhenRead(to: constant)
         }
         return graph
     }

@@ -83,16 +83,29 @@ struct IntegerGrid {
     /// What a constant of float32 is on the grid: exactly what the simulation makes of it.
     /// - Throws: `QuantizationError` where the encodings are not as many as the channels.
     func quantized(_ constant: Tensor) throws(QuantizationError) -> Tensor {
-        let simulated = try FakeQuantizer(encodings, shape: constant.shape).applied(to: constant)
+        let quantizer = try FakeQuantizer(encodings, shape: constant.shape)
+        return switch elementType {
+        case .int16: quantized(constant, by: quantizer, Int16.self)
+        case .uint16: quantized(constant, by: quantizer, UInt16.self)
+        case .int4, .int8: quantized(constant, by: quantizer, Int8.self)
+        default: quantized(constant, by: quantizer, UInt8.self)
+        }
+    }
+
+    private func quantized<Element: FixedWidthInteger & BitwiseCopyable>(
+        _ constant: Tensor, by quantizer: FakeQuantizer, _: Element.Type
+    ) -> Tensor {
         let grids = encodings.encodings.map { (delta: Float($0.delta), zero: isSigned ? 0 : -$0.offset) }
-        let places = try GridRuns(encodings, shape: constant.shape).gridOfEachElement(count: constant.count)
-        let values = simulated.withUnsafeElements(as: Float.self) { elements in
-            zip(elements, places).map { element, place in
+        var written = SpillingBytes(count: constant.count * MemoryLayout<Element>.stride)
+        constant.withUnsafeElements(as: Float.self) { elements in
+            quantizer.forEachStretch(of: elements) { place, values in
+                guard let grid = place.map({ grids[$0] }) else { return }
                 // A grid point is a float times delta, rounded, so the quotient is within rounding of an integer.
-                Int((element / grids[place].delta).rounded()) + grids[place].zero
+                written.append(
+                    values.lazy.map { Element(truncatingIfNeeded: Int(($0 / grid.delta).rounded()) + grid.zero) })
             }
         }
-        return integers(shape: constant.shape, values)
+        return Tensor(shape: constant.shape, elementType: elementType, storage: written.storage())
     }
 
     private func integers(shape: Shape, _ values: [Int]) -> Tensor {
