@@ -2,35 +2,6 @@ import Operators
 import TensorFunctions
 import Tensors
 
-extension Convolution: EvaluatedOperator {
-    package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
-        let operands = inputs.map { $0?.constant?.converted(to: .float64) }
-        guard let data = operands[0], let weight = operands[1] else { return nil }
-        let (shape, size) = (types[0].shape, weight.shape.dimensions.dropFirst(2).reduce(1, *))
-        let (features, channels) = (shape[1], weight.shape[1])
-        let (plane, places) = (
-            data.shape.dimensions.dropFirst(2).reduce(1, *), shape.dimensions.dropFirst(2).reduce(1, *)
-        )
-        let biases = (operands.count > 2 ? operands[2] : nil)?.elements(as: Double.self)
-        let (elements, weights) = (data.elements(as: Double.self), weight.elements(as: Double.self))
-        var results = [Double](repeating: 0, count: shape.count)
-        let kernel = Array(weight.shape.dimensions.dropFirst(2))
-        window.forEachPlace(data.shape, shape, kernel: kernel) { place, taps, _ in
-            for output in 0..<shape[0] * features {
-                let (sample, feature) = (output / features, output % features)
-                let first = sample * data.shape[1] + feature / (features / groups) * channels
-                var sum = biases?[feature] ?? 0
-                for channel in 0..<channels {
-                    let (row, base) = ((feature * channels + channel) * size, (first + channel) * plane)
-                    for tap in taps { sum += weights[row + tap.element] * elements[base + tap.source] }
-                }
-                results[output * places + place] = sum
-            }
-        }
-        return [Tensor(shape: shape, results).converted(to: types[0].elementType)]
-    }
-}
-
 extension TransposedConvolution: EvaluatedOperator {
     package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
         let operands = inputs.map { $0?.constant?.converted(to: .float64) }
