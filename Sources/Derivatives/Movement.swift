@@ -1,3 +1,4 @@
+import Definitions
 import Operators
 import TensorFunctions
 import Tensors
@@ -53,9 +54,12 @@ extension MovingDefinition {
 }
 
 extension BlockRearrangement: MovingDefinition {}
+extension CenterCropPad: MovingDefinition {}
+extension Compression: MovingDefinition {}
 extension Expand: MovingDefinition {}
 extension Gather: MovingDefinition {}
 extension IndexedGather: MovingDefinition {}
+extension MaxUnpooling: MovingDefinition {}
 extension Reshaping: MovingDefinition {}
 extension ReverseSequence: MovingDefinition {}
 extension Slice: MovingDefinition {}

@@ -1,3 +1,4 @@
+import Definitions
 import Operators
 import TensorFunctions
 import Tensors

@@ -104,6 +104,7 @@ struct NetworkWithGradients {
             // The power of a negative number has no derivative by the exponent.
             case "Pow" where arrays[step.node.inputs[0]]?.elements(as: Float.self).contains { $0 < 0 } == true:
                 fixed.insert(step.node.inputs[1])
+            case "SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss": fixed.formUnion(step.node.inputs.dropFirst(2))
             case "BatchNormalization": fixed.formUnion(step.node.inputs.dropFirst(3))
             default: break
             }

@@ -918,6 +918,24 @@ def derivatives():
         c = Case(f"cumprod_{exclusive}", opset=26)
         c.op("CumProd", c.input("input", (2, 4, 3)), c.constant(np.array(1)), exclusive=exclusive, reverse=exclusive, out="output")
         c.finish("output")
+    c = Case("max_unpool_of_squares")
+    c.op("MaxUnpool", c.op("Mul", *[c.input("input", (1, 1, 2, 2), batch=False)] * 2), c.constant(np.array([[[[5, 2], [8, 15]]]])),
+         kernel_shape=[2, 2], strides=[2, 2], out="output")
+    c.finish("output")
+    labels = c.values((2, 3), low=0, high=3.9).astype(np.int64)
+    for kind in ("SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss"):
+        for reduction in ("none", "sum", "mean"):
+            c = Case(f"{kind.lower()}_{reduction}")
+            x = [c.input("input", (2, 4, 3), batch=False), c.constant(labels)]
+            if reduction != "none":
+                x.append(c.constant(np.array([0.5, 1, 2, 0.25], np.float32)))
+            rest = dict(ignore_index=1) if reduction == "mean" else {}
+            if kind[0] == "S" and reduction == "mean":
+                c.op(kind, *x, outs=["output", "logarithms"], reduction=reduction, **rest)
+                c.finish("output", "logarithms")
+            else:
+                c.op(kind, *x, out="output", reduction=reduction, **rest)
+                c.finish("output")
     c = Case("cast_like")
     like = c.constant(np.array([1.0]))
     x = c.op("CastLike", c.op("Mul", *[c.input("input", (2, 3))] * 2), like)
