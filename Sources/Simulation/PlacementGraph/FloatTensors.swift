@@ -22,9 +22,9 @@ struct FloatTensors {
             "Not", "And", "Or", "Xor", "IsNaN", "IsInf", "QuantizeLinear", "DynamicQuantizeLinear", "ConvInteger",
             "MatMulInteger":
             break
-        case "Cast", "ConstantOfShape":
+        case "Cast", "BitCast", "ConstantOfShape":
             if Self.attributeSaysFloat(node) { names.formUnion(node.outputs) }
-        case "DequantizeLinear", "RandomNormal", "RandomUniform":
+        case "DequantizeLinear", "RandomNormal", "RandomUniform", "EmbedLayerNormalization", "MatMulIntegerToFloat":
             names.formUnion(node.outputs)
         case "Where":
             insert(node.outputs, like: node.inputs.dropFirst().first)
