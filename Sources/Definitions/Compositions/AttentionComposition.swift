@@ -51,44 +51,37 @@ extension Attention: ComposedOperator {
     }
 }
 
-/// Which keys a query sees by its place: query i that stands behind `offset` keys sees key j where `offset` is between two bounds.
+/// Which keys a query sees by its place: query i behind `offset` keys sees key j where `offset` is at least `j - i - right` and at
+/// most `j - i + left`.
 private struct Sight {
     /// Of queries and keys.
     let shape: Shape
-    /// For each query and key; nil for no bound.
-    let least, greatest: [Int64]?
+    /// Nil for no bound.
+    let left, right: Int?
 
-    var isBounded: Bool { least != nil || greatest != nil }
-
-    /// More scores of one head than this are refused.
-    private static let limit = 1 << 28
+    var isBounded: Bool { left != nil || right != nil }
 
     init(of attention: Attention, _ layout: AttentionLayout) throws {
-        let (queries, keys) = (layout.queries, layout.allKeys)
-        let rightmost = attention.isCausal ? 0 : attention.window.right
-        guard rightmost != nil || attention.window.left != nil else {
-            (shape, least, greatest) = ([queries, keys], nil, nil)
-            return
-        }
-        let (count, overflow) = queries.multipliedReportingOverflow(by: keys)
-        guard !overflow, count <= Self.limit else {
-            throw GraphError(
-                .shapeMismatch, at: attention.node, expected: "at most \(Self.limit) scores of a head",
-                found: "\(queries) queries of \(keys) keys")
-        }
-        func differences(_ change: Int) -> [Int64] {
-            (0..<queries).flatMap { query in (0..<keys).map { Int64($0 - query + change) } }
-        }
-        shape = [queries, keys]
-        least = rightmost.map { differences(-$0) }
-        greatest = attention.window.left.map { differences($0) }
+        shape = [layout.queries, layout.allKeys]
+        (left, right) = (attention.window.left, attention.isCausal ? 0 : attention.window.right)
+        if isBounded { try Composition.check(shape, at: attention.node) }
     }
 
+    /// Query by query.
     func seen(offset: Int) -> [Bool] {
-        let offset = Int64(offset)
-        return (0..<shape.count).map { place in
-            (least.map { $0[place] <= offset } ?? true) && (greatest.map { offset <= $0[place] } ?? true)
+        (0..<shape[0]).flatMap { query in
+            let place = query + offset
+            return (0..<shape[1]).map { key in
+                (right.map { key <= place + $0 } ?? true) && (left.map { key >= place - $0 } ?? true)
+            }
         }
+    }
+
+    /// `j - i + change`, query by query.
+    func differences(_ change: Int) -> Tensor {
+        Tensor(
+            shape: shape,
+            (0..<shape[0]).flatMap { query in (0..<shape[1]).map { Int64($0 - query + change) } })
     }
 }
 
@@ -124,14 +117,12 @@ extension Composition {
     fileprivate mutating func seen(_ sight: Sight, lengths: Value, _ layout: AttentionLayout) throws -> Value {
         let lengths = try reshape(lengths, [layout.batch, 1, 1, 1])
         let offset = try apply("Sub", [lengths, constant(Tensor(scalar: Int64(layout.queries)))])
-        var seen = try apply("Less", [integers(Array(0..<layout.allKeys)), lengths])
-        if let least = sight.least {
-            let bound = constant(Tensor(shape: sight.shape, least))
-            seen = try apply("And", [seen, apply("LessOrEqual", [bound, offset])])
+        var seen = try apply("Less", [places(layout.allKeys), lengths])
+        if let right = sight.right {
+            seen = try apply("And", [seen, apply("LessOrEqual", [constant(sight.differences(-right)), offset])])
         }
-        if let greatest = sight.greatest {
-            let bound = constant(Tensor(shape: sight.shape, greatest))
-            seen = try apply("And", [seen, apply("LessOrEqual", [offset, bound])])
+        if let left = sight.left {
+            seen = try apply("And", [seen, apply("LessOrEqual", [offset, constant(sight.differences(left))])])
         }
         return seen
     }

@@ -47,7 +47,8 @@ package struct Composition {
     package private(set) var constants: [String: Tensor] = [:]
     /// Names that are free still.
     package private(set) var names: FreshNames
-    private let node: Node
+    /// The one that they stand for.
+    package let node: Node
 
     /// - Parameter names: unlike those that exist.
     package init(of node: Node, names: FreshNames) {
@@ -166,6 +167,27 @@ package struct Composition {
 
     package mutating func concatenate(_ values: [Value], axis: Int) throws -> Value {
         values.count == 1 ? values[0] : try apply("Concat", values, ["axis": .int(axis)])
+    }
+
+    /// Constants that are made of places alone may have so many elements: extents say how many, and cost nothing.
+    private static let placeLimit = 1 << 26
+
+    /// - Throws: `GraphError` where a constant of that shape would be too large.
+    package static func check(_ shape: Shape, at node: Node) throws {
+        let (count, overflow) = shape.dimensions.reduce((1, false)) { product, extent in
+            let (next, overflow) = product.0.multipliedReportingOverflow(by: extent)
+            return (next, product.1 || overflow)
+        }
+        guard !overflow, count <= placeLimit else {
+            throw GraphError(
+                .shapeMismatch, at: node, expected: "at most \(placeLimit) places", found: "\(shape)")
+        }
+    }
+
+    /// 0, 1, ... below a number.
+    package mutating func places(_ count: Int) throws -> Value {
+        try Self.check([count], at: node)
+        return integers(Array(0..<count))
     }
 
     package mutating func integers(_ values: [Int]) -> Value {

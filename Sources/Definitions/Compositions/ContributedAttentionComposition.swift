@@ -67,8 +67,8 @@ extension ContributedAttention: ComposedOperator {
             var seen: Composition.Value
             switch mask.shape.rank {
             case 1:
-                let places = parts.constant(Tensor(shape: [keys], (0..<keys).map { Int32($0) }))
-                seen = try parts.apply("Less", [places, parts.reshape(mask, [layout.batch, 1, 1, 1])])
+                let lengths = try parts.cast(parts.reshape(mask, [layout.batch, 1, 1, 1]), to: .int64)
+                seen = try parts.apply("Less", [parts.places(keys), lengths])
             default:
                 seen = try parts.apply("Greater", [mask, parts.number(0, .int32)])
                 let rows = mask.shape.rank == 2 ? 1 : layout.queries
@@ -85,8 +85,8 @@ extension ContributedAttention: ComposedOperator {
 extension Composition {
     /// True where a key is not behind the query.
     fileprivate mutating func lowerTriangle(_ queries: Int, _ keys: Int, past: Int) throws -> Value {
-        let key = integers(Array(0..<keys))
-        let query = constant(Tensor(shape: [queries, 1], (0..<queries).map { Int64($0 + past) }))
-        return try apply("LessOrEqual", [key, query])
+        try Self.check([queries, keys], at: node)
+        let query = try add(reshape(places(queries), [queries, 1]), constant(Tensor(scalar: Int64(past))))
+        return try apply("LessOrEqual", [places(keys), query])
     }
 }

@@ -16,7 +16,7 @@ extension RotaryEmbedding: ComposedOperator {
         let positions = try parts.value(inputs, indices.positions).map { given in
             guard given.shape != [batch, length] else { return given }
             // One position alone is where the sequence starts.
-            let steps = parts.constant(Tensor(shape: [1, length], (0..<length).map { Int64($0) }))
+            let steps = try parts.reshape(parts.places(length), [1, length])
             let start = try parts.reshape(parts.cast(given, to: .int64), [1, 1])
             return try parts.apply("Expand", [parts.add(start, steps), parts.integers([batch, length])])
         }

@@ -22,7 +22,7 @@ struct FloatTensors {
             "Not", "And", "Or", "Xor", "IsNaN", "IsInf", "QuantizeLinear", "DynamicQuantizeLinear", "ConvInteger",
             "MatMulInteger", "Multinomial", "NonMaxSuppression":
             break
-        case "Cast", "ConstantOfShape":
+        case "Cast", "BitCast", "ConstantOfShape":
             if Self.attributeSaysFloat(node) { names.formUnion(node.outputs) }
         case "Bernoulli", "EyeLike", "RandomNormalLike", "RandomUniformLike":
             if let isFloat = Self.saysFloat(node.attributes["dtype"]) {
@@ -30,7 +30,7 @@ struct FloatTensors {
             } else {
                 insert(node.outputs, like: node.inputs.first)
             }
-        case "DequantizeLinear", "RandomNormal", "RandomUniform":
+        case "DequantizeLinear", "RandomNormal", "RandomUniform", "EmbedLayerNormalization", "MatMulIntegerToFloat":
             names.formUnion(node.outputs)
         case "Where", "CastLike":
             insert(node.outputs, like: node.inputs.dropFirst().first)
