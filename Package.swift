@@ -49,20 +49,22 @@ let package = Package(
         module("Tensors", ["CZip", "Support"]),
         module("ONNX", ["Support", "Tensors", protobuf], exclude: ["onnx.proto"]),
         module("TensorFunctions", ["Tensors"]),
-        module("Operators", ["ONNX", "TensorFunctions", "Tensors"]),
-        module("Definitions", ["Operators", "TensorFunctions", "Tensors"]),
-        module("Derivatives", ["Definitions", "Operators", "TensorFunctions", "Tensors"]),
-        module("Graph", ["Definitions", "ONNX", "Operators", "Tensors"]),
+        module("Nodes", ["ONNX", "TensorFunctions", "Tensors"]),
+        module("CompositeOperators", ["Nodes", "ONNX", "TensorFunctions", "Tensors"]),
+        module("Operators", ["CompositeOperators", "Nodes", "ONNX", "TensorFunctions", "Tensors"]),
+        module("Definitions", ["CompositeOperators", "Nodes", "Operators", "TensorFunctions", "Tensors"]),
+        module("Derivatives", ["Definitions", "Nodes", "Operators", "TensorFunctions", "Tensors"]),
+        module("Graph", ["CompositeOperators", "Definitions", "Nodes", "ONNX", "Operators", "Tensors"]),
         module("Primitives", ["COneDNN", "Support", "Tensors"]),
         module(
             "Execution",
             [
-                "Definitions", "Derivatives", "Graph", "Operators", "Primitives", "Support", "TensorFunctions",
+                "Definitions", "Derivatives", "Graph", "Nodes", "Operators", "Primitives", "Support", "TensorFunctions",
                 "Tensors",
             ]),
         module("Quantization", ["CKernels", "Support", "Tensors"]),
-        module("Simulation", ["Graph", "ONNX", "Operators", "Quantization", "Support", "Tensors"]),
-        module("PostTraining", ["Graph", "Operators", "Tensors"]),
+        module("Simulation", ["Graph", "Nodes", "ONNX", "Operators", "Quantization", "Support", "Tensors"]),
+        module("PostTraining", ["Graph", "Nodes", "Operators", "Tensors"]),
         module("Datasets", ["CSPNG", "CTurboJPEG", "Support", "Tensors"]),
         module("Training", ["CKernels", "CXXHash", "Quantization", "Support", "Tensors"]),
         module("Messaging", ["CXXHash", "CZeroMQ", "Support", protobuf], exclude: ["messages.proto"]),
@@ -78,7 +80,8 @@ let package = Package(
         module(
             "Passes",
             [
-                "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "ONNX", "Operators", "Quantization",
+                "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "Nodes", "ONNX", "Operators",
+                "Quantization",
                 "Simulation", "Support", "TensorFunctions", "Tensors", "Training",
             ]),
         module("JobFile", ["Datasets", "Quantization", "Simulation", "Support", "Training", "Yams"]),
@@ -86,14 +89,15 @@ let package = Package(
         module(
             "Jobs",
             [
-                "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "JobFile", "ONNX", "Operators",
+                "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "JobFile", "Nodes", "ONNX", "Operators",
                 "Passes", "PostTraining", "Quantization", "Reports", "Simulation", "Support", "Tensors", "Training",
                 logging,
             ]),
         module(
             "App",
             [
-                "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "JobFile", "Jobs", "ONNX", "Operators",
+                "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "JobFile", "Jobs", "Nodes", "ONNX",
+                "Operators",
                 "Passes", "PostTraining", "Quantization", "Reports", "Simulation", "Support", "Tensors", "Training",
                 logging,
             ], resources: [.copy("Demo")]),
@@ -105,11 +109,13 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "lanes",
-            dependencies: ["Execution", "Graph", "ONNX", "Operators", "PostTraining", "Quantization", "Tensors"],
+            dependencies: [
+                "Execution", "Graph", "Nodes", "ONNX", "Operators", "PostTraining", "Quantization", "Tensors",
+            ],
             path: "Benchmarks/Lanes", swiftSettings: strict),
         .executableTarget(
             name: "gradients",
-            dependencies: ["Execution", "Graph", "ONNX", "Operators", "PostTraining", "Tensors"],
+            dependencies: ["Execution", "Graph", "Nodes", "ONNX", "Operators", "PostTraining", "Tensors"],
             path: "Benchmarks/Gradients", swiftSettings: strict),
         .executableTarget(
             name: "exchange", dependencies: ["Cluster", "ClusterProtocol", "Messaging", "Tensors", "Training"],
@@ -121,11 +127,12 @@ let package = Package(
         tests("SupportTests", ["Support"]),
         tests("TensorsTests", ["Support", "Tensors"]),
         tests("ONNXTests", ["ONNX", "Support", "Tensors"]),
-        tests("GraphTests", ["Graph", "ONNX", "Operators", "Tensors"]),
-        tests("ExecutionTests", ["Execution", "Graph", "ONNX", "Operators", "Primitives", "Support", "Tensors"]),
+        tests("GraphTests", ["Graph", "Nodes", "ONNX", "Operators", "Tensors"]),
+        tests(
+            "ExecutionTests", ["Execution", "Graph", "Nodes", "ONNX", "Operators", "Primitives", "Support", "Tensors"]),
         tests("QuantizationTests", ["CKernels", "Quantization", "Support", "Tensors"]),
-        tests("SimulationTests", ["Graph", "Operators", "Quantization", "Simulation", "Tensors"]),
-        tests("PostTrainingTests", ["Graph", "ONNX", "Operators", "PostTraining", "Tensors"]),
+        tests("SimulationTests", ["Graph", "Nodes", "Operators", "Quantization", "Simulation", "Tensors"]),
+        tests("PostTrainingTests", ["Graph", "Nodes", "ONNX", "Operators", "PostTraining", "Tensors"]),
         tests("DatasetsTests", ["Datasets", "Tensors"]),
         tests("TrainingTests", ["CKernels", "Quantization", "Support", "Tensors", "Training"]),
         tests("MessagingTests", ["Messaging", "Support", "Tensors"]),
@@ -139,7 +146,7 @@ let package = Package(
         tests(
             "PassesTests",
             [
-                "App", "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "Operators", "Passes",
+                "App", "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "Nodes", "Operators", "Passes",
                 "Quantization", "Simulation", "Support", "Tensors", "Training",
             ]),
         tests("JobFileTests", ["App", "JobFile", "Quantization", "Simulation", "Support", "Training"]),
@@ -147,20 +154,22 @@ let package = Package(
         tests(
             "JobsTests",
             [
-                "App", "Graph", "JobFile", "Jobs", "ONNX", "Operators", "Passes", "Quantization", "Reports",
+                "App", "Graph", "JobFile", "Jobs", "Nodes", "ONNX", "Operators", "Passes", "Quantization", "Reports",
                 "Simulation", "Support", "Tensors", "Training",
             ]),
         tests(
             "AppTests",
             [
-                "App", "Graph", "JobFile", "ONNX", "Operators", "Passes", "PostTraining", "Quantization", "Simulation",
+                "App", "Graph", "JobFile", "Nodes", "ONNX", "Operators", "Passes", "PostTraining", "Quantization",
+                "Simulation",
                 "Support", "Tensors", logging,
             ]),
         tests("ArchitectureTests", []),
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Datasets", "Graph", "Messaging", "ONNX", "Operators", "Quantization", "Tensors", "TestSupport",
+                "Datasets", "Graph", "Messaging", "Nodes", "ONNX", "Operators", "Quantization", "Tensors",
+                "TestSupport",
             ],
             path: "Tests/Fuzzing/Targets", swiftSettings: strict),
         tests("FuzzingTests", ["FuzzTargets"]),

@@ -1,6 +1,7 @@
 import Execution
 import Foundation
 import Graph
+import Nodes
 import ONNX
 import Operators
 import PostTraining

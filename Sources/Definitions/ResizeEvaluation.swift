@@ -1,3 +1,4 @@
+import Nodes
 import Operators
 import TensorFunctions
 import Tensors

@@ -1,4 +1,5 @@
 import Definitions
+import Nodes
 import Operators
 import TensorFunctions
 import Tensors

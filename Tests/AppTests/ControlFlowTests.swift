@@ -1,5 +1,6 @@
 import App
 import Graph
+import Nodes
 import ONNX
 import Operators
 import Quantization

@@ -2,6 +2,7 @@ import App
 import Foundation
 import Graph
 import JobFile
+import Nodes
 import Operators
 import Support
 import Testing

@@ -1,11 +1,12 @@
 import App
 import Foundation
 import Graph
+import Nodes
 import ONNX
 import Operators
 import Tensors
-import Testing
 import TestSupport
+import Testing
 
 /// `quantsim infer` on small models, written to files as a user has them.
 struct InferenceTests {

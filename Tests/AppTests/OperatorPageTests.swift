@@ -1,5 +1,6 @@
 import App
 import Foundation
+import Nodes
 import Operators
 import Testing
 

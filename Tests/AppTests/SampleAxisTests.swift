@@ -1,12 +1,13 @@
 import App
 import Foundation
 import Graph
+import Nodes
 import ONNX
 import Operators
 import Passes
 import Tensors
-import Testing
 import TestSupport
+import Testing
 
 /// Which models keep the samples of a batch apart, by ONNX Runtime, and what is made of those that do not.
 @Suite struct SampleAxisTests {

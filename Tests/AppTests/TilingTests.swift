@@ -1,13 +1,14 @@
 import App
 import Foundation
 import Graph
+import Nodes
 import ONNX
 import Operators
 import Passes
 import Quantization
 import Tensors
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct TilingTests {
     private static let demo = URL(fileURLWithPath: #filePath).deletingLastPathComponent()

@@ -3,6 +3,7 @@ import Foundation
 import Graph
 import JobFile
 import Jobs
+import Nodes
 import ONNX
 import Operators
 import Passes

@@ -4,13 +4,14 @@ import Datasets
 import Execution
 import Foundation
 import Graph
+import Nodes
 import ONNX
 import Operators
 import Passes
 import Quantization
 import Tensors
-import Testing
 import TestSupport
+import Testing
 
 /// Samples of different shapes in one shard.
 @Suite struct SampleGroupTests {

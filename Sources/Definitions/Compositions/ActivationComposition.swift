@@ -1,3 +1,5 @@
+import CompositeOperators
+import Nodes
 import Operators
 import Tensors
 

@@ -1,4 +1,5 @@
 import Graph
+import Nodes
 import Operators
 import Primitives
 import Tensors

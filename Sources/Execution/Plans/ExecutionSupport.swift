@@ -1,6 +1,7 @@
 import Definitions
 import Derivatives
 import Graph
+import Nodes
 import Operators
 
 /// What this module can compute.

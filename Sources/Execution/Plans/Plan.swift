@@ -1,5 +1,6 @@
 import Foundation
 import Graph
+import Nodes
 import Operators
 import Primitives
 import Tensors

@@ -1,3 +1,4 @@
+import Nodes
 import ONNX
 import Operators
 
@@ -24,12 +25,12 @@ private struct FunctionInlining {
         let domain, name, overload: String
 
         init(_ node: ONNXNodeProto) {
-            let isDefault = KnownOperators.isDefault(domain: node.domain)
+            let isDefault = Node.isDefault(domain: node.domain)
             (domain, name, overload) = (isDefault ? "" : node.domain, node.opType, node.overload)
         }
 
         init(_ function: ONNXFunctionProto) {
-            let isDefault = KnownOperators.isDefault(domain: function.domain)
+            let isDefault = Node.isDefault(domain: function.domain)
             (domain, name, overload) = (isDefault ? "" : function.domain, function.name, function.overload)
         }
 
@@ -47,7 +48,7 @@ private struct FunctionInlining {
     private let opset: Int64
 
     init(_ model: ONNXModelProto) throws {
-        opset = model.opsetImport.first { KnownOperators.isDefault(domain: $0.domain) }?.version ?? 0
+        opset = model.opsetImport.first { Node.isDefault(domain: $0.domain) }?.version ?? 0
         names = FreshNames(values: Self.values(model.graph), nodes: model.graph.node.map(\.name))
         for function in model.functions {
             guard functions.updateValue(function, forKey: Key(function)) == nil else {
@@ -108,7 +109,7 @@ private struct FunctionInlining {
 
     /// Nodes of the default domain mean what the model's operator set says.
     private func checkOpset(of function: ONNXFunctionProto, _ key: Key) throws {
-        let own = function.opsetImport.first { KnownOperators.isDefault(domain: $0.domain) }
+        let own = function.opsetImport.first { Node.isDefault(domain: $0.domain) }
         guard let own, own.version != opset, function.node.contains(where: { Key($0).domain.isEmpty }) else { return }
         throw GraphError(
             .unsupportedOpset, opType: key.text, expected: "functions of the model's version \(opset)",

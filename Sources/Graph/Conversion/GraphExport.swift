@@ -1,4 +1,5 @@
 import Foundation
+import Nodes
 import ONNX
 import Operators
 import Tensors
@@ -10,16 +11,16 @@ extension Graph {
     /// that came with it.
     public func exported(over original: ONNXFile) -> ONNXFile {
         var model = original.model
-        let before = model.opsetImport.first { KnownOperators.isDefault(domain: $0.domain) }?.version ?? 0
+        let before = model.opsetImport.first { Node.isDefault(domain: $0.domain) }?.version ?? 0
         if opsetVersion > before { model.irVersion = max(model.irVersion, irVersion) }
-        for index in model.opsetImport.indices where KnownOperators.isDefault(domain: model.opsetImport[index].domain) {
+        for index in model.opsetImport.indices where Node.isDefault(domain: model.opsetImport[index].domain) {
             model.opsetImport[index].version = Int64(opsetVersion)
         }
         // Calls of functions have become their nodes.
         if !model.functions.isEmpty {
             model.functions = []
             let used = Set(nodes.map(\.domain))
-            model.opsetImport.removeAll { !KnownOperators.isDefault(domain: $0.domain) && !used.contains($0.domain) }
+            model.opsetImport.removeAll { !Node.isDefault(domain: $0.domain) && !used.contains($0.domain) }
         }
         var proto = model.graph
         let originalNodes = Dictionary(

@@ -1,3 +1,4 @@
+import Nodes
 import ONNX
 import Operators
 import Tensors
@@ -23,7 +24,7 @@ extension Graph {
         var nodes: [Node] = []
         for (source, name) in zip(proto.node, Self.uniqueNames(proto.node)) {
             let node = try Node(source, name: name, file: file)
-            if KnownOperators.isDefault(domain: node.domain), node.opType == "Constant" {
+            if Node.isDefault(domain: node.domain), node.opType == "Constant" {
                 let value = try ConstantValue(node: node, opsetVersion: opset).value
                 guard constants.updateValue(value, forKey: node.outputs[0]) == nil else {
                     throw GraphError(.duplicateValue, at: node, tensor: node.outputs[0])
@@ -43,7 +44,7 @@ extension Graph {
     }
 
     private static func opsetVersion(of model: ONNXModelProto) throws -> Int {
-        let imported = model.opsetImport.first { KnownOperators.isDefault(domain: $0.domain) }
+        let imported = model.opsetImport.first { Node.isDefault(domain: $0.domain) }
         guard let imported, let version = Int(exactly: imported.version), supportedOpsets.contains(version) else {
             throw GraphError(
                 .unsupportedOpset, expected: "\(supportedOpsets.lowerBound) to \(supportedOpsets.upperBound)",

@@ -1,4 +1,5 @@
 import Foundation
+import Nodes
 import ONNX
 import Operators
 import Tensors
@@ -7,7 +8,7 @@ extension Node {
     init(_ proto: ONNXNodeProto, name: String, file: ONNXFile) throws {
         self.init(
             name: name, opType: proto.opType,
-            domain: KnownOperators.isDefault(domain: proto.domain) ? "" : proto.domain,
+            domain: Node.isDefault(domain: proto.domain) ? "" : proto.domain,
             inputs: proto.input, outputs: proto.output)
         for attribute in proto.attribute {
             guard let value = try Attribute(attribute, file: file) else {

@@ -1,4 +1,6 @@
+import CompositeOperators
 import Definitions
+import Nodes
 import Operators
 import Tensors
 

@@ -1,5 +1,6 @@
 import Datasets
 import JobFile
+import Nodes
 import Operators
 import Passes
 import Support

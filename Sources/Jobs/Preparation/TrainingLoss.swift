@@ -3,6 +3,7 @@ import Execution
 import Foundation
 import Graph
 import JobFile
+import Nodes
 import ONNX
 import Operators
 import Passes

@@ -1,6 +1,7 @@
 import Datasets
 import Graph
 import JobFile
+import Nodes
 import Operators
 import Passes
 import Quantization

@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import Graph
+import Nodes
 import Operators
 import Passes
 import Reports

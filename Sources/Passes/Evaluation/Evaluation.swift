@@ -2,6 +2,7 @@ import Cluster
 import Datasets
 import Foundation
 import Graph
+import Nodes
 import Operators
 import Quantization
 import Support

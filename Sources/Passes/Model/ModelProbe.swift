@@ -3,6 +3,7 @@ import ClusterProtocol
 import Execution
 import Foundation
 import Graph
+import Nodes
 import Operators
 import Support
 import Synchronization

@@ -1,4 +1,5 @@
 import Graph
+import Nodes
 import Operators
 
 /// Nodes that run as one op on the target.

@@ -1,4 +1,5 @@
 import Graph
+import Nodes
 import Operators
 
 /// A product with a constant matrix and the addition of a constant vector, in either order: one Gemm on the target, so that

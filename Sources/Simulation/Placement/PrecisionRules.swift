@@ -1,4 +1,5 @@
 import Graph
+import Nodes
 import Operators
 
 /// Precisions that the target's kernels have, whatever was asked for. They are the reference's "exception rules".

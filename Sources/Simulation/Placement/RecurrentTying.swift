@@ -1,4 +1,5 @@
 import Graph
+import Nodes
 import Operators
 
 /// The states of a recurrent cell share one quantizer, because the target's kernel has one grid for what goes around: the

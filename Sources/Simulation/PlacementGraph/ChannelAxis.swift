@@ -1,4 +1,5 @@
 import Graph
+import Nodes
 import Operators
 
 /// Along which axes of a layer's parameter the output channels lie, and the input channels.

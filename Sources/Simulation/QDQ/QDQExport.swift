@@ -1,4 +1,5 @@
 import Graph
+import Nodes
 import ONNX
 import Operators
 import Quantization

@@ -1,5 +1,6 @@
 import Foundation
 import Graph
+import Nodes
 import ONNX
 import Operators
 
