@@ -106,9 +106,6 @@ public enum KnownOperators {
     /// The op types that are known, those of other domains than the default one with their domain: `com.microsoft.Gelu`.
     public static let supportedTypes = Set(byType.keys)
 
-    /// The rule of an op type, which has its domain where that is not the default one.
-    package static func rule(of opType: String) -> (any Operator.Type)? { byType[opType] }
-
     /// The operator of each op type that is known.
     package static var types: [String: any Operator.Type] { byType }
 

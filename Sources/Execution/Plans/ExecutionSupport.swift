@@ -45,8 +45,7 @@ public enum ExecutionSupport {
             return Entry(
                 operator: String(parts[parts.count - 1]), domain: parts.dropLast().joined(separator: "."),
                 forward: forward,
-                gradient: type is any DifferentiableOperator.Type
-                    || forward == .composition && composed?.isDifferentiable == true)
+                gradient: hasGradient(type) || forward == .composition && composed?.isDifferentiable == true)
         }
     }
 
@@ -61,9 +60,8 @@ public enum ExecutionSupport {
         }
     }
 
-    /// Whether an op type has a gradient in some of its forms, and not only zero ones.
-    package static func hasGradient(_ opType: String) -> Bool {
-        let rule = KnownOperators.rule(of: opType)
-        return rule is any DifferentiableOperator.Type || rule is any DifferentiableDefinition.Type
+    /// In some of its forms.
+    private static func hasGradient(_ type: any Operator.Type) -> Bool {
+        type is any DifferentiableOperator.Type || type is any DifferentiableDefinition.Type
     }
 }
