@@ -31,6 +31,9 @@ NOTES = {
     "com.microsoft.QLinearAveragePool": "channels first; ties may round to the other side",
     "com.microsoft.QLinearGlobalAveragePool": "channels first",
     "com.microsoft.RotaryEmbedding": "scale 1, no packed batches",
+    **dict.fromkeys(["If", "Loop", "Scan", "SequenceMap"], "the nodes of the graph that is taken, in every turn; at most 10,000 turns"),
+    "Scan": "from operator set 9 on; the nodes of every turn, at most 10,000",
+    "TfIdfVectorizer": "of integers",
     "SimplifiedLayerNormalization": "ONNX Runtime's, in the default domain",
 }
 # Why an operator of ONNX is not computed.
@@ -39,15 +42,14 @@ REASONS = {
     "training": "of training alone: QuantSim has losses and optimizers of its own",
     "text": "text",
     "images": "decodes files: QuantSim decodes images before the model",
-    "sequences": "values that are no tensors",
+    "options": "values that may be absent",
 }
 LEFT_OUT = {
     **dict.fromkeys(["Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"], "random"),
-    **dict.fromkeys(["SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss"], "training"),
-    **dict.fromkeys(["StringNormalizer", "StringConcat", "StringSplit", "RegexFullMatch", "TfIdfVectorizer"], "text"),
+    **dict.fromkeys(["Adagrad", "Adam", "Gradient", "Momentum"], "training"),
+    **dict.fromkeys(["StringNormalizer", "StringConcat", "StringSplit", "RegexFullMatch"], "text"),
     "ImageDecoder": "images",
-    **dict.fromkeys(["SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceInsert", "SequenceLength", "SequenceMap",
-                     "SplitToSequence", "ConcatFromSequence", "Optional", "OptionalGetElement", "OptionalHasElement"], "sequences"),
+    **dict.fromkeys(["Optional", "OptionalGetElement", "OptionalHasElement"], "options"),
 }
 
 catalogue = json.loads(pathlib.Path(sys.argv[1]).read_text())
