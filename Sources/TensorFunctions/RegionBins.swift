@@ -8,7 +8,7 @@ package struct RegionBins: Sendable, Equatable {
     package let rows, columns: Int
     private let samples: Int
     private let scale: Float
-    private let isShiftedByHalf, takesMaximum: Bool
+    let isShiftedByHalf, takesMaximum: Bool
 
     /// - Parameters:
     ///   - samples: along each axis of a bin; 0 for about one an element.
@@ -83,7 +83,7 @@ package struct RegionBins: Sendable, Equatable {
     }
 
     /// A region's first corner, the extents of a bin, and its samples down and across.
-    private struct Sampling<Number: BinaryFloatingPoint> {
+    struct Sampling<Number: BinaryFloatingPoint> {
         var top, left, height, width: Number
         var down, across: Int
         /// Samples of a bin.
@@ -92,7 +92,7 @@ package struct RegionBins: Sendable, Equatable {
         var divisor: Int { max(down * across, 1) }
     }
 
-    private func sampling<Number: BinaryFloatingPoint>(_ sides: [Number]) -> Sampling<Number>? {
+    func sampling<Number: BinaryFloatingPoint>(_ sides: [Number]) -> Sampling<Number>? {
         let offset: Number = isShiftedByHalf ? 0.5 : 0
         let places = sides.map { $0 * Number(scale) - offset }
         var (width, height) = (places[2] - places[0], places[3] - places[1])
@@ -110,13 +110,13 @@ package struct RegionBins: Sendable, Equatable {
     }
 
     /// The four elements around a sample, and their weights.
-    private struct Corners<Number> {
+    struct Corners<Number> {
         var places: (Int, Int, Int, Int)
         var weights: (Number, Number, Number, Number)
     }
 
     /// Of all samples, bin after bin.
-    private func corners<Number: BinaryFloatingPoint>(
+    func corners<Number: BinaryFloatingPoint>(
         of grid: Sampling<Number>, height: Int, width: Int
     ) -> [Corners<Number>] {
         var corners: [Corners<Number>] = []
