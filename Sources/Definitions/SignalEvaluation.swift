@@ -21,7 +21,7 @@ extension SequenceCounts: EvaluatedOperator {
         let items = try node.constantInts(inputs, 0) ?? []
         let extent = data.shape.rank == 0 ? 1 : data.shape[data.shape.rank - 1]
         let rows = extent == 0 ? [] : stride(from: 0, to: items.count, by: extent).map { items[$0..<$0 + extent] }
-        let values = rows.flatMap { self.values(of: Array($0)) }
+        let values = rows.flatMap { pool.values(of: Array($0)) }
         // Empty rows have nothing.
         return [
             Tensor(shape: types[0].shape, extent == 0 ? [Float](repeating: 0, count: types[0].shape.count) : values)

@@ -47,20 +47,10 @@ public struct NonMaximumSuppression: Operator {
         let suppression = BoxSuppression(
             isCentered: isCentered, limit: max(try node.constantInts(inputs, 2)?.first ?? 0, 0), overlap: overlap,
             threshold: try number(inputs, 4))
-        guard let boxes = try node.constant(inputs, 0)?.floats, let scores = try node.constant(inputs, 1) else {
+        guard let boxes = try node.constant(inputs, 0), let scores = try node.constant(inputs, 1) else {
             return Tensor(shape: [0, 3], [Int64]())
         }
-        var rows: [Int64] = []
-        let (classes, count, numbers) = (scores.shape[1], scores.shape[2], scores.floats)
-        for image in 0..<scores.shape[0] {
-            for index in 0..<classes {
-                let start = (image * classes + index) * count
-                let kept = suppression.kept(
-                    boxes: boxes[4 * image * count..<4 * (image + 1) * count], scores: numbers[start..<start + count])
-                for box in kept { rows += [Int64(image), Int64(index), Int64(box)] }
-            }
-        }
-        return Tensor(shape: [rows.count / 3, 3], rows)
+        return suppression.kept(boxes: boxes, scores: scores)
     }
 
     private func number(_ inputs: [OperatorInput?], _ index: Int) throws -> Float? {

@@ -38,65 +38,18 @@ public struct NumberRange: Operator {
                 .unsupportedElementType, at: node, expected: "operands of one type",
                 found: operands.map(\.elementType.rawValue).joined(separator: ", "))
         }
-        switch type {
-        case .int64:
-            return try numbers(operands, Int64.self) {
-                Double($0)
-            } element: {
-                Int64($0)
-            }
-        case .int32:
-            return try numbers(operands, Int32.self) {
-                Double($0)
-            } element: {
-                Int32($0)
-            }
-        case .float32:
-            return try numbers(operands, Float.self) {
-                Double($0)
-            } element: {
-                Float($0)
-            }
-        case .float64:
-            return try numbers(operands, Double.self) {
-                $0
-            } element: {
-                Double($0)
-            }
-        case .int16, .float16, .bfloat16:
-            let wide = inputs.map { input in
-                input.map { input in
-                    let type: ElementType = type == .int16 ? .int32 : .float32
-                    return OperatorInput(
-                        name: input.name, type: ValueType(type, input.type.shape),
-                        constant: input.constant?.converted(to: type))
-                }
-            }
-            return try value(inputs: wide).converted(to: type)
-        default:
+        guard [.int16, .int32, .int64, .float16, .bfloat16, .float32, .float64].contains(type) else {
             throw GraphError(
                 .unsupportedElementType, at: node,
                 expected: "a signed integer or a floating-point number of at least 16 bits",
                 found: type.rawValue)
         }
-    }
-
-    /// Rounds after every operation as the element type does.
-    private func numbers<Element: TensorElement & Numeric>(
-        _ operands: [Tensor], _: Element.Type, real: (Element) -> Double, element: (Int) -> Element
-    ) throws -> Tensor {
-        let values = operands.map { $0.elements(as: Element.self)[0] }
-        let (start, limit, step) = (real(values[0]), real(values[1]), real(values[2]))
-        let count = ((limit - start) / step).rounded(.up)
-        // Integers beyond 2^53 are not exact as doubles; no extent or index is that large.
-        guard step != 0, count <= Double(Self.maximumCount),
-            [start, limit, step].allSatisfy({ $0.magnitude < 0x1p53 })
-        else {
+        guard let numbers = Tensor.range(operands, maximumCount: Self.maximumCount) else {
+            let found = operands.map { "\($0.converted(to: .float64).elements(as: Double.self)[0])" }
             throw GraphError(
                 .invalidInput, at: node, expected: "a range of at most \(Self.maximumCount) numbers",
-                found: "\(start), \(limit), \(step)")
+                found: found.joined(separator: ", "))
         }
-        let numbers = (0..<Int(max(count, 0))).map { values[0] + element($0) * values[2] }
-        return Tensor(shape: [numbers.count], numbers)
+        return numbers
     }
 }

@@ -1,4 +1,5 @@
 import Nodes
+import TensorFunctions
 import Tensors
 
 /// TfIdfVectorizer: how often each of a pool of sequences of integers comes in a row of them, weighted. Pools of
@@ -6,18 +7,8 @@ import Tensors
 public struct SequenceCounts: Operator {
     public static let opTypes = ["TfIdfVectorizer"]
 
-    /// What becomes of a count: as it is, whether it is not zero, weighted or not.
-    private enum Mode: String { case count = "TF", presence = "IDF", weighted = "TFIDF" }
-
     package let node: Node
-    private let mode: Mode
-    private let lengths: ClosedRange<Int>
-    private let maximumSkip: Int
-    /// The number of each sequence in the pool, and by number the column where it counts.
-    private let numbers: [[Int]: Int]
-    private let columns: [Int]
-    private let width: Int
-    private let weights: [Float]
+    package let pool: SequencePool
 
     public init(node: Node, opsetVersion: Int) throws {
         try node.checkArity(inputs: 1...1)
@@ -26,23 +17,22 @@ public struct SequenceCounts: Operator {
         let (shortest, longest) = (
             try attributes.int("min_gram_length", default: 0), try attributes.int("max_gram_length", default: 0)
         )
-        maximumSkip = try attributes.int("max_skip_count", default: 0)
+        let maximumSkip = try attributes.int("max_skip_count", default: 0)
         let starts = try attributes.ints("ngram_counts") ?? []
         let indices = try attributes.ints("ngram_indexes", in: 0...1 << 24) ?? []
         let pool = try attributes.ints("pool_int64s") ?? []
         let strings = try attributes.strings("pool_strings") ?? []
-        weights = try attributes.floats("weights") ?? []
+        let weights = try attributes.floats("weights") ?? []
         try attributes.finish()
-        width = (indices.max() ?? -1) + 1
-        guard let mode = Mode(rawValue: name), shortest > 0, shortest <= longest, longest <= starts.count,
-            0...1 << 20 ~= maximumSkip, strings.isEmpty, weights.isEmpty || weights.count == indices.count, width > 0
+        guard let mode = SequencePool.Mode(rawValue: name), shortest > 0, shortest <= longest, longest <= starts.count,
+            0...1 << 20 ~= maximumSkip, strings.isEmpty, weights.isEmpty || weights.count == indices.count,
+            !indices.isEmpty
         else {
             throw GraphError(
                 .invalidAttribute, at: node,
                 expected: "a mode, lengths and a number of skips that fit, and a pool of integers",
                 found: "\(name), \(shortest)...\(longest), \(maximumSkip), \(strings.isEmpty ? "integers" : "strings")")
         }
-        (self.mode, lengths) = (mode, shortest...longest)
         var (numbers, number): ([[Int]: Int], Int) = ([:], 0)
         for (place, start) in starts.enumerated() {
             // The sequences of each length lie behind each other.
@@ -59,7 +49,9 @@ public struct SequenceCounts: Operator {
                 number += 1
             }
         }
-        (self.numbers, columns) = (numbers, indices)
+        self.pool = SequencePool(
+            mode, lengths: shortest...longest, maximumSkip: maximumSkip, numbers: numbers, columns: indices,
+            weights: weights)
         self.node = node
     }
 
@@ -71,34 +63,6 @@ public struct SequenceCounts: Operator {
                 found: input.type.elementType.rawValue)
         }
         let rows = input.type.shape.rank == 2 ? [input.type.shape[0]] : []
-        return [ValueType(.float32, try node.moderateShape(rows + [width], tensor: input.name))]
-    }
-
-    /// What becomes of a row of integers.
-    package func values(of row: [Int]) -> [Float] {
-        var counts = [Float](repeating: 0, count: columns.count)
-        for skip in 0...maximumSkip {
-            // A single integer has nothing to be skipped.
-            let shortest = skip == 0 ? lengths.lowerBound : max(lengths.lowerBound, 2)
-            guard shortest <= lengths.upperBound, (shortest - 1) * (skip + 1) < row.count else { break }
-            for first in row.indices {
-                for length in shortest...lengths.upperBound {
-                    let last = first + (length - 1) * (skip + 1)
-                    guard last < row.count else { break }
-                    let sequence = stride(from: first, through: last, by: skip + 1).map { row[$0] }
-                    if let number = numbers[sequence] { counts[number] += 1 }
-                }
-            }
-        }
-        var values = [Float](repeating: 0, count: width)
-        for (number, count) in counts.enumerated() where count > 0 {
-            let weight = weights.isEmpty ? 1 : weights[number]
-            switch mode {
-            case .count: values[columns[number]] += count
-            case .presence: values[columns[number]] = weight
-            case .weighted: values[columns[number]] += count * weight
-            }
-        }
-        return values
+        return [ValueType(.float32, try node.moderateShape(rows + [pool.width], tensor: input.name))]
     }
 }

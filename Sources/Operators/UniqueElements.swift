@@ -28,25 +28,7 @@ public struct UniqueElements: Operator {
     /// The four outputs.
     package func values(inputs: [OperatorInput?]) throws -> [Tensor] {
         guard let data = try node.constant(inputs, 0) else { return [] }
-        // Slices along the axis become rows.
-        let place = try axis.map { try node.resolveAxis($0, rank: data.shape.rank) }
-        let rows = place.map { AxisRows(data.shape, axis: $0) } ?? AxisRows([data.count], axis: 0)
-        let keys = data.orderedKeys
-        let byRow = (0..<rows.extent).flatMap { index in
-            (0..<rows.count).map { keys[rows.place(row: $0, index)] }
-        }
-        let distinct = DistinctRows(byRow, rows: rows.extent, width: rows.count, isSorted: isSorted)
-        var extents = place == nil ? [data.count] : data.shape.dimensions
-        extents[place ?? 0] = distinct.first.count
-        let shape = Shape(extents)
-        let taken = AxisRows(shape, axis: place ?? 0)
-        var sources = [Int](repeating: 0, count: shape.count)
-        for (index, row) in distinct.first.enumerated() {
-            for line in 0..<taken.count { sources[taken.place(row: line, index)] = rows.place(row: line, row) }
-        }
-        return [data.picking(sources, shape: shape)]
-            + [distinct.first, distinct.kinds, distinct.counts].map { numbers in
-                Tensor(shape: [numbers.count], numbers.map { Int64($0) })
-            }
+        return data.distinct(
+            along: try axis.map { try node.resolveAxis($0, rank: data.shape.rank) }, isSorted: isSorted)
     }
 }

@@ -1,4 +1,5 @@
 import Nodes
+import TensorFunctions
 import Tensors
 
 /// HannWindow, HammingWindow and BlackmanWindow: what a stretch of a signal is weighted with, a0 - a1 cos(2 pi n / N) +
@@ -46,15 +47,8 @@ public struct WindowFunction: Operator {
         }
     }
 
-    /// The weights; that of a window of one is 1.
+    /// The weights, in double precision.
     package func weights(inputs: [OperatorInput?]) throws -> [Double] {
-        let size = try size(inputs: inputs)
-        let period = isPeriodic ? size : size - 1
-        guard period > 0, size > 1 else { return [Double](repeating: 1, count: size) }
-        let (a, b, c) = coefficients
-        return (0..<size).map { index in
-            let angle = 2 * Double.pi * Double(index) / Double(period)
-            return a - b * cosine(angle) + c * cosine(2 * angle)
-        }
+        cosineWindow(coefficients, size: try size(inputs: inputs), isPeriodic: isPeriodic)
     }
 }

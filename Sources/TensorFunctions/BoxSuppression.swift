@@ -1,3 +1,5 @@
+import Tensors
+
 /// Which of many boxes are kept: one after the other in the order of their scores, unless one that was kept before
 /// overlaps.
 package struct BoxSuppression {
@@ -14,11 +16,29 @@ package struct BoxSuppression {
         (self.isCentered, self.limit, self.overlap, self.threshold) = (isCentered, limit, overlap, threshold)
     }
 
+    /// The boxes that are kept of each image and class, as rows of image, class and box.
+    /// - Parameters:
+    ///   - boxes: float32 [images, boxes, 4].
+    ///   - scores: float32 [images, classes, boxes].
+    package func kept(boxes: Tensor, scores: Tensor) -> Tensor {
+        var rows: [Int64] = []
+        let (classes, count, corners, numbers) = (scores.shape[1], scores.shape[2], boxes.floats, scores.floats)
+        for image in 0..<scores.shape[0] {
+            for index in 0..<classes {
+                let start = (image * classes + index) * count
+                let kept = kept(
+                    boxes: corners[4 * image * count..<4 * (image + 1) * count], scores: numbers[start..<start + count])
+                for box in kept { rows += [Int64(image), Int64(index), Int64(box)] }
+            }
+        }
+        return Tensor(shape: [rows.count / 3, 3], rows)
+    }
+
     /// The boxes that are kept, by falling score; of equal scores the first comes first.
     /// - Parameters:
     ///   - boxes: [boxes, 4], y before x where corners, x before y where centers.
     ///   - scores: [boxes].
-    package func kept(boxes: ArraySlice<Float>, scores: ArraySlice<Float>) -> [Int] {
+    private func kept(boxes: ArraySlice<Float>, scores: ArraySlice<Float>) -> [Int] {
         let scores = Array(scores)
         let candidates = scores.indices.filter { index in threshold.map { scores[index] > $0 } ?? true }
         let order = candidates.sorted { scores[$0] == scores[$1] ? $0 < $1 : scores[$0] > scores[$1] }

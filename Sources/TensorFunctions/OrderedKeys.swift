@@ -57,3 +57,27 @@ package struct DistinctRows {
         kinds = kinds.map { names[$0] }
     }
 }
+
+extension Tensor {
+    /// Its different slices along an axis, or its different elements where that is nil; then where each is first, which of
+    /// them each slice is, and how often each comes.
+    package func distinct(along axis: Int?, isSorted: Bool) -> [Tensor] {
+        let rows = axis.map { AxisRows(shape, axis: $0) } ?? AxisRows([count], axis: 0)
+        let keys = orderedKeys
+        let byRow = (0..<rows.extent).flatMap { index in
+            (0..<rows.count).map { keys[rows.place(row: $0, index)] }
+        }
+        let found = DistinctRows(byRow, rows: rows.extent, width: rows.count, isSorted: isSorted)
+        var extents = axis == nil ? [count] : shape.dimensions
+        extents[axis ?? 0] = found.first.count
+        let taken = AxisRows(Shape(extents), axis: axis ?? 0)
+        var sources = [Int](repeating: 0, count: Shape(extents).count)
+        for (index, row) in found.first.enumerated() {
+            for line in 0..<taken.count { sources[taken.place(row: line, index)] = rows.place(row: line, row) }
+        }
+        let numbers = [found.first, found.kinds, found.counts].map { numbers in
+            Tensor(shape: [numbers.count], numbers.map { Int64($0) })
+        }
+        return [picking(sources, shape: Shape(extents))] + numbers
+    }
+}
