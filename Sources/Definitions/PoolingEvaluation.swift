@@ -16,7 +16,7 @@ extension Window {
 
     /// As above, for a window whose kernel is given; with each element the number of that of the window which lies on
     /// it.
-    func forEachPlace(
+    package func forEachPlace(
         _ input: Shape, _ output: Shape, kernel: [Int],
         _ body: (Int, [(element: Int, source: Int)], Int) -> Void
     ) {
@@ -112,8 +112,9 @@ extension Window {
         return [values, Tensor(shape: types[1].shape, places)]
     }
 
-    /// Each element type has a loop of its own.
-    private func maxima(_ data: Tensor, _ output: Shape) -> [Int]? {
+    /// For each output of a maximum, the number of the element of the whole input that it is; nil where the type has no
+    /// order here. Each element type has a loop of its own.
+    package func maxima(_ data: Tensor, _ output: Shape) -> [Int]? {
         switch data.elementType {
         case .float32: maxima(data, output, Float.self)
         case .float64: maxima(data, output, Double.self)

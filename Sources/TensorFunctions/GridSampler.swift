@@ -8,9 +8,9 @@ package struct GridSampler: Sendable, Equatable {
     /// What is beyond the edges: zeros, the element at the edge, or the grid's mirror image.
     package enum Padding: String, Sendable { case zeros, border, reflection }
 
-    private let kernel: Kernel
-    private let padding: Padding
-    private let alignsCorners: Bool
+    let kernel: Kernel
+    let padding: Padding
+    let alignsCorners: Bool
 
     /// - Parameter alignsCorners: places -1 and 1 are the centers of the outermost elements, not their outer edges.
     package init(_ kernel: Kernel, padding: Padding, alignsCorners: Bool) {
@@ -104,7 +104,7 @@ package struct GridSampler: Sendable, Equatable {
     }
 
     /// A coordinate of -1...1 in elements; one beyond the edge comes back into the grid where the padding says so.
-    private func place<Number: BinaryFloatingPoint>(_ coordinate: Number, extent: Int) -> Number {
+    func place<Number: BinaryFloatingPoint>(_ coordinate: Number, extent: Int) -> Number {
         let size = Number(extent)
         var x = alignsCorners ? (coordinate + 1) / 2 * (size - 1) : ((coordinate + 1) * size - 1) / 2
         if kernel == .nearest { x = x.rounded(.toNearestOrEven) }
@@ -132,7 +132,7 @@ package struct GridSampler: Sendable, Equatable {
     }
 
     /// The element that stands for one that may be beyond the edge; -1 for a zero.
-    private func inside(_ index: Int, _ extent: Int) -> Int {
+    func inside(_ index: Int, _ extent: Int) -> Int {
         if 0..<extent ~= index { return index }
         switch padding {
         case .zeros: return -1

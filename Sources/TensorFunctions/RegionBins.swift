@@ -8,7 +8,7 @@ package struct RegionBins: Sendable, Equatable {
     package let rows, columns: Int
     private let samples: Int
     private let scale: Float
-    private let isShiftedByHalf, takesMaximum: Bool
+    let isShiftedByHalf, takesMaximum: Bool
 
     /// - Parameters:
     ///   - samples: along each axis of a bin; 0 for about one an element.
@@ -83,7 +83,7 @@ package struct RegionBins: Sendable, Equatable {
     }
 
     /// A region's first corner, the extents of a bin, and its samples down and across.
-    private struct Sampling<Number: BinaryFloatingPoint> {
+    struct Sampling<Number: BinaryFloatingPoint> {
         var top, left, height, width: Number
         var down, across: Int
         /// Samples of a bin.
@@ -92,7 +92,7 @@ package struct RegionBins: Sendable, Equatable {
         var divisor: Int { max(down * across, 1) }
     }
 
-    private func sampling<Number: BinaryFloatingPoint>(_ sides: [Number]) -> Sampling<Number>? {
+    func sampling<Number: BinaryFloatingPoint>(_ sides: [Number]) -> Sampling<Number>? {
         let offset: Number = isShiftedByHalf ? 0.5 : 0
         let places = sides.map { $0 * Number(scale) - offset }
         var (width, height) = (places[2] - places[0], places[3] - places[1])
@@ -110,13 +110,13 @@ package struct RegionBins: Sendable, Equatable {
     }
 
     /// The four elements around a sample, and their weights.
-    private struct Corners<Number> {
+    struct Corners<Number> {
         var places: (Int, Int, Int, Int)
         var weights: (Number, Number, Number, Number)
     }
 
     /// Of all samples, bin after bin.
-    private func corners<Number: BinaryFloatingPoint>(
+    func corners<Number: BinaryFloatingPoint>(
         of grid: Sampling<Number>, height: Int, width: Int
     ) -> [Corners<Number>] {
         var corners: [Corners<Number>] = []
@@ -158,15 +158,15 @@ package struct RegionBins: Sendable, Equatable {
 
     // MARK: Of whole elements
 
-    /// The greatest of the elements that each bin touches; zero where a bin is outside.
+    /// The greatest of the elements that each bin touches, as its number in the image; -1 where a bin is outside.
     /// - Parameters:
     ///   - image: [batch, channels, height, width].
     ///   - regions: [regions, 5] of batch entry, left, top, right, bottom, of the image's type.
     /// - Returns: [regions, channels, rows, columns]; nil where a region is of no image.
-    package func maxima(_ image: Tensor, _ regions: Tensor) -> Tensor? {
+    package func maxima(_ image: Tensor, _ regions: Tensor) -> [Int]? {
         let (channels, height, width) = (image.shape[1], image.shape[2], image.shape[3])
         let (elements, sides) = (image.floats, regions.floats)
-        var results: [Float] = []
+        var results: [Int] = []
         results.reserveCapacity(regions.shape[0] * channels * rows * columns)
         for region in 0..<regions.shape[0] {
             let own = Array(sides[5 * region..<5 * region + 5])
@@ -181,16 +181,19 @@ package struct RegionBins: Sendable, Equatable {
                 let base = (Int(own[0]) * channels + channel) * height * width
                 for ys in down {
                     for xs in across {
-                        var largest = ys.isEmpty || xs.isEmpty ? 0 : -Float.greatestFiniteMagnitude
+                        var best = -1
                         for y in ys {
-                            for x in xs { largest = max(largest, elements[base + y * width + x]) }
+                            for x in xs {
+                                let place = base + y * width + x
+                                if best < 0 || elements[place] > elements[best] { best = place }
+                            }
                         }
-                        results.append(largest)
+                        results.append(best)
                     }
                 }
             }
         }
-        return Tensor(shape: [regions.shape[0], channels, rows, columns], results).converted(to: image.elementType)
+        return results
     }
 
     /// Which elements along an axis each bin of a region touches.

@@ -107,6 +107,8 @@ struct NetworkWithGradients {
                 fixed.insert(step.node.inputs[1])
             case "SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss": fixed.formUnion(step.node.inputs.dropFirst(2))
             case "BatchNormalization": fixed.formUnion(step.node.inputs.dropFirst(3))
+            // Regions have no gradient.
+            case "MaxRoiPool", "RoiAlign": fixed.formUnion(step.node.inputs.dropFirst())
             default: break
             }
         }

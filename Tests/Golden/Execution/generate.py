@@ -66,7 +66,8 @@ class Case:
             operands.append(self.constant(self.values((outputs,), scale=0.5)))
         return self.op("Conv", *operands, out=out, group=groups, kernel_shape=list(kernel), **attributes)
 
-    def finish(self, *outputs):
+    def finish(self, *outputs, by_reference=False):
+        """By the reference evaluator of the onnx package where ONNX Runtime lacks the operator."""
         feeds = self.feeds
         inputs = [
             helper.make_tensor_value_info(
@@ -92,8 +93,12 @@ class Case:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
-        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        results = session.run(list(outputs), feeds)
+        if by_reference:
+            results = [r.astype(np.float32) for r in ReferenceEvaluator(model).run(list(outputs), feeds)]
+        else:
+            session = onnxruntime.InferenceSession(
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+            results = session.run(list(outputs), feeds)
         assert all(np.isfinite(r).all() for r in results), f"{self.name}: not finite"
         assert all(r.dtype == np.float32 for r in results), f"{self.name}: not float"
         try:
@@ -985,6 +990,76 @@ def attentions():
             c.finish("output")
 
 
+def sampled_images():
+    """Images that are sampled or pooled without a primitive."""
+    for mode in ("nearest", "linear", "cubic"):
+        for padding in ("zeros", "border", "reflection"):
+            c = Case(f"grid_sample_{mode}_{padding}", opset=20)
+            c.op("GridSample", c.input("input", (2, 3, 4, 5)), c.input("grid", (2, 2, 3, 2), low=-1.6, high=1.6), out="output",
+                 mode=mode, padding_mode=padding, align_corners=int(padding == "border"))
+            c.finish("output")
+    c = Case("grid_sample_3d", opset=20)
+    c.op("GridSample", c.input("input", (2, 2, 3, 4, 2)), c.input("grid", (2, 2, 1, 3, 3), low=-1.4, high=1.4), out="output")
+    c.finish("output")
+    c = Case("affine_grid_sample", opset=20)
+    x = c.input("input", (2, 3, 4, 5))
+    grid = c.op("AffineGrid", c.input("theta", (2, 2, 3), scale=0.5), c.constant(np.array([2, 3, 3, 2])))
+    c.op("GridSample", x, grid, out="output")
+    c.symbolic.update(input=False, theta=False)
+    c.finish("output")
+    for mode in ("avg", "max"):
+        c = Case(f"roi_align_{mode}", opset=16)
+        rois = np.array([[0.25, 1, 5.5, 6.25], [-2, -1.5, 4, 3], [3, 2.5, 9, 9]], np.float32)
+        c.op("RoiAlign", c.input("input", (2, 3, 6, 7), batch=False), c.constant(rois), c.constant(np.array([0, 1, 1])), out="output",
+             mode=mode, output_height=2, output_width=3, sampling_ratio=2, spatial_scale=0.75)
+        c.finish("output")
+    c = Case("deform_conv", opset=19)
+    c.op("DeformConv", c.input("input", (2, 4, 5, 4)), c.weight(6, 2, 3, 2), c.input("offset", (2, 24, 5, 3)),
+         c.constant(c.values((6,))), c.input("mask", (2, 12, 5, 3), low=0.125, high=1), out="output", group=2, offset_group=2,
+         pads=[1, 0, 1, 0])
+    c.finish("output", by_reference=True)
+    c = Case("max_roi_pool", opset=16)
+    rois = np.array([[0, 0, 1, 5, 4], [1, 2, 2, 6, 6], [1, -2, 1, 3, 9]], np.float32)
+    c.op("MaxRoiPool", c.input("input", (2, 3, 6, 7), batch=False), c.constant(rois), out="output", pooled_shape=[2, 3])
+    c.finish("output")
+    c = Case("col2im", opset=18)
+    c.op("Col2Im", c.input("input", (2, 12, 12)), c.constant(np.array([4, 5])), c.constant(np.array([2, 2])), out="output")
+    c.finish("output")
+    c = Case("determinants")
+    c.op("Det", c.input("input", (2, 2, 3, 3)), out="output")
+    c.finish("output")
+    for name, parts, opset, options in (("", 2, 17, {}), ("_one_sided", 1, 17, dict(onesided=1)), ("_inverse", 2, 17, dict(inverse=1)),
+                                        ("_longer", 1, 17, {})):
+        c = Case(f"dft{name}", opset=opset)
+        operands = [c.constant(np.int64(9))] if name == "_longer" else []
+        c.op("DFT", c.input("input", (2, 6, 2, parts)), *operands, out="output", axis=1, **options)
+        c.finish("output")
+    for length in (6, 7):
+        c = Case(f"dft_one_sided_inverse_{length}", opset=20)
+        c.op("DFT", c.input("input", (2, 4, 2)), c.constant(np.int64(length)), c.constant(np.int64(1)), out="output", inverse=1,
+             onesided=1)
+        c.finish("output", by_reference=True)
+    c = Case("stft")
+    c.op("STFT", c.input("input", (2, 14, 1)), c.constant(np.int64(3)), c.weight(6), out="output")
+    c.finish("output")
+    c = Case("stft_without_window")
+    c.op("STFT", c.input("input", (2, 14, 1)), c.constant(np.int64(4)), "", c.constant(np.int64(5)), out="output", onesided=0)
+    c.finish("output")
+    for p, options in ((1, dict(pads=[1, 0, 0, 1])), (2, dict(strides=[2, 1])), (3, {})):
+        c = Case(f"lp_pool_{p}", opset=18)
+        c.op("LpPool", c.input("input", (2, 3, 5, 4)), kernel_shape=[3, 2], p=p, out="output", **options)
+        c.finish("output")
+    c = Case("global_lp_pool")
+    c.op("GlobalLpPool", c.input("input", (2, 3, 5, 4)), p=3, out="output")
+    c.finish("output")
+    c = Case("max_pool_and_unpool")
+    y, places = c.op("MaxPool", c.input("input", (2, 3, 6, 4), batch=False), outs=["pooled", "places"], kernel_shape=[2, 2],
+                     strides=[2, 2])
+    y = c.op("Mul", y, c.constant(c.values((3, 1, 1))))
+    c.op("MaxUnpool", y, places, kernel_shape=[2, 2], strides=[2, 2], out="output")
+    c.finish("output", "pooled")
+
+
 def contributed():
     """Operators of com.microsoft, and others that ONNX Runtime writes, as functions of others."""
     def one(name, kind, operands, opset=17, domain="com.microsoft", **attributes):
@@ -1017,7 +1092,7 @@ def main():
         old.unlink()
     for part in (convolutions, fused_convolutions, pooling, products, normalizations, unary, binary, softmaxes,
                  data_movement, reductions, transposed_convolutions, definitions, recurrences, row_normalizations, resampling,
-                 derivatives, attentions, contributed):
+                 derivatives, attentions, sampled_images, contributed):
         part()
     files = [p for n in written for p in (FOLDER / f"{n}.onnx", FOLDER / f"{n}.npz")]
     print(f"{len(written)} cases, {sum(p.stat().st_size for p in files)} bytes")
