@@ -6,12 +6,24 @@ import Tensors
 extension ColumnsToImage: EvaluatedOperator {
     package func evaluate(inputs: [OperatorInput?], types: [ValueType]) throws -> [Tensor]? {
         let (data, shape) = (inputs.constants[0], types[0].shape)
+        let places = try places(inputs: inputs)
+        let elements = data.converted(to: .float64).elements(as: Double.self)
+        var sums = [Double](repeating: 0, count: shape.count)
+        let plane = shape.dimensions.dropFirst(2).reduce(1, *)
+        for channel in 0..<shape[0] * shape[1] {
+            for (index, place) in places.enumerated() {
+                if let place { sums[channel * plane + place] += elements[channel * places.count + index] }
+            }
+        }
+        return [Tensor(shape: shape, sums).converted(to: types[0].elementType)]
+    }
+
+    /// Where in the image each element of each block is, in the order of the input's last two axes; nil in the padding.
+    package func places(inputs: [OperatorInput?]) throws -> [Int?] {
         let (image, window) = try layout(inputs: inputs)
         let block = window.kernel ?? []
         let counts = Shape(window.outputExtents(input: image, kernel: block))
         let begin = window.resolvedPadding(input: image, kernel: block).begin
-        // Where in the image each element of each block is, in the order of the input's last two axes; nil in the
-        // padding.
         let strides = Shape(image).strides
         var places: [Int?] = []
         places.reserveCapacity(block.reduce(1, *) * counts.count)
@@ -26,15 +38,7 @@ extension ColumnsToImage: EvaluatedOperator {
                 places.append(place)
             }
         }
-        let elements = data.converted(to: .float64).elements(as: Double.self)
-        var sums = [Double](repeating: 0, count: shape.count)
-        let plane = image.reduce(1, *)
-        for channel in 0..<shape[0] * shape[1] {
-            for (index, place) in places.enumerated() {
-                if let place { sums[channel * plane + place] += elements[channel * places.count + index] }
-            }
-        }
-        return [Tensor(shape: shape, sums).converted(to: types[0].elementType)]
+        return places
     }
 }
 

@@ -16,7 +16,7 @@ extension RegionPooling: EvaluatedOperator {
             }
             pooled = pooling.aligned(image, regions, entries: entries)
         } else {
-            pooled = pooling.maxima(image, regions)
+            pooled = pooling.maxima(image, regions).map { image.picking($0, shape: types[0].shape) }
         }
         guard let pooled else {
             throw GraphError(

@@ -42,14 +42,18 @@ extension AffineGrid: DifferentiableDefinition {
 extension RegionPooling: DifferentiableDefinition {
     /// Of the image alone: regions have no gradient.
     package func inputGradients(_ derivative: Derivative) throws -> [Int: Tensor] {
-        guard isAligned, let image = derivative.value(0), let regions = derivative.value(1),
-            let entries = try node.constantInts(derivative.inputs, 2), let gradient = derivative.gradients[0],
-            let found = pooling.imageGradient(image, regions, entries: entries, gradient: gradient)
-        else {
-            throw GraphError(
-                .invalidInput, at: node, expected: "RoiAlign, whose gradient is known", found: node.opType)
+        guard let image = derivative.value(0), let regions = derivative.value(1), let gradient = derivative.gradients[0]
+        else { return [:] }
+        guard isAligned else {
+            var result = [Double](repeating: 0, count: image.count)
+            for (place, slope) in zip(pooling.maxima(image, regions) ?? [], derivative.gradient()) where place >= 0 {
+                result[place] += slope
+            }
+            return [0: derivative.result(result, of: 0)]
         }
-        return [0: derivative.result(found, of: 0)]
+        let entries = try node.constantInts(derivative.inputs, 2) ?? []
+        return pooling.imageGradient(image, regions, entries: entries, gradient: gradient)
+            .map { [0: derivative.result($0, of: 0)] } ?? [:]
     }
 }
 
@@ -61,5 +65,30 @@ extension DeformableConvolution: DifferentiableDefinition {
         let parts = [found.input, found.weight, found.offsets, found.bias, found.mask]
         return Dictionary(
             uniqueKeysWithValues: derivative.needed.map { ($0, derivative.result(parts[$0], of: $0)) })
+    }
+}
+
+extension ColumnsToImage: DifferentiableDefinition {
+    package func inputGradients(_ derivative: Derivative) throws -> [Int: Tensor] {
+        let (places, slopes) = (try places(inputs: derivative.inputs), derivative.gradient())
+        let plane = derivative.types[0].shape.dimensions.dropFirst(2).reduce(1, *)
+        let channels = derivative.types[0].shape.dimensions.prefix(2).reduce(1, *)
+        let result = (0..<channels).flatMap { channel in
+            places.map { place in place.map { slopes[channel * plane + $0] } ?? 0 }
+        }
+        return [0: derivative.result(result, of: 0)]
+    }
+}
+
+extension Determinant: DifferentiableDefinition {
+    /// Of an element: its cofactor.
+    package func inputGradients(_ derivative: Derivative) -> [Int: Tensor] {
+        guard let size = derivative.inputs[0]?.type.shape.dimensions.last else { return [:] }
+        let elements = derivative.elements(0)
+        let result = derivative.gradient().enumerated().flatMap { index, slope in
+            let matrix = elements[index * size * size..<(index + 1) * size * size]
+            return (0..<size * size).map { slope * cofactor(matrix, size: size, row: $0 / size, column: $0 % size) }
+        }
+        return [0: derivative.result(result, of: 0)]
     }
 }

@@ -23,3 +23,10 @@ package func determinant(_ matrix: ArraySlice<Double>, size: Int) -> Double {
     }
     return product
 }
+
+/// How the determinant of a square matrix changes with one of its elements.
+package func cofactor(_ matrix: ArraySlice<Double>, size: Int, row: Int, column: Int) -> Double {
+    let rest = matrix.enumerated().filter { $0.offset / size != row && $0.offset % size != column }.map(\.element)
+    let minor = determinant(rest[...], size: size - 1)
+    return (row + column) % 2 == 0 ? minor : -minor
+}

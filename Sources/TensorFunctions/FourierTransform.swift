@@ -135,3 +135,40 @@ extension [(Double, Double)] {
         for index in 1..<Swift.max((count + 1) / 2, 1) { self[count - index] = (self[index].0, -self[index].1) }
     }
 }
+
+extension FourierTransform {
+    /// The gradient of what `transform` has transformed, from that of its result: the transform the other way.
+    /// - Parameters:
+    ///   - gradient: of the result's shape, in double precision.
+    ///   - shape: of what was transformed.
+    package static func gradient(_ gradient: [Double], axis: Int, _ form: Form, from result: Shape, to shape: Shape)
+        -> [Double]
+    {
+        let transform = FourierTransform(length: form.length, isInverse: !form.isInverse)
+        // One of both ways divides by the length, the one that is wanted here only if the transform did.
+        let scale = form.isInverse ? 1 / Double(form.length) : Double(form.length)
+        let (parts, length) = (shape[shape.rank - 1], form.length)
+        let numbers = { (shape: Shape) in AxisRows(Shape(Array(shape.dimensions.dropLast())), axis: axis) }
+        let (rows, targets) = (numbers(shape), numbers(result))
+        var results = [Double](repeating: 0, count: shape.count)
+        for row in 0..<rows.count {
+            var signal = [(Double, Double)](repeating: (0, 0), count: length)
+            for index in 0..<targets.extent {
+                let place = targets.place(row: row, index) * form.output.parts
+                signal[index] = (gradient[place], form.output.parts > 1 ? gradient[place + 1] : 0)
+            }
+            let output = transform.transformed(signal)
+            let isHalf = form.isInverse && form.isOneSided
+            for index in 0..<min(rows.extent, isHalf ? length / 2 + 1 : length) {
+                // Of a half, all but the first and the middle stand for their mirror images too.
+                let isSingle = !isHalf || index == 0 || 2 * index == length
+                let place = rows.place(row: row, index) * parts
+                results[place] = output[index].0 * scale * (isSingle ? 1 : 2)
+                if parts > 1 {
+                    results[place + 1] = isHalf && isSingle ? 0 : output[index].1 * scale * (isSingle ? 1 : 2)
+                }
+            }
+        }
+        return results
+    }
+}

@@ -158,15 +158,15 @@ package struct RegionBins: Sendable, Equatable {
 
     // MARK: Of whole elements
 
-    /// The greatest of the elements that each bin touches; zero where a bin is outside.
+    /// The greatest of the elements that each bin touches, as its number in the image; -1 where a bin is outside.
     /// - Parameters:
     ///   - image: [batch, channels, height, width].
     ///   - regions: [regions, 5] of batch entry, left, top, right, bottom, of the image's type.
     /// - Returns: [regions, channels, rows, columns]; nil where a region is of no image.
-    package func maxima(_ image: Tensor, _ regions: Tensor) -> Tensor? {
+    package func maxima(_ image: Tensor, _ regions: Tensor) -> [Int]? {
         let (channels, height, width) = (image.shape[1], image.shape[2], image.shape[3])
         let (elements, sides) = (image.floats, regions.floats)
-        var results: [Float] = []
+        var results: [Int] = []
         results.reserveCapacity(regions.shape[0] * channels * rows * columns)
         for region in 0..<regions.shape[0] {
             let own = Array(sides[5 * region..<5 * region + 5])
@@ -181,16 +181,19 @@ package struct RegionBins: Sendable, Equatable {
                 let base = (Int(own[0]) * channels + channel) * height * width
                 for ys in down {
                     for xs in across {
-                        var largest = ys.isEmpty || xs.isEmpty ? 0 : -Float.greatestFiniteMagnitude
+                        var best = -1
                         for y in ys {
-                            for x in xs { largest = max(largest, elements[base + y * width + x]) }
+                            for x in xs {
+                                let place = base + y * width + x
+                                if best < 0 || elements[place] > elements[best] { best = place }
+                            }
                         }
-                        results.append(largest)
+                        results.append(best)
                     }
                 }
             }
         }
-        return Tensor(shape: [regions.shape[0], channels, rows, columns], results).converted(to: image.elementType)
+        return results
     }
 
     /// Which elements along an axis each bin of a region touches.

@@ -108,7 +108,7 @@ struct NetworkWithGradients {
             case "SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss": fixed.formUnion(step.node.inputs.dropFirst(2))
             case "BatchNormalization": fixed.formUnion(step.node.inputs.dropFirst(3))
             // Regions have no gradient.
-            case "RoiAlign": fixed.formUnion(step.node.inputs.dropFirst())
+            case "MaxRoiPool", "RoiAlign": fixed.formUnion(step.node.inputs.dropFirst())
             default: break
             }
         }

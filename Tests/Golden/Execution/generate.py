@@ -1018,6 +1018,33 @@ def sampled_images():
          c.constant(c.values((6,))), c.input("mask", (2, 12, 5, 3), low=0.125, high=1), out="output", group=2, offset_group=2,
          pads=[1, 0, 1, 0])
     c.finish("output", by_reference=True)
+    c = Case("max_roi_pool", opset=16)
+    rois = np.array([[0, 0, 1, 5, 4], [1, 2, 2, 6, 6], [1, -2, 1, 3, 9]], np.float32)
+    c.op("MaxRoiPool", c.input("input", (2, 3, 6, 7), batch=False), c.constant(rois), out="output", pooled_shape=[2, 3])
+    c.finish("output")
+    c = Case("col2im", opset=18)
+    c.op("Col2Im", c.input("input", (2, 12, 12)), c.constant(np.array([4, 5])), c.constant(np.array([2, 2])), out="output")
+    c.finish("output")
+    c = Case("determinants")
+    c.op("Det", c.input("input", (2, 2, 3, 3)), out="output")
+    c.finish("output")
+    for name, parts, opset, options in (("", 2, 17, {}), ("_one_sided", 1, 17, dict(onesided=1)), ("_inverse", 2, 17, dict(inverse=1)),
+                                        ("_longer", 1, 17, {})):
+        c = Case(f"dft{name}", opset=opset)
+        operands = [c.constant(np.int64(9))] if name == "_longer" else []
+        c.op("DFT", c.input("input", (2, 6, 2, parts)), *operands, out="output", axis=1, **options)
+        c.finish("output")
+    for length in (6, 7):
+        c = Case(f"dft_one_sided_inverse_{length}", opset=20)
+        c.op("DFT", c.input("input", (2, 4, 2)), c.constant(np.int64(length)), c.constant(np.int64(1)), out="output", inverse=1,
+             onesided=1)
+        c.finish("output", by_reference=True)
+    c = Case("stft")
+    c.op("STFT", c.input("input", (2, 14, 1)), c.constant(np.int64(3)), c.weight(6), out="output")
+    c.finish("output")
+    c = Case("stft_without_window")
+    c.op("STFT", c.input("input", (2, 14, 1)), c.constant(np.int64(4)), "", c.constant(np.int64(5)), out="output", onesided=0)
+    c.finish("output")
     for p, options in ((1, dict(pads=[1, 0, 0, 1])), (2, dict(strides=[2, 1])), (3, {})):
         c = Case(f"lp_pool_{p}", opset=18)
         c.op("LpPool", c.input("input", (2, 3, 5, 4)), kernel_shape=[3, 2], p=p, out="output", **options)
