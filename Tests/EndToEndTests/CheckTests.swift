@@ -31,14 +31,16 @@ import Testing
     @Test func allThatIsWrongIsToldAtOnce() throws {
         let job = try SpoiledJob()
         try job.write(
-            SmallModel.linear(followedBy: [("RoiAlign", ["scores"], "a", [:]), ("NonZero", ["a"], "output", [:])]))
+            SmallModel.linear(followedBy: [
+                ("Bernoulli", ["scores"], "a", [:]), ("Multinomial", ["a"], "output", [:]),
+            ]))
         try job.writeJob(evaluation: "none-*.npz")
         try check(
             job, code: 42,
             naming: [
-                "node \"node_a\" (RoiAlign)", "node \"node_output\" (NonZero)", "40 samples found",
+                "node \"node_a\" (Bernoulli)", "node \"node_output\" (Multinomial)", "40 samples found",
                 "The job cannot run:",
-                "unsupported operators: NonZero, RoiAlign", "none-*.npz: no file matches",
+                "unsupported operators: Bernoulli, Multinomial", "none-*.npz: no file matches",
             ])
     }
 
