@@ -11,10 +11,15 @@ package final class ModelLane {
     /// By shapes. Three have always been kept, whatever they take: one for whole tiles, and some for last tiles that are smaller.
     private var plans = BoundedCache<[String: Shape], Plan>(least: 3, most: 64, byteLimit: 256 << 20)
 
-    /// - Parameter taps: values of the graph that `run` hands out.
-    package init(_ model: SharedModel, taps: Set<String>) {
+    private let continues: Bool
+
+    /// - Parameters:
+    ///   - taps: values of the graph that `run` hands out.
+    ///   - continues: whether what the values of samples decide is computed too, behind what shapes decide.
+    package init(_ model: SharedModel, taps: Set<String>, continues: Bool = true) {
         self.model = model
         self.taps = taps
+        self.continues = continues
     }
 
     /// - Parameters:
@@ -75,7 +80,8 @@ package final class ModelLane {
         if let known = plans.value(shapes) { return known }
         // Before the next is made, so that there are never more arenas.
         plans.makeRoom()
-        let graph = try model.specialized(shapes)
+        var graph = try model.specialized(shapes)
+        if !continues { graph.remainder = nil }
         let plan = try Plan(graph, weights: model.weights, taps: taps)
         model.settle(graph, shapes)
         plans.insert(shapes, plan, byteCount: plan.arenaByteCount)
