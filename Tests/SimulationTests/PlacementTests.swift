@@ -26,6 +26,29 @@ import Testing
         return (graph, placement)
     }
 
+    /// A sequence has no grid: no node could round it.
+    @Test func sequencesAreNotQuantized() throws {
+        func info(_ name: String) -> ValueInfo { ValueInfo(name: name, elementType: .float32, dimensions: nil) }
+        let nodes = [
+            Node(name: "abs", opType: "Abs", inputs: ["x"], outputs: ["a"]),
+            Node(name: "pair", opType: "SequenceConstruct", inputs: ["a", "x"], outputs: ["pair"]),
+            Node(name: "more", opType: "SequenceInsert", inputs: ["pair", "a"], outputs: ["more"]),
+            Node(
+                name: "all", opType: "ConcatFromSequence", inputs: ["more"], outputs: ["all"],
+                attributes: ["axis": .int(0)]),
+            Node(name: "neg", opType: "Neg", inputs: ["a"], outputs: ["y"]),
+        ]
+        let graph = Graph(
+            name: "sequences", inputs: [info("x")], outputs: [info("y"), info("all")], nodes: nodes, constants: [:],
+            opsetVersion: 17)
+        let config = try #require(SimulationConfig.named("default_per_channel"))
+        let placement = try QuantizerPlacement(
+            graph: graph, config: config, activationBitwidth: 8, parameterBitwidth: 8, activationScheme: .tf,
+            parameterScheme: .tf)
+        let quantized = Set(placement.activations.filter(\.enabled).map(\.tensor))
+        #expect(quantized.isSuperset(of: ["x", "a", "y"]) && quantized.isDisjoint(with: ["pair", "more", "all"]))
+    }
+
     @Test func enabledQuantizersAreTheReferences() throws {
         let golden = try GoldenPlacement.load()
         for item in golden.cases {

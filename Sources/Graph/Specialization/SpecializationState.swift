@@ -115,10 +115,7 @@ struct Specialization {
         var parts = Composition(of: node, names: names.fresh)
         parts.finish(try composed.compose(&parts, inputs: inputs, types: types))
         names.fresh = parts.names
-        for (name, tensor) in parts.constants {
-            constants[name] = tensor
-            self.types[name] = ValueType(tensor.elementType, tensor.shape)
-        }
+        define(parts.constants)
         for part in parts.nodes {
             let meaning = try KnownOperators.make(node: part, opsetVersion: Composition.opsetVersion)
             try add(part, meaning, operands(of: part))
@@ -142,12 +139,17 @@ struct Specialization {
                 .unsupportedOperators, at: node, expected: "at most \(Self.maximumExpandedNodes) nodes in all turns",
                 found: "more")
         }
-        for (name, constant) in expansion.constants {
+        define(expansion.constants)
+        sequences.merge(expansion.sequences) { $1 }
+        return expansion.nodes
+    }
+
+    /// Adds constants that stand in the place of an operator's.
+    private mutating func define(_ added: [String: Tensor]) {
+        for (name, constant) in added {
             constants[name] = constant
             types[name] = ValueType(constant.elementType, constant.shape)
         }
-        sequences.merge(expansion.sequences) { $1 }
-        return expansion.nodes
     }
 
     /// The nodes of an If whose condition is a constant; nil for all other nodes.
@@ -158,10 +160,7 @@ struct Specialization {
             guard let branch = meaning as? Branch else { return nil }
             var scope = ExpansionScope(prefix: node.name, names: names)
             let expansion = try branch.expansion([.tensor(operand(node.inputs[0], of: node))], in: &scope)
-            for (name, constant) in expansion.constants {
-                constants[name] = constant
-                types[name] = ValueType(constant.elementType, constant.shape)
-            }
+            define(expansion.constants)
             return expansion.nodes
         }
     }

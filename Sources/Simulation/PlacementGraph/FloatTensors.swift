@@ -23,6 +23,10 @@ struct FloatTensors {
             "Not", "And", "Or", "Xor", "IsNaN", "IsInf", "QuantizeLinear", "DynamicQuantizeLinear", "ConvInteger",
             "MatMulInteger", "Multinomial", "NonMaxSuppression":
             break
+        case "If", "Loop", "ConcatFromSequence", "SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceErase",
+            "SequenceInsert", "SequenceLength", "SequenceMap", "SplitToSequence":
+            // A sequence has no grid, and which type comes of one, or of a graph within, is not looked for.
+            break
         case "Cast", "BitCast", "ConstantOfShape":
             if Self.attributeSaysFloat(node) { names.formUnion(node.outputs) }
         case "Bernoulli", "EyeLike", "RandomNormalLike", "RandomUniformLike":
