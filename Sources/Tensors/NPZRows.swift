@@ -1,4 +1,5 @@
 import Foundation
+import Support
 
 /// Reads the arrays of an `.npz` file in lockstep along axis 0, a row at a time, so that memory is bounded by one row
 /// and one buffer per array however long the arrays are. Used by one thread at a time.
@@ -100,9 +101,9 @@ public final class NPZRowAccess {
 
     /// Opens the file, reads the headers and inflates what is deflated, comparing checksums. Those of stored members are
     /// not compared: that would read all their rows.
-    /// - Parameter temporaryFolder: where inflated members go.
+    /// - Parameter temporaryFolder: where inflated members go; without one, where temporary files lie that are large.
     /// - Throws: `TensorFileError`, as `NPZRowReader` does, and `.cannotWrite` for temporary files.
-    public init(_ url: URL, temporaryFolder: URL = FileManager.default.temporaryDirectory) throws {
+    public init(_ url: URL, temporaryFolder: URL? = nil) throws {
         // Checks the arrays against each other.
         let reader = try NPZRowReader(url)
         arrays = reader.arrays
@@ -114,7 +115,7 @@ public final class NPZRowAccess {
             let header = try NPZ.header(of: reader, file: url.path, name: name)
             let start = member.byteCount - header.byteCount
             if member.isStored { return .stored(reader, start: start) }
-            return .inflated(try InflatedMember(reader, byteCount: header.byteCount, in: temporaryFolder))
+            return .inflated(try UnnamedFile.inflated(reader, byteCount: header.byteCount, in: temporaryFolder))
         }
     }
 
@@ -128,8 +129,8 @@ public final class NPZRowAccess {
                 case .stored(let reader, let start):
                     try reader.seek(to: start + index * byteCount)
                     try reader.read(into: target)
-                case .inflated(let member):
-                    try member.read(at: index * byteCount, into: target)
+                case .inflated(let elements):
+                    elements.copyBytes(to: target, from: index * byteCount..<(index + 1) * byteCount)
                 }
             }
             return Tensor(shape: array.rowShape, elementType: array.elementType, storage: storage)
@@ -140,62 +141,30 @@ public final class NPZRowAccess {
 private enum RowSource {
     /// The elements begin at byte `start` of the member.
     case stored(ZIPMemberReader, start: Int)
-    case inflated(InflatedMember)
+    case inflated(Data)
 }
 
-/// The elements of a member in a temporary file. Owns the descriptor.
-private final class InflatedMember {
+extension UnnamedFile {
     private static let chunkBytes = 1 << 20
 
-    private let descriptor: Int32
-
+    /// The elements of a deflated member, mapped.
     /// - Parameter reader: stands behind the header.
-    init(_ reader: ZIPMemberReader, byteCount: Int, in folder: URL) throws {
-        var template = Array(folder.appendingPathComponent("quantsim-XXXXXX").path.utf8CString)
-        descriptor = template.withUnsafeMutableBufferPointer { $0.baseAddress.map { mkstemp($0) } ?? -1 }
-        guard descriptor >= 0 else {
-            throw TensorFileError(.cannotWrite, file: folder.path, found: String(cString: strerror(errno)))
-        }
-        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-        _ = template.withUnsafeBufferPointer { $0.baseAddress.map { unlink($0) } }
-        var chunk = [UInt8](repeating: 0, count: min(Self.chunkBytes, max(byteCount, 1)))
-        var done = 0
-        while done < byteCount {
-            let count = min(chunk.count, byteCount - done)
-            try chunk.withUnsafeMutableBytes { bytes in
-                let part = UnsafeMutableRawBufferPointer(rebasing: bytes[0..<count])
-                try reader.read(into: part)
-                try write(UnsafeRawBufferPointer(part), folder: folder)
+    /// - Throws: `TensorFileError`, `.cannotWrite` where the folder takes no such file.
+    fileprivate static func inflated(_ reader: ZIPMemberReader, byteCount: Int, in folder: URL?) throws -> Data {
+        do {
+            let file = try UnnamedFile(in: folder?.path ?? usualFolder)
+            var chunk = [UInt8](repeating: 0, count: min(chunkBytes, max(byteCount, 1)))
+            while file.count < byteCount {
+                try chunk.withUnsafeMutableBytes { bytes in
+                    let part = UnsafeMutableRawBufferPointer(rebasing: bytes[..<min(chunkBytes, byteCount - file.count)])
+                    try reader.read(into: part)
+                    try file.append(UnsafeRawBufferPointer(part))
+                }
             }
-            done += count
-        }
-        try reader.finish()
-    }
-
-    deinit { if descriptor >= 0 { close(descriptor) } }
-
-    func read(at offset: Int, into target: UnsafeMutableRawBufferPointer) throws {
-        var done = 0
-        while done < target.count {
-            let rest = target.baseAddress.map { $0 + done }
-            let count = pread(descriptor, rest, target.count - done, off_t(offset + done))
-            guard count > 0 else {
-                if count < 0 && errno == EINTR { continue }
-                throw TensorFileError(.cannotOpen, found: count == 0 ? "" : String(cString: strerror(errno)))
-            }
-            done += count
-        }
-    }
-
-    private func write(_ bytes: UnsafeRawBufferPointer, folder: URL) throws {
-        var rest = bytes
-        while !rest.isEmpty {
-            let count = Foundation.write(descriptor, rest.baseAddress, rest.count)
-            guard count > 0 else {
-                if count < 0 && errno == EINTR { continue }
-                throw TensorFileError(.cannotWrite, file: folder.path, found: String(cString: strerror(errno)))
-            }
-            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+            try reader.finish()
+            return try file.mapped()
+        } catch let error as FileError {
+            throw TensorFileError(.cannotWrite, file: error.path, found: error.reason)
         }
     }
 }

@@ -77,7 +77,7 @@ private struct SampleWalk {
             inputs.append(
                 SampleInput(
                     value: OperatorInput(name: name, type: type, constant: constant), position: position,
-                    isFixed: isFixed))
+                    isFixed: isFixed, another: other.constants[name]))
         }
         let named = step.node.outputs.filter { !$0.isEmpty }
         let outputs = named.compactMap { graph.types[$0] }
@@ -106,7 +106,7 @@ private struct SampleWalk {
 
 extension Tensor {
     /// Its parts along an axis, each with so many indices.
-    fileprivate func blocks(along axis: Int, of extent: Int) -> [Tensor] {
+    func blocks(along axis: Int, of extent: Int) -> [Tensor] {
         var part = shape.dimensions
         part[axis] = extent
         let strides = shape.strides

@@ -9,11 +9,32 @@ package struct SampleInput {
     package var position: SamplePosition?
     /// Of a constant: whether it is the same for any number of samples.
     package var isFixed: Bool
+    /// Of a constant: the one for another number of samples.
+    package var another: Tensor?
 
     package var shape: Shape { value.type.shape }
 
-    package init(value: OperatorInput, position: SamplePosition?, isFixed: Bool) {
-        (self.value, self.position, self.isFixed) = (value, position, isFixed)
+    package init(value: OperatorInput, position: SamplePosition?, isFixed: Bool, another: Tensor? = nil) {
+        (self.value, self.position, self.isFixed, self.another) = (value, position, isFixed, another)
+    }
+
+    /// The axis along which a constant names, for each sample, the same of that sample's own places.
+    /// - Parameter extent: places of one sample.
+    fileprivate func axisOfPlaces(extent: Int) -> Int? {
+        guard let constant = value.constant, let another, constant.elementType == .int64, another.elementType == .int64,
+            constant.shape.rank == another.shape.rank, extent > 0
+        else { return nil }
+        let differing = constant.shape.dimensions.indices.filter { constant.shape[$0] != another.shape[$0] }
+        guard let axis = differing.first, differing.count == 1 else { return nil }
+        let places = [constant, another].map { table in
+            table.blocks(along: axis, of: 1).enumerated().map { sample, part in
+                part.elements(as: Int64.self).map { $0 - Int64(sample * extent) }
+            }
+        }
+        guard let own = places[0].first, own.allSatisfy({ (0..<Int64(extent)).contains($0) }),
+            places.allSatisfy({ $0.allSatisfy { $0 == own } })
+        else { return nil }
+        return axis
     }
 }
 
@@ -242,13 +263,21 @@ extension Pad: SampleWiseOperator {
 }
 
 extension Gather: SampleWiseOperator {
-    /// The entries must be the same for any number of samples, or the data, as the table of an embedding.
+    /// Judged here: places may differ with the number of samples as long as each sample's are its own.
+    package var extentInputs: Range<Int> { 1..<2 }
+
+    /// The entries must be the same for any number of samples, or the data, as the table of an embedding; or, where a Reshape has
+    /// merged the samples with other axes, the same of every sample, as a strided view's are.
     package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
         guard inputs.count == 2, let data = inputs[0], let picked = inputs[1] else { return nil }
         let axis = resolvedAxis(rank: data.shape.rank)
         if data.position == nil, let position = picked.position { return position.moved(to: axis + position.axis) }
         guard let position = inputs.ofFirst else { return nil }
-        guard position.axis != axis else { return nil }
+        if position.axis == axis {
+            guard position.outer == 1, let place = picked.axisOfPlaces(extent: position.inner) else { return nil }
+            return SamplePosition(axis: axis + place)
+        }
+        guard picked.value.constant == nil || picked.isFixed else { return nil }
         return position.axis < axis ? position : position.moved(to: position.axis - 1 + picked.shape.rank)
     }
 }

@@ -288,3 +288,25 @@ def _(m):
 def _(m):
     ids = m.op("Cast", m.op("Abs", m.op("Mul", "x", np.array(2, np.float32))), to=TensorProto.INT64)
     m.op("Gather", f(5, 16), ids, axis=1, out="y")
+
+
+def places(m, step, within, backwards=False):
+    """Of x as one row: `within` of each sample, so many elements from one sample to the next; x has 6 of each."""
+    count = m.op("Gather", m.op("Shape", "x"), np.array(0, np.int64), axis=0)
+    numbers = m.op("Range", np.array(0, np.int64), count, np.array(1, np.int64))
+    if backwards:
+        numbers = m.op("Sub", m.op("Sub", count, np.array(1, np.int64)), numbers)
+    starts = m.op("Unsqueeze", m.op("Mul", numbers, np.array(step, np.int64)), i(1))
+    return m.op("Gather", m.op("Reshape", "x", i(-1)), m.op("Add", starts, within[None]), axis=0, out="y")
+
+
+@build("strided_view", [6])
+def _(m): places(m, 6, i(5, 0, 0, 2))
+
+
+@build("strided_view_of_others", [6])
+def _(m): places(m, 6, i(5, 0, 0, 2), backwards=True)
+
+
+@build("strided_view_across", [6])
+def _(m): places(m, 3, i(0, 1, 2, 3, 4, 5))
