@@ -7,11 +7,11 @@ model_qdq.onnx in ONNX Runtime against `quantsim infer --encodings`.
 The samples of NAME.onnx are arrays by the names of its inputs, the first axis samples, in NAME.npz beside it, or in STEM.cal.npz
 where STEM is the name up to its first dot. One line for each model:
 
-    NAME  fp32 2.1e-07  qdq 61.2 dB as written 61.2 dB
+    NAME  fp32 2.1e-07  quantized 24.0 dB  qdq 61.2 dB  as written 61.2 dB
 
-The first figure is the largest difference of any output in units of its largest magnitude; the others are the signal to noise
-ratio of the worst float output, with all graph optimizations of the runtime and with none. Outputs of integers and booleans
-count as noise where they differ. onnx.checker checks the exported model in full. A model below --least dB is traced: every
+The first figure is the largest difference of any output in units of its largest magnitude; the others are signal to noise ratios
+of the worst output: of infer's quantized against FP32, and of the runtime's against infer's, with all graph optimizations and
+with none. Outputs of integers and booleans count as noise where they differ. onnx.checker checks the exported model in full. A model below --least dB is traced: every
 quantized value is computed by the runtime from infer's own values before it, so that no node answers for another's error, and
 the nodes that explain the least are named, with the share of elements that lie a step aside. Exit code 1 when a step fails, a
 model is beyond --bound, or one below --least has no node that explains it.
@@ -161,9 +161,9 @@ def judge(arguments, path, scratch):
     arrays, batch = fed(model, sample_arrays(path))
     first = {n: a[:batch] for n, a in arrays.items()}
     everything = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    theirs = runtime(path, everything, first)
+    plain = runtime(path, everything, first)
     ours = infer(arguments, path, first, scratch)
-    fp32 = max(difference(ours.get(n), a) for n, a in theirs.items())
+    fp32 = max(difference(ours.get(n), a) for n, a in plain.items())
     print(f"{path.stem}  fp32 {fp32:.1e}", end="", flush=True)
 
     np.savez(scratch / "samples.npz", **arrays)
@@ -179,11 +179,12 @@ def judge(arguments, path, scratch):
     qdq = folder / "model_qdq.onnx"
     onnx.checker.check_model(str(qdq), full_check=True)
     ours = infer(arguments, folder / "model.onnx", first, scratch, folder / "model.encodings")
+    quantized = min(ratio(ours.get(n), a) for n, a in plain.items())
     ratios = []
     for level in compare_qdq.LEVELS.values():
         theirs = runtime(qdq, level, first)
         ratios.append(min(ratio(ours.get(n), a) for n, a in theirs.items()))
-    print(f"  qdq {ratios[0]:.1f} dB  as written {ratios[1]:.1f} dB", flush=True)
+    print(f"  quantized {quantized:.1f} dB  qdq {ratios[0]:.1f} dB  as written {ratios[1]:.1f} dB", flush=True)
     explained = True
     if ratios[0] < arguments.least:
         found = sorted(trace(arguments, folder, first, scratch), key=lambda f: f[0])

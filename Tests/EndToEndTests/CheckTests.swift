@@ -32,13 +32,16 @@ import Testing
         let job = try SpoiledJob()
         try job.write(
             SmallModel.linear(followedBy: [
-                ("Bernoulli", ["scores"], "a", [:]), ("Multinomial", ["a"], "output", [:]),
+                ("Bernoulli", ["scores"], "a", [:]), ("BitwiseNot", ["scores"], "b", [:]),
+                ("Sum", ["a", "b"], "c", [:]), ("Multinomial", ["c"], "output", [:]),
             ]))
         try job.writeJob(evaluation: "none-*.npz")
         try check(
             job, code: 42,
             naming: [
-                "node \"node_a\" (Bernoulli)", "node \"node_output\" (Multinomial)", "40 samples found",
+                "not supported: node \"node_a\" (Bernoulli) of float32 [1, 10]: quantsim operators lists",
+                "not supported: node \"node_b\" (BitwiseNot) of float32 [1, 10]: expected integers, found float32",
+                "not supported: node \"node_output\" (Multinomial) of unknown: quantsim", "40 samples found",
                 "The job cannot run:",
                 "unsupported operators: Bernoulli, Multinomial", "none-*.npz: no file matches",
             ])

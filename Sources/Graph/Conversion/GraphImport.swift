@@ -11,10 +11,13 @@ extension Graph {
     /// inputs, calls of the model's functions are their nodes, an Identity of a constant is that constant under another name, nodes are put into topological order and their names made unique.
     /// - Throws: `GraphError`, all unsupported op types at once in `found` of one `unsupportedOperators`; `ONNXError`
     ///   for tensors that cannot be read.
-    public init(importing file: ONNXFile) throws {
+    public init(importing file: ONNXFile) throws { try self.init(importing: file, keepsUnknownOperators: false) }
+
+    /// - Parameter keepsUnknownOperators: whether nodes stay that nobody can compute, and attributes that are not legal.
+    init(importing file: ONNXFile, keepsUnknownOperators: Bool) throws {
         let proto = try file.inlinedGraph()
         let opset = try Self.opsetVersion(of: file.model)
-        try Self.checkSupport(proto)
+        if !keepsUnknownOperators { try Self.checkSupport(proto) }
         var constants: [String: Tensor] = [:]
         for initializer in proto.initializer {
             guard constants.updateValue(try file.tensor(initializer), forKey: initializer.name) == nil else {
@@ -38,9 +41,14 @@ extension Graph {
         }
         self.init(
             name: proto.name, inputs: try proto.input.filter { constants[$0.name] == nil }.map(ValueInfo.init),
-            outputs: try proto.output.map(ValueInfo.init), nodes: nodes, constants: constants, opsetVersion: opset)
+            outputs: try proto.output.map { output in
+                do { return try ValueInfo(output) } catch where keepsUnknownOperators {
+                    // Of strings or sequences, which nodes make that are to be listed.
+                    return ValueInfo(name: output.name, elementType: .float32, dimensions: nil)
+                }
+            }, nodes: nodes, constants: constants, opsetVersion: opset)
         try sortTopologically()
-        try validate()
+        try keepsUnknownOperators ? validateNames() : validate()
     }
 
     private static func opsetVersion(of model: ONNXModelProto) throws -> Int {

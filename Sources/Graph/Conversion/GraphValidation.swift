@@ -17,7 +17,8 @@ extension Graph {
         }
     }
 
-    private func validateNames() throws {
+    /// Checks that names are made before they are used, once each.
+    func validateNames() throws {
         var defined = Set(constants.keys)
         for input in inputs where !defined.insert(input.name).inserted {
             throw GraphError(.duplicateValue, tensor: input.name)

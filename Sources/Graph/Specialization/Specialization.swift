@@ -66,7 +66,7 @@ extension Graph {
     }
 
     /// Checks the shapes against what the inputs declare: fixed extents, and one extent for each symbol.
-    private func inputTypes(_ shapes: [String: Shape]) throws -> [String: ValueType] {
+    func inputTypes(_ shapes: [String: Shape]) throws -> [String: ValueType] {
         if let unknown = shapes.keys.filter({ !isInput($0) }).min() {
             throw GraphError(
                 .inputShapeMismatch, tensor: unknown, expected: inputs.map(\.name).joined(separator: ", "),

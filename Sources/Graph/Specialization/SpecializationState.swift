@@ -11,14 +11,19 @@ struct Specialization {
     /// More nodes that others stand for are refused, for the same reason.
     private static let maximumExpandedNodes = 1_000_000
 
+    /// What is wrong with a node whatever the extents are.
+    private static let refusals: Set<GraphError.Code> = [
+        .unsupportedOperators, .unsupportedElementType, .invalidAttribute,
+    ]
+
     private let graph: Graph
     private(set) var constants: [String: Tensor]
     private var types: [String: ValueType]
     private var steps: [SpecializedGraph.Step] = []
     /// The values of each sequence, in order.
     private var sequences: [String: [String]] = [:]
-    /// Why each node was left out that is not computed with inputs of these types.
-    private var refused: [GraphError] = []
+    /// Nodes that were left out because they are not computed, at least with inputs of these types.
+    private(set) var refused: [RefusedNode] = []
     /// What postponed nodes ask for.
     private var unknown: [GraphError] = []
     /// Nodes that ask for a value which the samples give, and those that need what these make, in order.
@@ -54,9 +59,9 @@ struct Specialization {
         // What a node stands for comes in its place: a loop may be as deep as it has turns.
         var pending = Array(nodes.reversed())
         while let node = pending.popLast() { pending += try addOrLeave(node).reversed() }
-        let left = refused.isEmpty && !postpones ? unknown : refused
+        let left = refused.isEmpty && !postpones ? unknown : refused.map(\.error)
         guard var error = left.first else { return }
-        if left.count > 1 {
+        if left.count > 1, left.allSatisfy({ $0.code == error.code }) {
             error.found = Set(left.compactMap(\.opType)).sorted().joined(separator: ", ")
         }
         throw error
@@ -69,8 +74,10 @@ struct Specialization {
         } catch let error as GraphError where error.code == .unknownParameter {
             if let value = error.tensor, !late.contains(value) { unknown.append(error) }
             postpone(node)
-        } catch let error as GraphError where error.code == .unsupportedOperators {
-            refused.append(error)
+        } catch let error as GraphError where Self.refusals.contains(error.code) {
+            refused.append(
+                RefusedNode(
+                    name: node.name, opType: node.qualifiedType, inputs: node.inputs.map { types[$0] }, error: error))
         } catch  where !refused.isEmpty {
             // What else is wrong may come of the nodes that were left out.
         }

@@ -5,7 +5,6 @@ import Graph
 import JobFile
 import Nodes
 import ONNX
-import Operators
 import Passes
 import Support
 import Tensors
@@ -54,6 +53,7 @@ package struct JobCheck {
                 check.sections.append(Section(title: "memory and time", lines: estimate.lines))
             }
         }
+        if !problems.isEmpty { listRefusedNodes(of: model, job, calibration) }
         sections.append(Section(title: "defaults that apply", lines: try Self.defaults(of: job)))
     }
 
@@ -63,15 +63,26 @@ package struct JobCheck {
 
     // MARK: The model
 
+    /// Adds all nodes that are not computed to what is said of the model, if it can be read.
+    private mutating func listRefusedNodes(of model: URL, _ job: JobFile, _ source: DatasetSource?) {
+        guard let title = sections.firstIndex(where: { $0.title == "model" }), let file = try? ONNXFile.read(model),
+            let nodes = try? Graph.refusedNodes(
+                of: file,
+                inputShapes: { graph in
+                    let inputs = source.flatMap { try? job.inputs(of: graph, from: $0) }
+                    return inputs?.shapes(samples: graph.fixedBatch ?? 1)
+                })
+        else { return }
+        sections[title].lines += nodes.map(\.line)
+    }
+
     /// - Returns: the model, where a job can use it.
     private mutating func inspectModel(_ url: URL) -> ImportedModel? {
         var usable: ImportedModel?
         attempt { check in
             let file = try ONNXFile.read(url)
             let nodes = file.model.graph.node
-            var lines = ["\(url.path), \(nodes.count) nodes"]
-            lines += file.unsupportedNodes.map { "not supported: node \"\($0.name)\" (\($0.type))" }
-            check.sections.append(Section(title: "model", lines: lines))
+            check.sections.append(Section(title: "model", lines: ["\(url.path), \(nodes.count) nodes"]))
             let imported = try attributingErrors(to: url.path) { try ImportedModel(file) }
             let graph = imported.graph
             for input in graph.inputs {
@@ -153,14 +164,16 @@ package struct JobCheck {
     }
 }
 
-extension ONNXFile {
-    /// All nodes that cannot be imported, by name or place, with their op types.
-    fileprivate var unsupportedNodes: [(name: String, type: String)] {
-        ((try? inlinedGraph()) ?? model.graph).node.enumerated().compactMap { index, proto in
-            let node = Node(name: proto.name, opType: proto.opType, domain: proto.domain, inputs: [], outputs: [])
-            guard !KnownOperators.supports(node) else { return nil }
-            let type = proto.domain.isEmpty ? proto.opType : "\(proto.domain).\(proto.opType)"
-            return (proto.name.isEmpty ? "number \(index)" : proto.name, type)
-        }
+extension RefusedNode {
+    /// For people: the node with its inputs, and what would be computed.
+    fileprivate var line: String {
+        let types = inputs.map { $0.map { "\($0.elementType.rawValue) \($0.shape)" } ?? "unknown" }
+        let reason =
+            switch (error.expected, error.found) {
+            case (let expected?, let found?): "expected \(expected), found \(found)"
+            case (let expected?, nil): "expected \(expected)"
+            default: "quantsim operators lists what is computed"
+            }
+        return "not supported: node \"\(name)\" (\(opType)) of \(types.joined(separator: ", ")): \(reason)"
     }
 }
