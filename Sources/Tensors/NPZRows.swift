@@ -156,7 +156,8 @@ extension UnnamedFile {
             var chunk = [UInt8](repeating: 0, count: min(chunkBytes, max(byteCount, 1)))
             while file.count < byteCount {
                 try chunk.withUnsafeMutableBytes { bytes in
-                    let part = UnsafeMutableRawBufferPointer(rebasing: bytes[..<min(chunkBytes, byteCount - file.count)])
+                    let part = UnsafeMutableRawBufferPointer(
+                        rebasing: bytes[..<min(chunkBytes, byteCount - file.count)])
                     try reader.read(into: part)
                     try file.append(UnsafeRawBufferPointer(part))
                 }

@@ -42,7 +42,7 @@ extension Graph {
         self.init(
             name: proto.name, inputs: try proto.input.filter { constants[$0.name] == nil }.map(ValueInfo.init),
             outputs: try proto.output.map { output in
-                do { return try ValueInfo(output) } catch where keepsUnknownOperators {
+                do { return try ValueInfo(output) } catch  where keepsUnknownOperators {
                     // Of strings or sequences, which nodes make that are to be listed.
                     return ValueInfo(name: output.name, elementType: .float32, dimensions: nil)
                 }

@@ -24,12 +24,7 @@ struct Specialization {
     private var sequences: [String: [String]] = [:]
     /// Nodes that were left out because they are not computed, at least with inputs of these types.
     private(set) var refused: [RefusedNode] = []
-    /// What postponed nodes ask for.
-    private var unknown: [GraphError] = []
-    /// Nodes that ask for a value which the samples give, and those that need what these make, in order.
-    private var postponed: [Node] = []
-    /// What they make.
-    private var late: Set<String> = []
+    private var postponed = PostponedNodes()
     private var expandedNodes = 0
     private lazy var names = ExpansionNames(FreshNames(graph))
     /// Whether each useful node is a step: else some nodes and constants may be of no use any more.
@@ -59,7 +54,7 @@ struct Specialization {
         // What a node stands for comes in its place: a loop may be as deep as it has turns.
         var pending = Array(nodes.reversed())
         while let node = pending.popLast() { pending += try addOrLeave(node).reversed() }
-        let left = refused.isEmpty && !postpones ? unknown : refused.map(\.error)
+        let left = refused.isEmpty && !postpones ? postponed.unknown : refused.map(\.error)
         guard var error = left.first else { return }
         if left.count > 1, left.allSatisfy({ $0.code == error.code }) {
             error.found = Set(left.compactMap(\.opType)).sorted().joined(separator: ", ")
@@ -72,8 +67,7 @@ struct Specialization {
         do {
             return try add(node)
         } catch let error as GraphError where error.code == .unknownParameter {
-            if let value = error.tensor, !late.contains(value) { unknown.append(error) }
-            postpone(node)
+            postponed.append(node, asking: error)
         } catch let error as GraphError where Self.refusals.contains(error.code) {
             refused.append(
                 RefusedNode(
@@ -84,12 +78,6 @@ struct Specialization {
         return []
     }
 
-    private mutating func postpone(_ node: Node) {
-        postponed.append(node)
-        late.formUnion(node.outputs)
-        late.remove("")
-    }
-
     private mutating func add(_ node: Node) throws -> [Node] {
         try naming(node) {
             let meaning = try KnownOperators.make(node: node, opsetVersion: opsetVersion)
@@ -97,8 +85,8 @@ struct Specialization {
             if node.opType == "Identity", let values = sequences[node.inputs[0]] {
                 sequences[node.outputs[0]] = values
                 hasOnlySteps = false
-            } else if node.inputs.contains(where: late.contains) {
-                postpone(node)
+            } else if node.inputs.contains(where: postponed.makes) {
+                postponed.append(node)
             } else {
                 try add(node, meaning, operands(of: node))
             }
@@ -135,7 +123,7 @@ struct Specialization {
         let inputs = try node.inputs.map { name -> ExpandedInput? in
             if name.isEmpty { return nil }
             if let values = sequences[name] { return .sequence(values) }
-            if late.contains(name) { return .later(name) }
+            if postponed.makes(name) { return .later(name) }
             return .tensor(try operand(name, of: node))
         }
         var scope = ExpansionScope(prefix: node.name, names: names)
@@ -274,8 +262,10 @@ struct Specialization {
                 found: "a sequence")
         }
         let inputs = graph.inputs.map(\.name)
-        let remainder = postponed.isEmpty ? nil : try remainder()
-        var outputs = graph.outputs.map(\.name).filter { !late.contains($0) }
+        let remainder =
+            postponed.isEmpty
+            ? nil : try postponed.remainder(of: graph, sequences: sequences, constants: constants, types: types)
+        var outputs = graph.outputs.map(\.name).filter { !postponed.makes($0) }
         outputs += (remainder?.graph.inputs ?? []).map(\.name).filter { !outputs.contains($0) }
         guard !hasOnlySteps || remainder != nil else {
             return SpecializedGraph(inputs: inputs, outputs: outputs, steps: steps, constants: constants, types: types)
@@ -292,37 +282,5 @@ struct Specialization {
             constants: constants.filter { needed.contains($0.key) },
             types: types.filter { needed.contains($0.key) || inputs.contains($0.key) || made.contains($0.key) },
             remainder: remainder)
-    }
-
-    /// The postponed nodes as a graph, whose inputs are what the steps give to it.
-    private func remainder() throws -> SpecializedGraph.Remainder {
-        var nodes: [Node] = []
-        var listed: Set<String> = []
-        for name in postponed.flatMap(\.uses) where sequences[name] != nil && listed.insert(name).inserted {
-            let values = sequences[name] ?? []
-            nodes.append(
-                Node(
-                    name: "sequence \(name)", opType: values.isEmpty ? "SequenceEmpty" : "SequenceConstruct",
-                    inputs: values, outputs: [name]))
-        }
-        nodes += postponed
-        var rest = Graph(
-            name: graph.name, inputs: [], outputs: graph.outputs.filter { late.contains($0.name) }, nodes: nodes,
-            constants: [:], opsetVersion: opsetVersion)
-        var known = late.union(listed)
-        for name in nodes.flatMap(\.uses) where known.insert(name).inserted {
-            if let constant = constants[name] {
-                rest.constants[name] = constant
-            } else if let type = types[name] {
-                rest.inputs.append(
-                    ValueInfo(
-                        name: name, elementType: type.elementType, dimensions: type.shape.dimensions.map { .fixed($0) })
-                )
-            }
-        }
-        let asked = Set(unknown.compactMap(\.tensor))
-        let parameters = rest.inputs.map(\.name).filter(asked.contains)
-        if parameters.isEmpty, let error = unknown.first { throw error }
-        return .init(graph: rest, parameters: parameters)
     }
 }
