@@ -1,5 +1,6 @@
 import Graph
 import Quantization
+import Support
 import Tensors
 
 /// Encodings of parameters, which are known without samples.
@@ -37,7 +38,7 @@ public enum ParameterEncodings {
 
     private static func compute(
         _ elements: UnsafeBufferPointer<Float>, shape: Shape, settings: QuantizerSettings, channelAxis: Int?,
-        blocks: Blocks?, _ encoding: (TensorStatistics) -> Encoding?
+        blocks: Blocks?, _ encoding: @Sendable (TensorStatistics) -> Encoding?
     ) -> TensorEncodings? {
         guard settings.dataType == .int else { return .float16 }
         var grids = [Int](repeating: 1, count: shape.rank)
@@ -47,7 +48,7 @@ public enum ParameterEncodings {
             grids[axis] = shape[axis] / blocks.size
         }
         let statistics = GridRuns(shape: shape, grids: grids).statistics(of: elements)
-        let computed = statistics.compactMap(encoding)
+        let computed = statistics.concurrentMap(encoding).compactMap(\.self)
         guard computed.count == statistics.count, !computed.isEmpty else { return nil }
         return TensorEncodings(
             encodings: computed, axis: channelAxis, blocks: blocks, blockGrids: blocks.map { _ in grids })
