@@ -154,7 +154,7 @@ extension JobFile {
     /// - Throws: `JobError(.unsupported)` at the first such key of the file, listing all of them.
     func checkSupported() throws {
         var features: [(key: String, name: String)] = []
-        for (index, stage) in postTraining.enumerated() where stage != .foldBatchNorms {
+        for (index, stage) in postTraining.enumerated() where stage == .biasCorrection {
             features.append(("post_training[\(index)]", "post_training: \(stage.rawValue)"))
         }
         features.sort { (lines[$0.key] ?? 0, $0.key) < (lines[$1.key] ?? 0, $1.key) }

@@ -46,6 +46,7 @@ struct Pipeline {
         }
 
         let uncalibrated = QuantizedModel(preparation, on: runner.coordinator)
+        if let stage = try EqualizationStage(runner: runner).run(uncalibrated) { outcome.stages.append(stage) }
         let calibrated = try CalibrationStage(runner: runner).run(uncalibrated, over: sources.calibration)
         if let stage = calibrated.stage { outcome.stages.append(stage) }
         var model = calibrated.model

@@ -18,11 +18,21 @@ public enum BatchNormFolding {
     ///   folding would change of them is not folded.
     /// - Returns: the new graph and the names of the batch normalizations that are gone, in order of the graph.
     public static func fold(_ graph: Graph, keeping kept: Set<String> = []) -> (graph: Graph, folded: [String]) {
-        guard graph.nodes.contains(where: { $0.opType == "BatchNormalization" }) else { return (graph, []) }
+        let outcome = foldTellingFolds(graph, keeping: kept)
+        return (outcome.graph, outcome.folded)
+    }
+
+    /// As `fold`.
+    /// - Returns: also what is known of the layers that took a normalization behind them.
+    public static func foldTellingFolds(
+        _ graph: Graph, keeping kept: Set<String> = []
+    ) -> (graph: Graph, folded: [String], folds: [Fold]) {
+        guard graph.nodes.contains(where: { $0.opType == "BatchNormalization" }) else { return (graph, [], []) }
         var folding = Folding(graph, keeping: kept)
         for index in graph.nodes.indices { folding.foldBackward(layer: index) }
         for index in graph.nodes.indices { folding.foldForward(layer: index) }
-        return folding.result(absorbing: true)
+        let (folded, names) = folding.result(absorbing: true)
+        return (folded, names, folding.folds)
     }
 
     /// A normalization that was taken into the layer before it.
@@ -37,6 +47,10 @@ public enum BatchNormFolding {
         public let folded: String
         /// What the weights of each output channel were multiplied by: [output channels].
         public let scale: [Double]
+        /// Mean of the normalization's output: beta, [output channels].
+        public let mean: [Double]
+        /// Standard deviation of the normalization's output: |gamma|, [output channels].
+        public let deviation: [Double]
     }
 
     /// Folds batch normalizations into the layers before them, as `fold` does, and leaves all others as they are.
@@ -118,7 +132,8 @@ private struct Folding {
         folds.append(
             BatchNormFolding.Fold(
                 weight: folded.inputs[1], bias: folded.inputs[2],
-                output: gone.outputs[0], folded: folded.outputs[0], scale: norm.scale))
+                output: gone.outputs[0], folded: folded.outputs[0], scale: norm.scale,
+                mean: norm.mean, deviation: norm.deviation))
     }
 
     mutating func foldForward(layer index: Int) {

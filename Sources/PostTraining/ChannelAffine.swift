@@ -9,6 +9,10 @@ struct ChannelAffine {
     let scale: [Double]
     /// beta - mean * scale
     let offset: [Double]
+    /// Beta: the mean of the output, where the statistics are those of the input.
+    let mean: [Double]
+    /// |gamma|: the standard deviation of the output.
+    let deviation: [Double]
 
     var channels: Int { scale.count }
 
@@ -28,6 +32,8 @@ struct ChannelAffine {
         }
         self.scale = scale
         self.offset = offset
+        mean = parameters[1].map { Double($0) }
+        deviation = parameters[0].map { Double($0.magnitude) }
     }
 }
 

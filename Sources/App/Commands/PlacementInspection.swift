@@ -15,17 +15,20 @@ extension Inspection {
     ///   where rules contradict each other, or `unknownTensor` for a tensor that has no quantizer.
     public static func describePlacement(_ options: PlacementInspectionOptions) throws -> String {
         let placement: QuantizerPlacement
+        var equalization: [String] = []
         switch options.rules {
         case .config(let config): placement = try self.placement(of: options.model, under: config)
         case .job(let path):
             let job = try JobFile.read(path)
             let (graph, own) = try attributingErrors(to: options.model.path) {
-                let (whole, own) = try job.wholeGraph(ImportedModel(ONNXFile.read(options.model)))
-                return (try job.withoutLoss(whole), own)
+                let whole = try job.wholeGraph(ImportedModel(ONNXFile.read(options.model)))
+                equalization = whole.equalization?.outcome.lines ?? []
+                return (try job.withoutLoss(whole.graph), whole.encodings)
             }
             placement = try job.placement(on: graph, own: own).placement
         }
-        return try options.tensor.map { try describe($0, in: placement) } ?? describe(placement)
+        if let tensor = options.tensor { return try describe(tensor, in: placement) }
+        return equalization.map { "\($0)\n" }.joined() + (equalization.isEmpty ? "" : "\n") + describe(placement)
     }
 
     private static func placement(

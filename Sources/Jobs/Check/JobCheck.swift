@@ -47,6 +47,10 @@ package struct JobCheck {
                 if !samples.notes.isEmpty {
                     check.sections.append(Section(title: "samples into the model", lines: samples.notes))
                 }
+                if let equalization = preparation.equalization {
+                    check.sections.append(
+                        Section(title: "cross-layer equalization", lines: equalization.outcome.lines))
+                }
                 check.sections.append(Section(title: "quantizers", lines: Self.quantizers(preparation)))
                 let estimate = try CostEstimate(
                     job, preparation, calibration: calibration, training: training, evaluation: evaluation)

@@ -20,14 +20,32 @@ package struct ImportedModel: Sendable {
     }
 }
 
+/// The graph of a model as a job wants it, with the nodes of its loss.
+package struct WholeGraph: Sendable {
+    package var graph: Graph
+    /// What the model came with as QuantizeLinear and DequantizeLinear nodes.
+    package let encodings: [String: TensorEncodings]
+    /// What equalization did, and the graph before it; nil where the job wants none.
+    package let equalization: (outcome: CrossLayerEqualization.Outcome, before: Graph)?
+}
+
 extension JobFile {
-    /// The graph of a model as the job wants it, with the nodes of its loss; and the encodings that it came with as
-    /// QuantizeLinear and DequantizeLinear nodes. Batch norms beside what these are of stay as they are.
-    package func wholeGraph(_ model: ImportedModel) throws -> (graph: Graph, encodings: [String: TensorEncodings]) {
+    /// The graph of a model after what the job does to it without samples: batch norms are folded first, then layers are equalized.
+    /// What has encodings in the model stays as it is.
+    package func wholeGraph(_ model: ImportedModel) throws -> WholeGraph {
         try model.graph.checkConstants()
+        let kept = Set(model.encodings.keys)
+        var graph = model.graph
+        var folds: [BatchNormFolding.Fold] = []
         // Constants come first: batch norms fold into weights that some exporters compute from other constants.
-        guard postTraining.contains(.foldBatchNorms) else { return (model.graph, model.encodings) }
-        return (BatchNormFolding.fold(model.graph, keeping: Set(model.encodings.keys)).graph, model.encodings)
+        if postTraining.contains(.foldBatchNorms) {
+            (graph, _, folds) = BatchNormFolding.foldTellingFolds(graph, keeping: kept)
+        }
+        guard postTraining.contains(.crossLayerEqualization) else {
+            return WholeGraph(graph: graph, encodings: model.encodings, equalization: nil)
+        }
+        let outcome = CrossLayerEqualization.equalize(graph, folds: folds, keeping: kept)
+        return WholeGraph(graph: outcome.graph, encodings: model.encodings, equalization: (outcome, graph))
     }
 
     /// The graph without the output that is a training's loss, and without what only this output needs: what is quantized,

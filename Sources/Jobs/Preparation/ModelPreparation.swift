@@ -7,12 +7,13 @@ import Nodes
 import ONNX
 import Operators
 import Passes
+import PostTraining
 import Quantization
 import Simulation
 import Support
 import Tensors
 
-/// A job's model made ready for calibration: imported, batch norms folded, quantizers placed, parameters encoded. All of it
+/// A job's model made ready for calibration: imported, batch norms folded, layers equalized, quantizers placed, parameters encoded. All of it
 /// depends on the job file, the model and the first samples alone.
 struct ModelPreparation: Sendable {
     /// The file as the user gave it; what is exported keeps its metadata.
@@ -34,6 +35,15 @@ struct ModelPreparation: Sendable {
     private(set) var parameterEncodings: [String: TensorEncodings]
     /// Of the job's training, if it trains.
     let loss: TrainingLoss?
+    /// What equalization did; nil where the job wants none.
+    let equalization: Equalization?
+
+    /// What equalization did to a model.
+    struct Equalization: Sendable {
+        let outcome: CrossLayerEqualization.Outcome
+        /// What workers compute for the model before it.
+        let artifact: PackedModel
+    }
 
     /// - Parameters:
     ///   - source: where calibration samples come from; they tell the extents that the model leaves open.
@@ -46,11 +56,15 @@ struct ModelPreparation: Sendable {
         let imported = try imported ?? attributingErrors(to: url.path) { try ImportedModel(ONNXFile.read(url)) }
         let file = imported.file
         original = file
-        (graph, computed, artifact, inputs, tile, placement, encodingsTaken, parameterEncodings, loss) =
+        (
+            graph, computed, artifact, inputs, tile, placement, encodingsTaken, parameterEncodings, loss,
+            equalization
+        ) =
             try attributingErrors(
                 to: url.path
             ) {
-                let (whole, own) = try job.wholeGraph(imported)
+                let prepared = try job.wholeGraph(imported)
+                let (whole, own) = (prepared.graph, prepared.encodings)
                 let graph = try job.withoutLoss(whole)
                 try job.checkBatchNorms(of: graph)
                 let inputs = try job.inputs(of: graph, from: source)
@@ -66,7 +80,11 @@ struct ModelPreparation: Sendable {
                 return (
                     graph, computed, try computed.exported(over: file).packed(), inputs, tile, placement, taken,
                     ParameterEncodings.compute(graph: graph, placement: placement),
-                    try training.map { try TrainingLoss(job, whole, over: file, evaluated: graph, inputs, source: $0) }
+                    try training.map { try TrainingLoss(job, whole, over: file, evaluated: graph, inputs, source: $0) },
+                    try prepared.equalization.map { outcome, before in
+                        let before = try job.withoutLoss(before).forTiles(inputs, batch: job.dataset.batch)
+                        return Equalization(outcome: outcome, artifact: try before.exported(over: file).packed())
+                    }
                 )
             }
         guard let first = graph.outputs.first else {

@@ -12,15 +12,16 @@ struct QuantizedModel {
     let activations: [String: TensorEncodings]
     /// Holds `preparation.artifact`.
     let artifact: ArtifactID
-    /// Of the model which the job began with.
+    /// Of the model which the job began with, before equalization.
     let probe: PassSpecification.Probe
 
     /// The model which a job begins with.
     init(_ preparation: ModelPreparation, on coordinator: Coordinator) {
         let artifact = coordinator.addModel(preparation.artifact)
+        let given = preparation.equalization.map { coordinator.addModel($0.artifact) } ?? artifact
         self.init(
             preparation, [:], artifact,
-            probe: PassSpecification.Probe(model: artifact.bytes, inputs: preparation.inputs, tile: preparation.tile))
+            probe: PassSpecification.Probe(model: given.bytes, inputs: preparation.inputs, tile: preparation.tile))
     }
 
     private init(
@@ -58,12 +59,22 @@ struct QuantizedModel {
             probe: probe)
     }
 
-    func fp32Evaluation(_ job: JobFile) -> Evaluation { Evaluation(pass(job, parameters: [:]), activations: [:]) }
+    /// Of the model which the job began with.
+    func fp32Evaluation(_ job: JobFile) -> Evaluation {
+        var given = pass(job, parameters: [:])
+        given.model = probe.model
+        return Evaluation(given, activations: [:])
+    }
 
     func quantizedEvaluation(_ job: JobFile) -> Evaluation {
         Evaluation(
             pass(job, parameters: preparation.constantEncodings(activations)),
             activations: preparation.valueEncodings(activations))
+    }
+
+    /// The equalized model before anything is rounded, beside the model which the job began with.
+    func equalizationAgreement(_ job: JobFile) -> Agreement {
+        Agreement(Evaluation(pass(job, parameters: [:]), activations: [:]), with: probe.model)
     }
 
     /// Beside the model which the job began with.
