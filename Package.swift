@@ -132,7 +132,7 @@ let package = Package(
             "ExecutionTests", ["Execution", "Graph", "Nodes", "ONNX", "Operators", "Primitives", "Support", "Tensors"]),
         tests("QuantizationTests", ["CKernels", "Quantization", "Support", "Tensors"]),
         tests("SimulationTests", ["Graph", "Nodes", "Operators", "Quantization", "Simulation", "Tensors"]),
-        tests("PostTrainingTests", ["Graph", "Nodes", "ONNX", "Operators", "PostTraining", "Tensors"]),
+        tests("PostTrainingTests", ["Execution", "Graph", "Nodes", "ONNX", "Operators", "PostTraining", "Tensors"]),
         tests("DatasetsTests", ["Datasets", "Tensors"]),
         tests("TrainingTests", ["CKernels", "Quantization", "Support", "Tensors", "Training"]),
         tests("MessagingTests", ["Messaging", "Support", "Tensors"]),

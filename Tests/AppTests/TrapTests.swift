@@ -32,6 +32,13 @@ import Testing
         #expect(names.isEmpty == !(name.hasPrefix("transposed") || name == "shared_weight_through_identity"))
     }
 
+    @Test(arguments: SmallNetwork.names) func equalizedOutputsAgree(_ name: String) throws {
+        let network = try SmallNetwork(named: name)
+        let equalized = CrossLayerEqualization.equalize(BatchNormFolding.fold(try network.graph()).graph)
+        guard equalized.keepsFunction else { return }
+        #expect(try signalToNoise(network.expected, network.outputs(of: equalized.graph)) > 100)
+    }
+
     /// Decibels of networks that rounding moves further: across a jump, or through five normalizations.
     private static let leastRatios = ["function_thresholdedrelu": 15.0, "picking": 12, "normalizations": 18]
 

@@ -29,17 +29,9 @@ import Testing
         #expect(job.postTraining == [.foldBatchNorms])
     }
 
-    @Test(
-        .enabled(if: areThere, "there is no ../shared/models"),
-        arguments: [
-            ("resnet20_unequalized.yml", "post_training: cross_layer_equalization")
-        ])
-    func jobsThatThisVersionRefuses(_ name: String, _ features: String) throws {
-        let path = path(name)
-        let error = #expect(throws: JobError.self) { try JobFile.read(path) }
-        #expect(error?.code == .unsupported)
-        #expect(error?.found == features)
-        // Read in full all the same.
-        _ = try JobFile(decoding: String(contentsOfFile: path, encoding: .utf8), file: path)
+    @Test(.enabled(if: areThere, "there is no ../shared/models")) func jobThatEqualizes() throws {
+        let job = try JobFile.read(path("resnet20_unequalized.yml"))
+        #expect(job.model == "resnet20_unequalized.onnx")
+        #expect(job.postTraining == [.foldBatchNorms, .crossLayerEqualization])
     }
 }

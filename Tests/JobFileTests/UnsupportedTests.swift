@@ -11,8 +11,8 @@ import Testing
             "post_training: bias_correction"
         ),
         (
-            "post_training: [cross_layer_equalization, bias_correction]", "post_training[0]", 4,
-            "post_training: cross_layer_equalization, post_training: bias_correction"
+            "post_training: [fold_batch_norms, cross_layer_equalization, bias_correction]", "post_training[2]", 4,
+            "post_training: bias_correction"
         ),
     ]
 
