@@ -36,6 +36,29 @@ enum SmallModel {
             ])
     }
 
+    /// Two convolutions whose channels in between have weights of very different ranges: input [batch, 1, 28, 28], output
+    /// [batch, 10].
+    /// - Parameter clips: whether the values in between are limited to 0...6.
+    static func unequalized(clips: Bool = false) -> ONNXModelProto {
+        let first = random([8, 1, 3, 3], key: 3).elements(as: Float.self)
+        let second = random([10, 8, 3, 3], key: 4).elements(as: Float.self)
+        let factors: [Float] = [0.001, 0.01, 0.05, 0.5, 1, 10, 100, 500]
+        return model(
+            input: [1, 28, 28],
+            constants: [
+                ("first", Tensor(shape: [8, 1, 3, 3], first.enumerated().map { $1 * factors[$0 / 9] })),
+                ("bias", Tensor(shape: [8], factors.map { $0 * 0.1 })),
+                ("second", Tensor(shape: [10, 8, 3, 3], second.enumerated().map { $1 / factors[$0 / 9 % 8] })),
+                ("low", Tensor(shape: [], [Float(0)])), ("high", Tensor(shape: [], [Float(6)])),
+            ],
+            [
+                ("Conv", ["input", "first", "bias"], "maps", [:]),
+                clips ? ("Clip", ["maps", "low", "high"], "positive", [:]) : ("Relu", ["maps"], "positive", [:]),
+                ("Conv", ["positive", "second"], "scores", [:]), ("GlobalAveragePool", ["scores"], "means", [:]),
+                ("Flatten", ["means"], "output", [:]),
+            ])
+    }
+
     private static func model(
         input: [Int], batch: Int? = nil, constants: [(name: String, tensor: Tensor)], _ steps: [Step]
     ) -> ONNXModelProto {
