@@ -14,8 +14,13 @@ struct ChannelScales {
     /// How often all sets were gone over.
     private(set) var rounds = 0
 
+    /// Channels that keep their scale, by set: the weights of their outputs are as good as zero beside the bias, which would be
+    /// made as large as the weights are made. (The reference scales them; a bias above 0 then widens the range of the layer's
+    /// value by as much.)
+    private(set) var constantChannels: [Set<Int>] = []
+
     private let sets: [EqualizationSet]
-    private let units: [Unit]
+    private var units: [Unit] = []
     /// Those of layers that are in a set, by layer.
     private var kernels: [Int: KernelMagnitudes] = [:]
     /// The set that a layer is the first of.
@@ -33,8 +38,8 @@ struct ChannelScales {
     /// Some sets lie on rings of layers, or in chains so long that a change takes many rounds to get through.
     private static let maximumRounds = 100
     private static let tolerance = 1e-4
-    /// A channel whose weights are as good as zero would get a bias beyond all bounds.
-    private static let bounds = 0x1p-40...0x1p40
+    /// A bias so many times the largest weight of its channel is all that the channel is.
+    private static let largestBias = 1024.0
 
     init(_ search: EqualizationSearch) {
         sets = search.sets
@@ -49,8 +54,12 @@ struct ChannelScales {
         for set in sets where kernels[set.first] == nil {
             kernels[set.first] = KernelMagnitudes(search.layers[set.first].linear, block: 1)
         }
+        constantChannels = sets.map { set in
+            guard let bias = search.layers[set.first].linear.bias else { return [] }
+            let ranges = (kernels[set.first] ?? KernelMagnitudes()).outputRanges((nil, nil))
+            return Set(bias.indices.filter { Double(bias[$0].magnitude) > Self.largestBias * ranges[$0] })
+        }
         var taken: Set<Int> = []
-        var units: [Unit] = []
         for (place, set) in sets.enumerated() where !taken.contains(place) {
             if set.consumers.count == 1, let middle = set.consumers.first?.layer,
                 search.layers[middle].linear.isDepthwise, let next = following[middle], !taken.contains(next)
@@ -61,7 +70,6 @@ struct ChannelScales {
                 units.append(.pair(place))
             }
         }
-        self.units = units
     }
 
     /// Goes over all sets until nothing changes.
@@ -76,16 +84,14 @@ struct ChannelScales {
     /// inputs.
     func ranges(of place: Int) -> (outputs: [Double], inputs: [Double]) {
         let set = sets[place]
-        let outputs = scaled(kernels[set.first]).outputRanges(factors(set.first))
+        let outputs = (kernels[set.first] ?? KernelMagnitudes()).outputRanges(factors(set.first))
         var inputs = [Double](repeating: 0, count: outputs.count)
         for consumer in set.consumers {
-            let own = scaled(kernels[consumer.layer]).inputRanges(factors(consumer.layer))
+            let own = (kernels[consumer.layer] ?? KernelMagnitudes()).inputRanges(factors(consumer.layer))
             for channel in inputs.indices { inputs[channel] = max(inputs[channel], own[channel]) }
         }
         return (outputs, inputs)
     }
-
-    private func scaled(_ kernels: KernelMagnitudes?) -> KernelMagnitudes { kernels ?? KernelMagnitudes() }
 
     /// What a layer's weights are divided by for each output, and multiplied by for each input; nil where by nothing.
     private func factors(_ layer: Int) -> (outputs: [Double]?, inputs: [Double]?) {
@@ -113,9 +119,8 @@ struct ChannelScales {
     private mutating func apply(_ factors: [Double], to place: Int) -> Double {
         var change = 0.0
         for (channel, factor) in factors.enumerated() {
-            let scale = ofSets[place][channel] * factor
-            guard factor.isFinite, factor > 0, Self.bounds.contains(scale) else { continue }
-            ofSets[place][channel] = scale
+            guard factor.isFinite, factor > 0, !constantChannels[place].contains(channel) else { continue }
+            ofSets[place][channel] *= factor
             change = max(change, max(factor, 1 / factor) - 1)
         }
         return change

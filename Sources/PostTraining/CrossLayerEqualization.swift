@@ -17,6 +17,8 @@ public enum CrossLayerEqualization {
         public var rounds: Int
         /// Names of Clip nodes that are Relu now, in order of the graph.
         public var replacedClips: [String]
+        /// Batch norms that the graph still has: no scale gets through them.
+        public var batchNorms: Int
         /// What became of high biases.
         public var absorption: BiasAbsorption
 
@@ -32,6 +34,8 @@ public enum CrossLayerEqualization {
         public var channels: Int
         /// Those that have a scale other than 1.
         public var scaledChannels: Int
+        /// Those whose weights are as good as zero beside their bias, which keep their scale.
+        public var constantChannels: Int
         /// The largest range of a channel over the smallest above 0, on whichever side of the set this is more.
         public var ratioBefore: Double
         /// The same, scaled.
@@ -72,6 +76,7 @@ public enum CrossLayerEqualization {
             ScaledSet(
                 layers: ([set.first] + set.consumers.map(\.layer)).map { search.layers[$0].name },
                 channels: scales.ofSets[place].count, scaledChannels: scales.ofSets[place].count { $0 != 1 },
+                constantChannels: scales.constantChannels[place].count,
                 ratioBefore: ratio(before[place]), ratioAfter: ratio(scales.ranges(of: place)))
         }
         let clips = Set(search.sets.flatMap(\.clips)).sorted()
@@ -84,7 +89,7 @@ public enum CrossLayerEqualization {
         let absorption = scaled.absorbHighBiases(search, scales, folds)
         return Outcome(
             graph: scaled, sets: sets, rounds: scales.rounds, replacedClips: clips.map { graph.nodes[$0].name },
-            absorption: absorption)
+            batchNorms: graph.nodes.count { $0.opType == "BatchNormalization" }, absorption: absorption)
     }
 
     private static func ratio(_ ranges: (outputs: [Double], inputs: [Double])) -> Double {

@@ -87,6 +87,37 @@ import Testing
         #expect(outcome.rounds == 2)
     }
 
+    /// A channel that is no more than its bias keeps it.
+    @Test func constantChannelsStay() throws {
+        var layers = LayerGraph()
+        layers.constant("w", [2, 3, 1, 1], [1e-9, 0, -1e-8, 4, 0, 1])
+        layers.constant("b", [2], [0.5, 1])
+        layers.constant("v", [1, 2, 1, 1], [3, 1])
+        layers.node("Conv", "x w b", "a")
+        layers.node("Relu", "a", "r")
+        layers.node("Conv", "r v", "y")
+        let outcome = CrossLayerEqualization.equalize(layers.graph)
+        #expect(outcome.graph.constants["b"]?.elements(as: Float.self) == [0.5, 0.5])
+        #expect(outcome.graph.constants["v"]?.elements(as: Float.self) == [3, 2])
+        let set = try #require(outcome.sets.first)
+        #expect((set.scaledChannels, set.constantChannels) == (1, 1))
+    }
+
+    /// No scale gets through a batch norm that is left.
+    @Test func batchNormsThatAreLeftAreCounted() {
+        var layers = LayerGraph()
+        layers.conv("x", "a", from: 3, to: 4, spread: 3)
+        for (name, value) in [("gamma", 1), ("beta", 0), ("mean", 0), ("variance", 1)] as [(String, Float)] {
+            layers.constant(name, [4], [Float](repeating: value, count: 4))
+        }
+        layers.node("BatchNormalization", "a gamma beta mean variance", "n")
+        layers.node("Relu", "n", "r")
+        layers.conv("r", "y", from: 4, to: 5)
+        let outcome = CrossLayerEqualization.equalize(layers.graph)
+        #expect(outcome.sets.isEmpty && outcome.batchNorms == 1)
+        #expect(CrossLayerEqualization.equalize(BatchNormFolding.fold(layers.graph).graph).sets.count == 1)
+    }
+
     /// Clip with an upper bound becomes Relu inside a set, and stays elsewhere.
     @Test(arguments: [true, false]) func clipsBecomeRelu(_ isInside: Bool) throws {
         var layers = LayerGraph(outputs: isInside ? ["y"] : ["y", "b"])

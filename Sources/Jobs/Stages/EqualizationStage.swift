@@ -75,8 +75,16 @@ extension ModelPreparation {
 extension CrossLayerEqualization.Outcome {
     /// For people: what was scaled and how alike ranges are, what became of Clip nodes and of high biases.
     package var lines: [String] {
+        let normalized =
+            batchNorms == 0
+            ? []
+            : [
+                "\(batchNorms) batch norms are left in the model, and nothing is scaled across them; "
+                    + "fold_batch_norms in post_training folds what can be"
+            ]
         guard !sets.isEmpty else {
             return ["no layers to equalize: no layer's value goes to other layers alone, through Relu and the like"]
+                + normalized
         }
         let channels = sets.reduce(0) { $0 + $1.scaledChannels }
         let total = sets.reduce(0) { $0 + $1.channels }
@@ -90,6 +98,10 @@ extension CrossLayerEqualization.Outcome {
             "largest range of a channel over the smallest in a set: at most \(ratio(\.ratioBefore)) before, "
                 + "\(ratio(\.ratioAfter)) after",
         ]
+        let constant = sets.reduce(0) { $0 + $1.constantChannels }
+        if constant > 0 {
+            lines.append("\(constant) channels stay, as their weights are as good as zero beside their biases")
+        }
         if !replacedClips.isEmpty {
             let named = replacedClips.prefix(3).joined(separator: ", ") + (replacedClips.count > 3 ? ", ..." : "")
             lines.append("\(replacedClips.count) Clip nodes became Relu, which changes the function: \(named)")
@@ -109,6 +121,6 @@ extension CrossLayerEqualization.Outcome {
                 "biases of \(absorption.setsWithoutStatistics) sets were not looked at, as no batch norm behind the first "
                     + "layer was folded")
         }
-        return lines
+        return lines + normalized
     }
 }
