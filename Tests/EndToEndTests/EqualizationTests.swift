@@ -51,6 +51,19 @@ import Testing
         #expect(try run(job, workers: 2).accuracy.fp32 == equalized.accuracy.fp32)
     }
 
+    /// Where nothing was done that changes the function, and it is another one all the same, the job ends.
+    @Test func aFunctionThatChangesIsRefused() throws {
+        let job = try SpoiledJob()
+        try job.write(SmallModel.unequalizedAndSensitive())
+        try job.writeJob(Self.stages)
+        try job.expectFailure(
+            naming: "job.yml, line 8, post_training[1]",
+            "an equalized FP32 model whose output is that of the model as given",
+            "SQNR of at least 80 dB", " dB")
+        try job.writeJob("post_training: [fold_batch_norms]")
+        _ = try run(job, workers: 1)
+    }
+
     /// Nothing to scale is said, and costs no pass.
     @Test func modelsWithoutSetsAreTold() throws {
         let job = try SpoiledJob()

@@ -59,6 +59,35 @@ enum SmallModel {
             ])
     }
 
+    /// As `unequalized`, and to its scores is added, ten billion times, how far they are from those of layers with the same weights
+    /// that are not equalized.
+    static func unequalizedAndSensitive() -> ONNXModelProto {
+        var model = unequalized()
+        for name in ["first", "bias", "second"] {
+            guard var copy = model.graph.initializer.first(where: { $0.name == name }) else { continue }
+            copy.name = "other_\(name)"
+            model.graph.initializer.append(copy)
+        }
+        model.graph.initializer.append(ONNXTensorProto(Tensor(shape: [], [Float(1e10)]), name: "factor"))
+        func node(_ type: String, _ inputs: [String], _ output: String) -> ONNXNodeProto {
+            var node = ONNXNodeProto()
+            (node.name, node.opType, node.input, node.output) = ("node_\(output)", type, inputs, [output])
+            return node
+        }
+        model.graph.node.insert(
+            contentsOf: [
+                node("Conv", ["input", "other_first", "other_bias"], "other_maps"),
+                node("Relu", ["other_maps"], "other_positive"), node("Abs", ["other_positive"], "other_same"),
+                node("Conv", ["other_same", "other_second"], "other_scores"),
+                node("Sub", ["scores", "other_scores"], "difference"), node("Mul", ["difference", "factor"], "large"),
+                node("Add", ["scores", "large"], "sums"),
+            ], at: 3)
+        for index in model.graph.node.indices where model.graph.node[index].opType == "GlobalAveragePool" {
+            model.graph.node[index].input = ["sums"]
+        }
+        return model
+    }
+
     private static func model(
         input: [Int], batch: Int? = nil, constants: [(name: String, tensor: Tensor)], _ steps: [Step]
     ) -> ONNXModelProto {

@@ -24,6 +24,9 @@ extension JobFile {
         bytes.append(contentsOf: "\(ComputeLibrary.version) \(instructionSet.rawValue)\n".utf8)
         // The file of a packed model has the digest of its tensors.
         bytes.append(SHA256Digest(of: preparation.artifact.file).bytes)
+        if let equalization = preparation.equalization {
+            bytes.append(SHA256Digest(of: equalization.artifact.file).bytes)
+        }
         if let trained = preparation.loss?.artifact { bytes.append(SHA256Digest(of: trained.file).bytes) }
         if case .path(let path) = quantization.config { bytes.append(try readFile(url(for: path))) }
         for entry in quantization.encodings ?? [] {

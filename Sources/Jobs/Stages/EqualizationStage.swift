@@ -36,7 +36,9 @@ struct EqualizationStage {
         try check(result, nearness, outcome)
         let comparison =
             nearness.map { String(format: "SQNR of the FP32 output beside that of the model as given: %.1f dB", $0) }
-            ?? "the FP32 output is that of the model as given"
+            ?? (result.output.meanSquaredError == 0
+                ? "the FP32 output is that of the model as given"
+                : "no SQNR, as the output of the model as given is zero or not finite")
         runner.progress.end(note: nearness.map { String(format: "SQNR %.1f dB", $0) })
         notes.append(comparison + " (\(result.samples) samples)")
         if let left = result.badNames.sentence(of: result.skipped) { notes.append(left) }
