@@ -56,8 +56,10 @@ struct ChannelPath {
             if bounds.maximum < .greatestFiniteMagnitude { path.clips.append(index) }
         case let pooling as Pooling:
             guard hasSpatialAxes else { return nil }
-            // Zeros of the padding that count stay zero.
-            if pooling.countsPadding, !pooling.window.padsNothing { path.keepsShifts = false }
+            // Zeros of the padding that count stay zero; so does what a last window has beyond the input.
+            if pooling.countsPadding, pooling.window.ceilMode || !pooling.window.padsNothing {
+                path.keepsShifts = false
+            }
         case is GlobalPooling:
             guard hasSpatialAxes else { return nil }
         case let pad as Pad:

@@ -13,6 +13,8 @@ struct ChannelScales {
     private(set) var ofSets: [[Double]]
     /// How often all sets were gone over.
     private(set) var rounds = 0
+    /// Whether nothing changed in the last round.
+    private(set) var isSettled = false
 
     /// Channels that keep their scale, by set: the weights of their outputs are as good as zero beside the bias, which would be
     /// made as large as the weights are made. (The reference scales them; a bias above 0 then widens the range of the layer's
@@ -76,7 +78,8 @@ struct ChannelScales {
     mutating func converge() {
         while rounds < Self.maximumRounds {
             rounds += 1
-            if units.map({ scale($0) }).max() ?? 0 < Self.tolerance { return }
+            isSettled = units.map { scale($0) }.max() ?? 0 < Self.tolerance
+            if isSettled { return }
         }
     }
 

@@ -13,8 +13,10 @@ public enum CrossLayerEqualization {
         public var graph: Graph
         /// In the order of their first layers.
         public var sets: [ScaledSet]
-        /// How often the sets were gone over until nothing changed.
+        /// How often the sets were gone over.
         public var rounds: Int
+        /// Whether nothing changed in the last round, or there was none.
+        public var isSettled: Bool
         /// Names of Clip nodes that are Relu now, in order of the graph.
         public var replacedClips: [String]
         /// Batch norms that the graph still has: no scale gets through them.
@@ -88,7 +90,8 @@ public enum CrossLayerEqualization {
         scaled.dropUnusedConstants(of: clips.flatMap { graph.nodes[$0].inputs.dropFirst() })
         let absorption = scaled.absorbHighBiases(search, scales, folds)
         return Outcome(
-            graph: scaled, sets: sets, rounds: scales.rounds, replacedClips: clips.map { graph.nodes[$0].name },
+            graph: scaled, sets: sets, rounds: scales.rounds,
+            isSettled: search.sets.isEmpty || scales.isSettled, replacedClips: clips.map { graph.nodes[$0].name },
             batchNorms: graph.nodes.count { $0.opType == "BatchNormalization" }, absorption: absorption)
     }
 

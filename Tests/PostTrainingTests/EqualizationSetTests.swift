@@ -100,6 +100,12 @@ import Testing
         layers.node("Gemm", "d w", "y")
         let outcome = try equalize(layers.graph)
         #expect(outcome.sets.map(\.layers) == [["Conv a", "Gemm y"]])
+        var open = layers.graph
+        open.inputs[0].dimensions?[0] = .symbolic("samples")
+        #expect(CrossLayerEqualization.equalize(open).sets == outcome.sets)
+        // What a Reshape does depends on extents that are open.
+        open.inputs[0].dimensions?[2] = .unknown
+        #expect(CrossLayerEqualization.equalize(open).sets.isEmpty == name.hasPrefix("Reshape"))
         // Of a channel, the block has one range with the layer in front.
         let first = ranges(try #require(outcome.graph.constants["a.w"]), axis: 0)
         let rows = ranges(try #require(outcome.graph.constants["w"]), axis: 0)

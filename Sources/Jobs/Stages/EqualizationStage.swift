@@ -96,7 +96,7 @@ extension CrossLayerEqualization.Outcome {
         }
         var lines = [
             "\(sets.count) sets of layers equalized (\(named)\(sets.count > 3 ? ", ..." : "")): \(channels) of \(total) "
-                + "channels scaled, rounds: \(rounds)",
+                + "channels scaled, rounds: \(rounds)\(isSettled ? "" : ", and ranges still moved")",
             "largest range of a channel over the smallest in a set: at most \(ratio(\.ratioBefore)) before, "
                 + "\(ratio(\.ratioAfter)) after",
         ]
