@@ -6,7 +6,10 @@ import Tensors
 
 extension BatchNormalization: ExecutableOperator {
     func build(_ unit: Unit, in plan: PlanBuilder) throws {
-        let source = try plan.operand(unit.node.inputs[0])
+        // Where zeros fill up the last block of channels, oneDNN 2.6 normalizes these zeros too, with what lies behind the
+        // statistics.
+        let given = try plan.operand(unit.node.inputs[0])
+        let source = given.layout.paddingCount > 0 ? try plan.plainOperand(unit.node.inputs[0]) : given
         let usesBatch = plan.usesBatchStatistics(unit)
         let primitive = try Primitive.batchNormalization(
             source.layout, epsilon: epsilon, batchStatistics: usesBatch, propagation: plan.propagation,

@@ -113,11 +113,15 @@ extension ReverseSequence: SampleWiseOperator {
 }
 
 extension Recurrence: SampleWiseOperator {
-    /// Sequences beside each other, all of one length, without states that were given. The states have the samples elsewhere than
-    /// the outputs, so that only one kind may be asked for.
+    /// Sequences beside each other, with lengths and states of their own where these are given. The states have the samples
+    /// elsewhere than the outputs, so that only one kind may be asked for.
     package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) -> SamplePosition? {
-        let batchAxis = isBatchFirst ? 0 : 1
-        guard let position = inputs.ofFirst, position == SamplePosition(axis: batchAxis) else { return nil }
+        let position = SamplePosition(axis: isBatchFirst ? 0 : 1)
+        guard inputs.first??.position == position else { return nil }
+        for (index, input) in inputs.enumerated().dropFirst() {
+            let own = index == 4 ? SamplePosition(axis: 0) : index == 5 || index == 6 ? position : nil
+            guard input?.position == nil || input?.position == own else { return nil }
+        }
         if outputs.allSatisfy({ $0.rank == 3 }) { return position }
         return outputs.count == 1 ? SamplePosition(axis: isBatchFirst ? 0 : 2) : nil
     }

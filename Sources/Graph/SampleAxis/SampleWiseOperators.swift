@@ -246,9 +246,9 @@ extension Slice: SampleWiseOperator {
         guard let position = inputs.ofFirst, let shape = inputs.first??.shape else { return nil }
         let range = try ranges(inputs: inputs.values)[position.axis]
         guard range.start == 0, range.step == 1, range.count == shape[position.axis] else { return nil }
-        // A bound that happens to be beyond these samples is not beyond any number of them.
+        // A bound that happens to be beyond these samples is not beyond any number of them. Converters write 10^9 for the rest.
         guard let (start, end) = try givenBounds(along: position.axis, inputs: inputs.values) else { return position }
-        guard start == 0, end >= Int(Int32.max) || (inputs.count > 2 && inputs[2]?.isFixed == false) else { return nil }
+        guard start == 0, end >= 1_000_000_000 || (inputs.count > 2 && inputs[2]?.isFixed == false) else { return nil }
         return position
     }
 }

@@ -310,3 +310,17 @@ def _(m): places(m, 6, i(5, 0, 0, 2), backwards=True)
 
 @build("strided_view_across", [6])
 def _(m): places(m, 3, i(0, 1, 2, 3, 4, 5))
+
+
+@build("recurrence_with_states", [4, 5])
+def _(m):
+    """As exporters write it: states of zeros, as many as there are samples."""
+    count = m.op("Slice", m.op("Shape", "x"), i(0), i(1))
+    zeros = m.op("Expand", np.zeros((2, 1, 3), np.float32), m.op("Concat", i(2), count, i(3), axis=0))
+    sequences = m.op("Transpose", "x", perm=[1, 0, 2])
+    y = m.op("LSTM", sequences, f(2, 12, 5), f(2, 12, 3), f(2, 24), "", zeros, zeros, hidden_size=3, direction="bidirectional")
+    m.op("Transpose", y, perm=[2, 0, 1, 3], out="y")
+
+
+@build("the_rest", [9])
+def _(m): m.op("Slice", "x", i(0), i(10 ** 9), i(0), out="y")
