@@ -64,7 +64,7 @@ let package = Package(
             ]),
         module("Quantization", ["CKernels", "Support", "Tensors"]),
         module("Simulation", ["Graph", "Nodes", "ONNX", "Operators", "Quantization", "Support", "Tensors"]),
-        module("PostTraining", ["Graph", "Nodes", "Operators", "Tensors"]),
+        module("PostTraining", ["Graph", "Nodes", "Operators", "Quantization", "Support", "Tensors"]),
         module("Datasets", ["CSPNG", "CTurboJPEG", "Support", "Tensors"]),
         module("Training", ["CKernels", "CXXHash", "Quantization", "Support", "Tensors"]),
         module("Messaging", ["CXXHash", "CZeroMQ", "Support", protobuf], exclude: ["messages.proto"]),
@@ -80,9 +80,8 @@ let package = Package(
         module(
             "Passes",
             [
-                "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "Nodes", "ONNX", "Operators",
-                "Quantization",
-                "Simulation", "Support", "TensorFunctions", "Tensors", "Training",
+                "CKernels", "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "Nodes", "ONNX", "Operators",
+                "PostTraining", "Quantization", "Simulation", "Support", "TensorFunctions", "Tensors", "Training",
             ]),
         module("JobFile", ["Datasets", "Quantization", "Simulation", "Support", "Training", "Yams"]),
         module("Reports", ["JobFile", "Quantization", "Simulation", "Support", "Tensors"]),
@@ -132,7 +131,9 @@ let package = Package(
             "ExecutionTests", ["Execution", "Graph", "Nodes", "ONNX", "Operators", "Primitives", "Support", "Tensors"]),
         tests("QuantizationTests", ["CKernels", "Quantization", "Support", "Tensors"]),
         tests("SimulationTests", ["Graph", "Nodes", "Operators", "Quantization", "Simulation", "Tensors"]),
-        tests("PostTrainingTests", ["Execution", "Graph", "Nodes", "ONNX", "Operators", "PostTraining", "Tensors"]),
+        tests(
+            "PostTrainingTests",
+            ["Execution", "Graph", "Nodes", "ONNX", "Operators", "PostTraining", "Quantization", "Tensors"]),
         tests("DatasetsTests", ["Datasets", "Tensors"]),
         tests("TrainingTests", ["CKernels", "Quantization", "Support", "Tensors", "Training"]),
         tests("MessagingTests", ["Messaging", "Support", "Tensors"]),

@@ -56,9 +56,9 @@ def fed(model, arrays):
     arrays = {i.name: arrays[i.name] if i.name in arrays else unnamed.pop(0) for i in inputs}
     ranks = {i.name: len(i.type.tensor_type.shape.dim) for i in inputs}
     if any(a.ndim > ranks[n] for n, a in arrays.items()):
-        return arrays, {n: a[0] if a.ndim > ranks[n] else a[:1] for n, a in arrays.items()}, 1
+        return arrays, {n: np.asarray(a[0]) if a.ndim > ranks[n] else a[:1] for n, a in arrays.items()}, 1
     fixed = [i.type.tensor_type.shape.dim[0].dim_value for i in inputs if ranks[i.name]]
-    batch = max(fixed, default=0) or 2
+    batch = max(max(fixed, default=0), 0) or 2
     return arrays, {n: a[:batch] for n, a in arrays.items()}, batch
 
 

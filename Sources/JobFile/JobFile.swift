@@ -55,10 +55,12 @@ public struct JobFile: Equatable, Sendable, Encodable {
             code, file: file, key: key, line: lines[key], expected: expected, found: found, suggestion: suggestion)
     }
 
-    /// What is done to a model before it is quantized, without training.
+    /// What is done to a model without training, in the order in which it is done.
     public enum PostTrainingStage: String, CaseIterable, Sendable, Encodable {
         case foldBatchNorms = "fold_batch_norms"
         case crossLayerEqualization = "cross_layer_equalization"
+        case sequentialMSE = "sequential_mse"
+        case adaptiveRounding = "adaround"
         case biasCorrection = "bias_correction"
     }
 
@@ -111,7 +113,7 @@ public struct JobFile: Equatable, Sendable, Encodable {
 }
 
 extension JobFile {
-    /// Reads a job file and refuses what this version cannot do.
+    /// Reads a job file.
     /// - Throws: `JobError` naming the file, and the key and line where there is one.
     public static func read(_ path: String) throws -> JobFile {
         let data: Data
@@ -123,9 +125,7 @@ extension JobFile {
         guard let text = String(data: data, encoding: .utf8) else {
             throw JobError(.invalidYAML, file: path, expected: "text in UTF-8")
         }
-        let job = try JobFile(decoding: text, file: path)
-        try job.checkSupported()
-        return job
+        return try JobFile(decoding: text, file: path)
     }
 
     /// Reads the text of a job file. Every key is checked: unknown keys, wrong types and values out of range are errors.
@@ -148,19 +148,6 @@ extension JobFile {
             throw error(.missingKey, key: "dataset.training")
         }
         try checkTrainingEvaluation()
-    }
-
-    /// What the job file format knows and this version of the program cannot do yet. A feature that lands deletes its lines.
-    /// - Throws: `JobError(.unsupported)` at the first such key of the file, listing all of them.
-    func checkSupported() throws {
-        var features: [(key: String, name: String)] = []
-        for (index, stage) in postTraining.enumerated() where stage == .biasCorrection {
-            features.append(("post_training[\(index)]", "post_training: \(stage.rawValue)"))
-        }
-        features.sort { (lines[$0.key] ?? 0, $0.key) < (lines[$1.key] ?? 0, $1.key) }
-        if let first = features.first {
-            throw error(.unsupported, key: first.key, found: features.map(\.name).joined(separator: ", "))
-        }
     }
 }
 

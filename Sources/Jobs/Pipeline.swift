@@ -50,12 +50,17 @@ struct Pipeline {
         let calibrated = try CalibrationStage(runner: runner).run(uncalibrated, over: sources.calibration)
         if let stage = calibrated.stage { outcome.stages.append(stage) }
         var model = calibrated.model
+        if let stage = ReconstructionStage(runner) {
+            let reconstructed = try stage.run(model, over: sources.calibration)
+            model = reconstructed.model
+            outcome.stages.append(reconstructed.stage)
+        }
 
         let evaluation = EvaluationStage(runner: runner)
         var isLabelled = false
         var quantized: Report.Stage?
         if let source = sources.evaluation {
-            let fp32 = try evaluation.run(model.fp32Evaluation(job), as: .fp32, over: source)
+            let fp32 = try evaluation.run(calibrated.model.fp32Evaluation(job), as: .fp32, over: source)
             isLabelled = fp32.correctTop1 != nil
             let stage =
                 isLabelled

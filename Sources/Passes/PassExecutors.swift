@@ -8,8 +8,8 @@ import Support
 package final class PassExecutors: PassExecutorFactory {
     /// All that workers can compute. A new workload is a line here.
     private static let workloads: [any Workload.Type] = [
-        Calibration.self, Evaluation.self, Agreement.self, Analysis.self, BatchNormStatistics.self, OptimizerStep.self,
-        StateTransfer.self,
+        Calibration.self, Evaluation.self, Agreement.self, Analysis.self, LayerMoments.self, BatchNormStatistics.self,
+        OptimizerStep.self, StateTransfer.self,
     ]
 
     private let memory = WorkerMemory()

@@ -16,12 +16,6 @@ import Testing
         try job.expectRefused(naming: "job.yml", "cannot be read", "No such file or directory")
     }
 
-    @Test func whatIsNotSupportedYet() throws {
-        let job = try SpoiledJob()
-        try job.writeJob("post_training: [bias_correction]")
-        try job.expectRefused(naming: "job.yml", "post_training: bias_correction", "not supported by this version")
-    }
-
     @Test func missingConfigFile() throws {
         let job = try SpoiledJob()
         try job.writeJob(quantization: "config: configs/mine.json")

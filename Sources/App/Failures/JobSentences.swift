@@ -18,8 +18,6 @@ extension JobError {
             placed("given twice", found: found)
         case .wrongType, .outOfRange, .unknownChoice, .conflictingKeys:
             placed("", expected: expected, found: found)
-        case .unsupported:
-            Sentence("\(found ?? key ?? ""): not supported by this version", file: file, line: line)
         case .unreadableFile:
             placed("cannot be read", found: found)
         case .unwritableFile:

@@ -73,5 +73,6 @@ void qs_fake_quantize(
 void qs_round_to_half(const float *x, float *y, size_t count);
 
 #include "exact_sum.h"
+#include "layer_moments.h"
 #include "optimizer_steps.h"
 #include "straight_through.h"

@@ -13,6 +13,17 @@ extension Graph {
         return remaining
     }
 
+    /// What computes one value: the graph with this for its only output, and without the nodes and constants that it does not need.
+    /// All inputs stay.
+    public func computing(_ value: String) -> Graph {
+        var part = self
+        part.outputs = [ValueInfo(name: value, elementType: .float32, dimensions: nil)]
+        let needed = ancestors(of: [value])
+        part.nodes.removeAll { needed.isDisjoint(with: $0.outputs) }
+        part.constants = part.constants.filter { needed.contains($0.key) }
+        return part
+    }
+
     /// The values that some values are computed from, these included.
     private func ancestors(of values: [String]) -> Set<String> {
         var result = Set(values)

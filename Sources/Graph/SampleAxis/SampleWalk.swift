@@ -68,16 +68,15 @@ private struct SampleWalk {
                 continue
             }
             let constant = graph.constants[name]
-            var position = known[name]
-            let isFixed = constant == other.constants[name]
-            if let constant, !isFixed, !rule.extentInputs.contains(index) {
-                position = rows(of: constant, name)
-                if position == nil { return nil }
+            let another = other.constants[name]
+            var input = SampleInput(
+                value: OperatorInput(name: name, type: type, constant: constant), position: known[name],
+                isFixed: constant == another, another: another)
+            if constant != nil, !input.isFixed, !rule.extentInputs.contains(index) {
+                input.position = input.equalRows(samples: samples)
+                if input.position == nil { return nil }
             }
-            inputs.append(
-                SampleInput(
-                    value: OperatorInput(name: name, type: type, constant: constant), position: position,
-                    isFixed: isFixed, another: other.constants[name]))
+            inputs.append(input)
         }
         let named = step.node.outputs.filter { !$0.isEmpty }
         let outputs = named.compactMap { graph.types[$0] }
@@ -86,21 +85,6 @@ private struct SampleWalk {
             outputs.allSatisfy({ position.fits($0.shape, samples: samples) })
         else { return nil }
         return step.node.outputs.map { _ in position }
-    }
-
-    /// The position of a constant that has the same elements for each sample, as a state of zeros has.
-    private func rows(of constant: Tensor, _ name: String) -> SamplePosition? {
-        guard let another = other.constants[name], another.elementType == constant.elementType,
-            another.shape.rank == constant.shape.rank
-        else { return nil }
-        let differing = constant.shape.dimensions.indices.filter { constant.shape[$0] != another.shape[$0] }
-        guard let axis = differing.first, differing.count == 1, constant.shape[axis] % samples == 0 else { return nil }
-        let inner = constant.shape[axis] / samples
-        let (own, others) = (constant.blocks(along: axis, of: inner), another.blocks(along: axis, of: inner))
-        guard let first = own.first, own.allSatisfy({ $0 == first }), others.allSatisfy({ $0 == first }) else {
-            return nil
-        }
-        return SamplePosition(axis: axis, inner: inner)
     }
 }
 

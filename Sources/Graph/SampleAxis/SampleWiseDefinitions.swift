@@ -84,11 +84,22 @@ extension Resize: SampleWiseOperator {
 }
 
 extension IndexedGather: SampleWiseOperator {
-    /// Of elements, where indices lie as the data does; of places, where samples are the first of the batch axes.
+    /// Judged here, where they differ with the number of samples.
+    package var extentInputs: Range<Int> { 1..<2 }
+
+    /// Of elements, where indices lie as the data does; of places, where samples are the first of the batch axes, or where each sample's
+    /// places begin with its number, as masks are written that look up what a sample attends to.
     package func samplePosition(_ inputs: [SampleInput?], outputs: [Shape], samples: Int) throws -> SamplePosition? {
-        guard inputs.count == 2, let data = inputs[0], let indices = inputs[1], let position = data.position,
-            indices.position == position
-        else { return nil }
+        guard inputs.count == 2, let data = inputs[0], var indices = inputs[1], let position = data.position else {
+            return nil
+        }
+        if indices.value.constant != nil, !indices.isFixed {
+            if node.opType == "GatherND", batchAxes == 0, position.isRows, let axis = indices.axisOfTuples() {
+                return SamplePosition(axis: axis)
+            }
+            indices.position = indices.equalRows(samples: samples)
+        }
+        guard indices.position == position else { return nil }
         guard node.opType == "GatherElements" else { return batchAxes > 0 && position.isRows ? position : nil }
         return try node.resolveAxis(axis, rank: data.shape.rank) != position.axis ? position : nil
     }

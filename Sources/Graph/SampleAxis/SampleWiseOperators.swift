@@ -18,14 +18,50 @@ package struct SampleInput {
         (self.value, self.position, self.isFixed, self.another) = (value, position, isFixed, another)
     }
 
+    /// The position of a constant that has the same elements for each sample, as a state of zeros has.
+    func equalRows(samples: Int) -> SamplePosition? {
+        guard let constant = value.constant, let another, another.elementType == constant.elementType,
+            let axis = differingAxis, constant.shape[axis] % samples == 0
+        else { return nil }
+        let inner = constant.shape[axis] / samples
+        let (own, others) = (constant.blocks(along: axis, of: inner), another.blocks(along: axis, of: inner))
+        guard let first = own.first, own.allSatisfy({ $0 == first }), others.allSatisfy({ $0 == first }) else {
+            return nil
+        }
+        return SamplePosition(axis: axis, inner: inner)
+    }
+
+    /// The only axis whose extent follows the number of samples.
+    private var differingAxis: Int? {
+        guard let constant = value.constant, let another, another.shape.rank == constant.shape.rank else { return nil }
+        let differing = constant.shape.dimensions.indices.filter { constant.shape[$0] != another.shape[$0] }
+        return differing.count == 1 ? differing[0] : nil
+    }
+
+    /// The axis along which a constant holds, for each sample, tuples that begin with the sample's number and are the same of every
+    /// sample otherwise.
+    func axisOfTuples() -> Int? {
+        guard let constant = value.constant, let another, constant.elementType == .int64, another.elementType == .int64,
+            let axis = differingAxis, let length = constant.shape.dimensions.last, length > 0,
+            axis < constant.shape.rank - 1
+        else { return nil }
+        let tuples = [constant, another].map { table in
+            table.blocks(along: axis, of: 1).enumerated().map { sample, part in
+                part.elements(as: Int64.self).enumerated().map { $0 % length == 0 ? $1 - Int64(sample) : $1 }
+            }
+        }
+        guard let own = tuples[0].first, stride(from: 0, to: own.count, by: length).allSatisfy({ own[$0] == 0 }),
+            tuples.allSatisfy({ $0.allSatisfy { $0 == own } })
+        else { return nil }
+        return axis
+    }
+
     /// The axis along which a constant names, for each sample, the same of that sample's own places.
     /// - Parameter extent: places of one sample.
     fileprivate func axisOfPlaces(extent: Int) -> Int? {
         guard let constant = value.constant, let another, constant.elementType == .int64, another.elementType == .int64,
-            constant.shape.rank == another.shape.rank, extent > 0
+            let axis = differingAxis, extent > 0
         else { return nil }
-        let differing = constant.shape.dimensions.indices.filter { constant.shape[$0] != another.shape[$0] }
-        guard let axis = differing.first, differing.count == 1 else { return nil }
         let places = [constant, another].map { table in
             table.blocks(along: axis, of: 1).enumerated().map { sample, part in
                 part.elements(as: Int64.self).map { $0 - Int64(sample * extent) }

@@ -10,8 +10,6 @@ public struct JobError: Error, Equatable, Sendable {
         /// The job file is not YAML; `found` is the parser's complaint.
         case invalidYAML
         case unknownKey, missingKey, duplicateKey, wrongType, outOfRange, unknownChoice, conflictingKeys
-        /// Known to the job file format, but not to this version of the program.
-        case unsupported
         /// The operating system refused; `found` is its message, `systemError` its number.
         case unreadableFile, unwritableFile, processNotStarted
     }

@@ -41,11 +41,14 @@ extension JobFile {
         if postTraining.contains(.foldBatchNorms) {
             (graph, _, folds) = BatchNormFolding.foldTellingFolds(graph, keeping: kept)
         }
-        guard postTraining.contains(.crossLayerEqualization) else {
-            return WholeGraph(graph: graph, encodings: model.encodings, equalization: nil)
+        var equalization: (outcome: CrossLayerEqualization.Outcome, before: Graph)?
+        if postTraining.contains(.crossLayerEqualization) {
+            let outcome = CrossLayerEqualization.equalize(graph, folds: folds, keeping: kept)
+            equalization = (outcome, graph)
+            graph = outcome.graph
         }
-        let outcome = CrossLayerEqualization.equalize(graph, folds: folds, keeping: kept)
-        return WholeGraph(graph: outcome.graph, encodings: model.encodings, equalization: (outcome, graph))
+        if postTraining.contains(.biasCorrection) { graph = ProductLayer.addingBiases(to: graph) }
+        return WholeGraph(graph: graph, encodings: model.encodings, equalization: equalization)
     }
 
     /// The graph without the output that is a training's loss, and without what only this output needs: what is quantized,

@@ -3,7 +3,7 @@ extension Report {
     public struct Stage: Codable, Equatable, Sendable {
         /// What a stage does.
         public enum Kind: String, Codable, Sendable {
-            case calibration, evaluation, training, analysis, equalization
+            case equalization, calibration, reconstruction, evaluation, training, analysis
         }
 
         /// Which form of the model an evaluation measured.

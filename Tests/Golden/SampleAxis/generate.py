@@ -324,3 +324,23 @@ def _(m):
 
 @build("the_rest", [9])
 def _(m): m.op("Slice", "x", i(0), i(10 ** 9), i(0), out="y")
+
+
+def looked_up(m, backwards):
+    """Of x, elements by pairs of a sample's number and a place, as masks of transformers are looked up."""
+    count = m.op("Gather", m.op("Shape", "x"), np.array(0, np.int64), axis=0)
+    numbers = m.op("Range", np.array(0, np.int64), count, np.array(1, np.int64))
+    if backwards:
+        numbers = m.op("Sub", m.op("Sub", count, np.array(1, np.int64)), numbers)
+    extents = m.op("Concat", m.op("Shape", "x", end=1), i(2, 3, 1), axis=0)
+    samples = m.op("Expand", m.op("Reshape", numbers, i(-1, 1, 1, 1)), extents)
+    places = m.op("Expand", np.array([5, 0, 2], np.int64).reshape(1, 1, 3, 1), extents)
+    m.op("GatherND", "x", m.op("Concat", samples, places, axis=3), out="y")
+
+
+@build("looked_up", [6])
+def _(m): looked_up(m, False)
+
+
+@build("looked_up_of_others", [6])
+def _(m): looked_up(m, True)
