@@ -64,7 +64,8 @@ let package = Package(
             ]),
         module("Quantization", ["CKernels", "Support", "Tensors"]),
         module("Simulation", ["Graph", "Nodes", "ONNX", "Operators", "Quantization", "Support", "Tensors"]),
-        module("PostTraining", ["Graph", "Nodes", "Operators", "Quantization", "Support", "Tensors"]),
+        module(
+            "PostTraining", ["CKernels", "Graph", "Nodes", "Operators", "Quantization", "Support", "Tensors"]),
         module("Datasets", ["CSPNG", "CTurboJPEG", "Support", "Tensors"]),
         module("Training", ["CKernels", "CXXHash", "Quantization", "Support", "Tensors"]),
         module("Messaging", ["CXXHash", "CZeroMQ", "Support", protobuf], exclude: ["messages.proto"]),
@@ -80,7 +81,7 @@ let package = Package(
         module(
             "Passes",
             [
-                "CKernels", "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "Nodes", "ONNX", "Operators",
+                "Cluster", "ClusterProtocol", "Datasets", "Execution", "Graph", "Nodes", "ONNX", "Operators",
                 "PostTraining", "Quantization", "Simulation", "Support", "TensorFunctions", "Tensors", "Training",
             ]),
         module("JobFile", ["Datasets", "Quantization", "Simulation", "Support", "Training", "Yams"]),

@@ -226,9 +226,9 @@ struct BadJob: CustomTestStringConvertible, Sendable {
             fourthLine: "post_training:\n  - fold_batch_norm",
             JobError(
                 .unknownChoice, key: "post_training[0]", line: 5,
-                expected: "fold_batch_norms, cross_layer_equalization or bias_correction",
+                expected: "fold_batch_norms, cross_layer_equalization, sequential_mse, adaround or bias_correction",
                 found: "\"fold_batch_norm\"", suggestion: "fold_batch_norms"),
-            ", line 5, post_training[0]: expected fold_batch_norms, cross_layer_equalization or bias_correction, "
+            ", line 5, post_training[0]: expected fold_batch_norms, cross_layer_equalization, sequential_mse, adaround or bias_correction, "
                 + "found \"fold_batch_norm\", did you mean \"fold_batch_norms\"?"),
         BadJob(
             fourthLine: "export: {encodings: []}",

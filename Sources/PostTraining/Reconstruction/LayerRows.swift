@@ -1,11 +1,10 @@
 import CKernels
 import Nodes
-import PostTraining
 import Support
 import Tensors
 
 /// The rows of a layer's inputs and outputs, cut out of what a plan holds, and the sums of their products.
-struct LayerRows {
+package struct LayerRows {
     /// Rows that are copied and multiplied at a time: their sums are in single precision.
     private static let block = 256
 
@@ -18,7 +17,8 @@ struct LayerRows {
     private var inputs: [Float]
     private var outputs: [Float]
 
-    init(_ layer: ProductLayer, units: MomentUnits = MomentUnits()) {
+    /// - Parameter units: that moments are to be in.
+    package init(_ layer: ProductLayer, units: MomentUnits = MomentUnits()) {
         func filled(_ count: Int) -> Int {
             (count + Int(QS_PRODUCT_COLUMNS) - 1) / Int(QS_PRODUCT_COLUMNS) * Int(QS_PRODUCT_COLUMNS)
         }
@@ -37,7 +37,7 @@ struct LayerRows {
     ///   - x: the layer's input in the quantized model, of that shape.
     ///   - y: its output in the FP32 model, as many samples.
     ///   - total: as the layout says.
-    mutating func add(
+    package mutating func add(
         _ x: UnsafeBufferPointer<Float>, _ shape: Shape, _ y: UnsafeBufferPointer<Float>, samples: Int,
         to total: inout [Double]
     ) {
