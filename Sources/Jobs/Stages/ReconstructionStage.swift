@@ -54,7 +54,7 @@ struct ReconstructionStage {
             (samples, skipped, seconds) = (result.samples, result.skipped, seconds + time)
             let start = ContinuousClock.now
             guard let change = try change(of: layer, result, units, current.preparation) else {
-                left.append("\(node.name) (encodings of blocks)")
+                left.append("\(node.name) (encodings of blocks, or none)")
                 continue
             }
             layers.append(change)
@@ -96,9 +96,11 @@ struct ReconstructionStage {
                 found: result.badNames.sentence(of: result.skipped) ?? "none")
         }
         let bias = layer.bias.flatMap { graph.constants[$0]?.elements(as: Float.self) }
+        // Ranges that the user gave are not searched.
+        let own = quantizer.given == nil ? techniques : techniques.subtracting([.sequentialMSE])
         guard
             let made = layer.reconstructed(
-                weight, bias: bias, encodings, settings: quantizer.settings, by: techniques,
+                weight, bias: bias, encodings, settings: quantizer.settings, by: own,
                 MomentsLayout(layer).moments(averages, bias: bias, units: units))
         else { return nil }
         var constants = [(name: layer.weight, tensor: made.weight)]
@@ -117,6 +119,7 @@ struct ReconstructionStage {
         where graph.isOutput(name) || graph.nodes.count(where: { $0.uses.contains(name) }) > 1 {
             return "\(name) is used by others too"
         }
+        if techniques == [.biasCorrection], !layer.takesBias { return "a \(node.opType), which has no bias" }
         return layer.inputs > Self.inputLimit ? "\(layer.inputs) inputs of an output" : nil
     }
 }
