@@ -15,7 +15,7 @@ import Testing
         try job.writeJob(Self.stages)
         var digests: Set<Report.Digest> = []
         for workers in 1...3 {
-            let report = try run(job, workers: workers)
+            let report = try job.report(workers: workers)
             digests.insert(report.digest)
             let stage = try #require(report.stages.first)
             #expect((stage.name, stage.kind, stage.samples) == ("equalize", .equalization, 64))
@@ -29,10 +29,10 @@ import Testing
             #expect(report.samples.calibration == 200 && report.samples.evaluation == 200)
         }
         #expect(digests.count == 1)
-        let equalized = try run(job, workers: 1)
+        let equalized = try job.report(workers: 1)
 
         try job.writeJob("post_training: [fold_batch_norms]")
-        let plain = try run(job, workers: 1)
+        let plain = try job.report(workers: 1)
         #expect(plain.accuracy.fp32 == equalized.accuracy.fp32)
         #expect(plain.digest.weights != equalized.digest.weights)
         #expect(!plain.stages.contains { $0.kind == .equalization })
@@ -43,12 +43,12 @@ import Testing
         let job = try SpoiledJob()
         try job.write(SmallModel.unequalized(clips: true))
         try job.writeJob(Self.stages)
-        let equalized = try run(job, workers: 2)
+        let equalized = try job.report(workers: 2)
         let notes = try #require(equalized.stages.first?.notes).joined(separator: "\n")
         #expect(notes.contains("1 Clip nodes became Relu, which changes the function: node_positive"), "\(notes)")
         #expect(try #require(equalized.stages.first?.signalToNoise) < 80)
         try job.writeJob("post_training: [fold_batch_norms]")
-        #expect(try run(job, workers: 2).accuracy.fp32 == equalized.accuracy.fp32)
+        #expect(try job.report(workers: 2).accuracy.fp32 == equalized.accuracy.fp32)
     }
 
     /// Where nothing was done that changes the function, and it is another one all the same, the job ends.
@@ -61,14 +61,14 @@ import Testing
             "an equalized FP32 model whose output is that of the model as given",
             "SQNR of at least 80 dB", " dB")
         try job.writeJob("post_training: [fold_batch_norms]")
-        _ = try run(job, workers: 1)
+        _ = try job.report(workers: 1)
     }
 
     /// Nothing to scale is said, and costs no pass.
     @Test func modelsWithoutSetsAreTold() throws {
         let job = try SpoiledJob()
         try job.writeJob(Self.stages)
-        let report = try run(job, workers: 1)
+        let report = try job.report(workers: 1)
         let stage = try #require(report.stages.first)
         #expect((stage.kind, stage.samples) == (.equalization, 0))
         #expect(try #require(stage.notes?.first).hasPrefix("no layers to equalize"))
@@ -86,13 +86,5 @@ import Testing
             #expect(try process.exitCode(withinSeconds: 60) == 0, "\(process.standardError)")
             #expect(process.standardOutput.contains("1 sets of layers equalized (node_maps > node_scores)"))
         }
-    }
-
-    private func run(_ job: SpoiledJob, workers: Int) throws -> RunReport {
-        let output = job.folder.appendingPathComponent("output-\(UUID().uuidString)")
-        let process = try QuantSimProcess(
-            ["run", job.file.path, "--workers", "\(workers)", "--output", output.path], in: job.folder)
-        #expect(try process.exitCode(withinSeconds: 120) == 0, "\(process.standardError)")
-        return try TestJob.report(output)
     }
 }

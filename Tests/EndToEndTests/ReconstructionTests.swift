@@ -18,7 +18,7 @@ import Testing
         var digests: Set<Report.Digest> = []
         var last: RunReport?
         for workers in [1, 2, 3, 5] {
-            let report = try run(job, workers: workers)
+            let report = try job.report(workers: workers)
             digests.insert(report.digest)
             last = report
         }
@@ -29,17 +29,9 @@ import Testing
         #expect(notes.count == 2 && notes.allSatisfy { $0.contains("SQNR of the output") }, "\(notes)")
         // FP32 is the model as it was given.
         try job.writeJob(quantization: "parameter_bitwidth: 4", "post_training: [fold_batch_norms]")
-        let plain = try run(job, workers: 2)
+        let plain = try job.report(workers: 2)
         #expect(plain.accuracy.fp32 == last?.accuracy.fp32)
         // The scheme's own ranges may be the best ones.
         #expect(plain.digest != last?.digest || techniques == "sequential_mse")
-    }
-
-    private func run(_ job: SpoiledJob, workers: Int) throws -> RunReport {
-        let output = job.folder.appendingPathComponent("output-\(UUID().uuidString)")
-        let process = try QuantSimProcess(
-            ["run", job.file.path, "--workers", "\(workers)", "--output", output.path], in: job.folder)
-        #expect(try process.exitCode(withinSeconds: 120) == 0, "\(process.standardError)")
-        return try TestJob.report(output)
     }
 }

@@ -117,3 +117,15 @@ func expectSentence(
         #expect(sentence.contains(word), "\"\(word)\" is not in: \(sentence)", sourceLocation: location)
     }
 }
+
+extension SpoiledJob {
+    /// Runs the job into a folder of its own.
+    /// - Returns: what its report says.
+    func report(workers: Int) throws -> RunReport {
+        let output = folder.appendingPathComponent("output-\(UUID().uuidString)")
+        let process = try QuantSimProcess(
+            ["run", file.path, "--workers", "\(workers)", "--output", output.path], in: folder)
+        #expect(try process.exitCode(withinSeconds: 120) == 0, "\(process.standardError)")
+        return try TestJob.report(output)
+    }
+}
